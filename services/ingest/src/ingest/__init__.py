@@ -1,0 +1,1 @@
+"""Turns videos in a folder into a Kafka log of frames."""

@@ -1,0 +1,1 @@
+"""Plays the videos of a Framelog log in a browser."""
