@@ -1,0 +1,25 @@
+"""The whole setup, for the command and for tests."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from framelog_setup import schemas, topics
+
+if TYPE_CHECKING:
+    from framelog_setup.settings import Settings
+
+
+def set_up(settings: Settings) -> list[str]:
+    """Make topics and schemas what the settings say; return a line on each.
+
+    Waits for broker and registry, `timeout_seconds` together. Safe to run again.
+    Raises SetupError when a part doesn't answer, or refuses.
+    """
+    deadline = time.monotonic() + settings.timeout_seconds
+    admin = topics.connect(settings.bootstrap_servers, settings.timeout_seconds)
+    schemas.await_registry(settings.registry_url, max(0.0, deadline - time.monotonic()))
+    # Schemas first: whoever sees a topic finds its schema.
+    lines = schemas.register(settings.registry_url, settings.topics)
+    return lines + topics.apply(admin, settings.topics)

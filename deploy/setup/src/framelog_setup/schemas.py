@@ -1,0 +1,97 @@
+"""Registers the schemas, each under its topic's subject, as backward compatible.
+
+The registry is any that speaks the Confluent API, version 7: three kinds of request are enough.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+from framelog_setup.errors import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from framelog_setup.settings import Topic
+
+COMPATIBILITY = "BACKWARD"
+REQUEST_SECONDS = 15
+RETRY_SECONDS = 0.25
+
+
+def await_registry(url: str, timeout_seconds: float) -> None:
+    """Return once the registry answers; raise SetupError when it doesn't in time."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            _request("GET", f"{url}/subjects")
+        except (URLError, OSError, ValueError) as error:
+            if time.monotonic() > deadline:
+                raise SetupError(
+                    f"No schema registry answered at {url} within {timeout_seconds:g} s ({error}): "
+                    "start it, or set FRAMELOG_SCHEMA_REGISTRY_URL."
+                ) from error
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
+
+
+def register(url: str, topics: Sequence[Topic]) -> list[str]:
+    """Register each topic's schema under `<topic>-value`; return a line on each.
+
+    A schema that is registered already stays as it is. Raises SetupError, with the registry's
+    reason, for one that could not read what was written with the last.
+    """
+    return [_register(url, topic) for topic in topics]
+
+
+def _register(url: str, topic: Topic) -> str:
+    try:
+        schema = topic.schema.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SetupError(
+            f"The schema {topic.schema} can't be read ({error.strerror}): "
+            "run in the project's folder, or set FRAMELOG_SCHEMAS."
+        ) from error
+    subject = quote(topic.subject, safe="")
+    body = {"schema": schema, "schemaType": "AVRO"}
+    try:
+        _request("PUT", f"{url}/config/{subject}", {"compatibility": COMPATIBILITY})
+        registered = _request("POST", f"{url}/subjects/{subject}/versions", body)
+    except HTTPError as error:
+        raise SetupError(_refusal(topic, error)) from error
+    except (URLError, OSError, ValueError) as error:
+        raise SetupError(f"The schema registry at {url} went away: {error}.") from error
+    return f"subject {topic.subject}: registered, id={registered['id']}"
+
+
+def _refusal(topic: Topic, error: HTTPError) -> str:
+    try:
+        # Without the name of the Java class that the registry puts before its reason.
+        reason = re.sub(r"^[\w.]+Exception: ", "", json.load(error)["message"])
+    except (ValueError, KeyError, TypeError):
+        reason = str(error)
+    if error.code == 409:
+        return (
+            f"{topic.schema} is not {COMPATIBILITY.lower()} compatible with what {topic.subject} "
+            "has (schemas/README.md says how a schema may change). "
+            f"The registry's reason: {reason}"
+        )
+    return f"The registry refused {topic.schema} for {topic.subject}: {reason}"
+
+
+def _request(method: str, url: str, body: object = None) -> Any:
+    request = Request(  # noqa: S310 - the operator's own address
+        url,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/vnd.schemaregistry.v1+json"},
+    )
+    with urlopen(request, timeout=REQUEST_SECONDS) as response:  # noqa: S310
+        return json.load(response)
