@@ -1,0 +1,217 @@
+"""The streams and where their frames lie, in memory. Fed by the follower, read by everyone."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from viewer.errors import NeverWasError
+from viewer.index import SegmentPlace, StreamIndex
+from viewer.records import Segment, Stream
+from viewer.views import StreamView, view_of
+
+_CLOCK_SKEW_MS = 60_000
+
+
+@dataclass
+class _Entry:
+    """All that is known of one stream id, of whichever run."""
+
+    changed: threading.Condition
+    stream: Stream | None = None
+    runs: dict[str, StreamIndex] = field(default_factory=dict)
+    written_ms: dict[str, int] = field(default_factory=dict)
+    view: StreamView | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened to the catalogue since an earlier version."""
+
+    version: int
+    streams: Sequence[StreamView]
+    gone: Sequence[str]
+
+
+class Catalogue:
+    """A view of the streams and the index topics. Safe to share by threads.
+
+    A transaction's Segment and Stream arrive by different partitions, so either may be first:
+    segments of a run that no Stream record has named yet are kept aside.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        # Both in order of their latest change, so that what is new is found from the end.
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._gone: OrderedDict[str, int] = OrderedDict()
+        self._low_watermarks: dict[int, int] = {}
+        self._version = 0
+
+    def put_stream(self, stream: Stream) -> None:
+        """Take a stream's new state in; a new run leaves the one before behind."""
+        with self._lock:
+            entry = self._entry(stream.stream_id)
+            if entry.stream is not None and entry.stream.run_id != stream.run_id:
+                entry.runs.pop(entry.stream.run_id, None)
+            entry.stream = stream
+            entry.runs.setdefault(stream.run_id, StreamIndex())
+            for run_id in [run for run in entry.runs if self._is_past(entry, run)]:
+                del entry.runs[run_id]
+            self._gone.pop(stream.stream_id, None)
+            self._touch(stream.stream_id, entry)
+
+    def put_segment(self, segment: Segment, written_ms: int) -> None:
+        """Take a segment in that was written at this time; one that is known changes nothing."""
+        with self._lock:
+            entry = self._entry(segment.stream_id)
+            entry.written_ms[segment.run_id] = written_ms
+            if self._is_past(entry, segment.run_id):
+                return
+            if entry.runs.setdefault(segment.run_id, StreamIndex()).add(segment):
+                self._touch(segment.stream_id, entry)
+
+    def remove_stream(self, stream_id: str) -> None:
+        """Forget a stream, as a record without a value asks."""
+        with self._lock:
+            entry = self._entries.pop(stream_id, None)
+            if entry is None or entry.stream is None:
+                return
+            self._version += 1
+            self._gone[stream_id] = self._version
+            self._changed.notify_all()
+            entry.changed.notify_all()
+
+    def clear(self) -> None:
+        """Forget everything, to read the topics anew."""
+        for view in self.changes_since(0).streams:
+            self.remove_stream(view.stream_id)
+        with self._lock:
+            self._entries.clear()
+
+    def set_low_watermarks(self, offsets: Mapping[int, int]) -> None:
+        """Take in from which offset on each partition of the frames topic can be read."""
+        with self._lock:
+            moved = {p for p, offset in offsets.items() if self._low_watermarks.get(p, 0) != offset}
+            self._low_watermarks.update(offsets)
+            for stream_id, entry in list(self._entries.items()) if moved else ():
+                if entry.stream is None or entry.stream.partition not in moved:
+                    continue
+                low = self._low_watermarks[entry.stream.partition]
+                entry.runs[entry.stream.run_id].forget_before(low)
+                before = entry.view
+                entry.view = None
+                if before is None or self._view(entry) != before:
+                    self._touch(stream_id, entry)
+
+    def stream(self, stream_id: str) -> StreamView:
+        """Tell of one stream. Raises NeverWasError."""
+        with self._lock:
+            return self._known(stream_id)[1]
+
+    def changes_since(self, version: int, timeout_seconds: float = 0) -> Changes:
+        """Wait until there is something newer than this version, at most so long; 0 is all."""
+        with self._lock:
+            self._changed.wait_for(lambda: self._version > version, timeout_seconds)
+            changed = []
+            for entry in reversed(self._entries.values()):
+                if entry.version <= version:
+                    break
+                if entry.stream is not None:
+                    changed.append(self._view(entry))
+            gone = [stream_id for stream_id, at in self._gone.items() if at > version > 0]
+            return Changes(self._version, changed, gone)
+
+    def wait_for(
+        self, stream_id: str, test: Callable[[StreamView], bool], timeout_seconds: float
+    ) -> StreamView:
+        """Tell of one stream once it passes the test, or as it is when the time is over.
+
+        Raises NeverWasError, also when it goes meanwhile.
+        """
+        with self._lock:
+            entry, _ = self._known(stream_id)
+
+            def settled() -> bool:
+                return self._entries.get(stream_id) is not entry or test(self._view(entry))
+
+            entry.changed.wait_for(settled, timeout_seconds)
+            return self._known(stream_id)[1]
+
+    def segment_of(self, view: StreamView, frame: int) -> SegmentPlace | None:
+        """Where the segment that holds a frame lies; None when that is no longer known."""
+        with self._lock:
+            index = self._index(view)
+            return index.segment_of(frame) if index else None
+
+    def offset_of(self, view: StreamView, frame: int) -> int | None:
+        """Return a frame's Kafka offset; None when that is no longer known."""
+        with self._lock:
+            index = self._index(view)
+            return index.offset_of(frame) if index else None
+
+    def frame_at_offset(self, view: StreamView, offset: int) -> int:
+        """Return the first frame at this offset or after it, or the view's `frame_count`."""
+        with self._lock:
+            index = self._index(view)
+            return min(index.frame_at_offset(offset) if index else 0, view.frame_count)
+
+    def frame_at_time(self, view: StreamView, pts_ns: int) -> int:
+        """Return the frame that is shown at this time."""
+        with self._lock:
+            index = self._index(view)
+            return min(index.frame_at_time(pts_ns) if index else 0, max(view.frame_count - 1, 0))
+
+    def entries(self, view: StreamView, frames: range) -> list[tuple[int, int]]:
+        """List (pts_ns, size_bytes) of each of these frames."""
+        with self._lock:
+            index = self._index(view)
+            return list(index.entries(frames)) if index else []
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Count the streams, the segments and the bytes that the index takes."""
+        with self._lock:
+            indices = [index for entry in self._entries.values() for index in entry.runs.values()]
+            streams = sum(entry.stream is not None for entry in self._entries.values())
+            return streams, sum(map(len, indices)), sum(index.memory_bytes for index in indices)
+
+    def _entry(self, stream_id: str) -> _Entry:
+        if stream_id not in self._entries:
+            self._entries[stream_id] = _Entry(threading.Condition(self._lock))
+        return self._entries[stream_id]
+
+    def _known(self, stream_id: str) -> tuple[_Entry, StreamView]:
+        entry = self._entries.get(stream_id)
+        if entry is None or entry.stream is None:
+            raise NeverWasError(f"There is no stream {stream_id!r}.")
+        return entry, self._view(entry)
+
+    def _index(self, view: StreamView) -> StreamIndex | None:
+        entry = self._entries.get(view.stream_id)
+        return entry.runs.get(view.run_id) if entry else None
+
+    def _view(self, entry: _Entry) -> StreamView:
+        stream = entry.stream
+        if stream is None:
+            raise AssertionError("asked for a view of a stream that has no record")
+        if entry.view is None:
+            low = self._low_watermarks.get(-1 if stream.partition is None else stream.partition, 0)
+            entry.view = view_of(stream, entry.runs[stream.run_id], low)
+        return entry.view
+
+    def _touch(self, stream_id: str, entry: _Entry) -> None:
+        self._version += 1
+        entry.version = self._version
+        entry.view = None
+        self._entries.move_to_end(stream_id)
+        self._changed.notify_all()
+        entry.changed.notify_all()
+
+    def _is_past(self, entry: _Entry, run_id: str) -> bool:
+        """Whether a run is not the current one, and was written before the current one began."""
+        if entry.stream is None or run_id == entry.stream.run_id:
+            return False
+        return entry.written_ms.get(run_id, 0) < entry.stream.started_at // 1000 - _CLOCK_SKEW_MS

@@ -1,0 +1,252 @@
+"""Feeds the catalogue: one thread that reads the streams and the index topics from their start."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
+
+from viewer.catalogue import Catalogue
+from viewer.metrics import Metrics
+from viewer.records import segment_from, stream_from
+from viewer.settings import Settings
+from viewer.wire import Decoder, ForeignRecordError, RegistryAwayError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+_PARTITIONS_SECONDS = 10.0
+_RPC_SECONDS = 5.0
+
+
+def follow_consumer(bootstrap_servers: str) -> Consumer:
+    """Make the follower's consumer: assigned, in no group, told when it reaches an end."""
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": "framelog-viewer",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "error",
+            "enable.partition.eof": True,
+            "queued.max.messages.kbytes": 16384,
+            "allow.auto.create.topics": False,
+        }
+    )
+
+
+class _StartOverError(Exception):
+    """What was read is no longer a beginning of what is there."""
+
+
+class Follower:
+    """Keeps a catalogue up with the log, through outages of the broker and the registry."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        consumer: Consumer,
+        admin: AdminClient,
+        decoder: Decoder,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read with `consumer`; ask with `admin` what has expired; `now` gives seconds."""
+        self._settings = settings
+        self._consumer = consumer
+        self._admin = admin
+        self._decoder = decoder
+        self._catalogue = catalogue
+        self._metrics = metrics
+        self._now = now
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._counts: dict[str, int] = {}
+        self._behind: set[tuple[str, int]] = set()
+        self._waiting_for: str | None = "The catalogue has not been read yet."
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def waiting_for(self) -> str | None:
+        """A sentence on why the catalogue isn't ready; None once it has caught up."""
+        return self._waiting_for
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close the consumer."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(_RPC_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except _StartOverError:
+                logger.warning("catalogue=reset reason=offsets_out_of_range")
+                self._catalogue.clear()
+            except KafkaException as error:
+                self._wait("Kafka can't be reached", error)
+        self._consumer.close()
+
+    def _follow(self) -> None:
+        """Read on and on. Raises KafkaException when the broker is away at the start."""
+        self._counts = {}
+        self._consumer.unassign()
+        for topic in (self._settings.streams_topic, self._settings.index_topic):
+            self._take_partitions(topic)
+        partitions_at = retention_at = self._now()
+        while not self._stopping.is_set():
+            first = self._consumer.poll(0.25)
+            for message in [first, *self._consumer.consume(500, 0)] if first else ():
+                self._take(message)
+            if self._now() >= retention_at:
+                retention_at = self._now() + self._settings.retention_poll_seconds
+                self._ask_low_watermarks()
+                self._measure()
+            if self._now() >= partitions_at + _PARTITIONS_SECONDS:
+                partitions_at = self._now()
+                self._look_for_partitions()
+
+    def _take_partitions(self, topic: str) -> None:
+        """Assign the partitions that the topic has and we don't, from their beginning."""
+        known = self._counts.get(topic, 0)
+        found = self._consumer.list_topics(topic, _RPC_SECONDS).topics[topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        new = range(known, len(found.partitions))
+        if new:
+            self._behind |= {(topic, partition) for partition in new}
+            self._consumer.incremental_assign(
+                [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in new]
+            )
+            self._counts[topic] = len(found.partitions)
+            logger.info("topic=%s partitions=%d", topic, len(found.partitions))
+
+    def _look_for_partitions(self) -> None:
+        try:
+            for topic in (self._settings.streams_topic, self._settings.index_topic):
+                self._take_partitions(topic)
+        except KafkaException as error:
+            logger.warning("partitions=unknown error=%r", str(error))
+
+    def _take(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            self._put(message)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
+            self._caught_up(str(message.topic()), message.partition() or 0)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+            raise _StartOverError
+        else:
+            # The client restores its connections by itself.
+            logger.warning("consumer=follower error=%r", error.str())
+
+    def _put(self, message: Message) -> None:
+        """Take one record in; wait for as long as the registry is away."""
+        while not self._stopping.is_set():
+            try:
+                self._apply(message)
+            except RegistryAwayError as error:
+                self._wait("The schema registry can't be reached", error)
+            except ForeignRecordError as error:
+                self._metrics.foreign.labels(error.reason).inc()
+                logger.debug(
+                    "foreign=%s topic=%s partition=%s offset=%s",
+                    error.reason, message.topic(), message.partition(), message.offset(),
+                )  # fmt: skip
+                return
+            else:
+                return
+
+    def _apply(self, message: Message) -> None:
+        key = (message.key() or b"").decode(errors="replace")
+        value = message.value()
+        is_stream = message.topic() == self._settings.streams_topic
+        if value is None:
+            if is_stream:
+                self._catalogue.remove_stream(key)
+            return
+        _, record = self._decoder.decode(value, "Stream" if is_stream else "Segment")
+        try:
+            if is_stream:
+                stream = stream_from(record)
+                _require_key(key, stream.stream_id)
+                self._catalogue.put_stream(stream)
+            else:
+                segment = segment_from(record)
+                _require_key(key, f"{segment.stream_id}/{segment.segment_number:08}")
+                self._catalogue.put_segment(segment, message.timestamp()[1])
+        except (TypeError, ValueError) as error:
+            raise ForeignRecordError("malformed") from error
+
+    def _caught_up(self, topic: str, partition: int) -> None:
+        self._behind.discard((topic, partition))
+        complete = {self._settings.streams_topic, self._settings.index_topic} <= self._counts.keys()
+        if complete and not self._behind and self._waiting_for is not None:
+            self._waiting_for = None
+            streams, segments, _ = self._catalogue.size
+            logger.info("catalogue=ready streams=%d segments=%d", streams, segments)
+
+    def _wait(self, sentence: str, error: Exception) -> None:
+        logger.warning("waiting=%r error=%r", sentence, str(error))
+        if self._waiting_for is not None:
+            self._waiting_for = f"{sentence}: {error}."
+        self._stopping.wait(_RETRY_SECONDS)
+
+    def _ask_low_watermarks(self) -> None:
+        """Ask which frames have expired; the answer comes on the admin client's own thread."""
+        views = self._catalogue.changes_since(0).streams
+        topic, earliest = self._settings.frames_topic, OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        asked = {
+            TopicPartition(topic, view.stream.partition): earliest
+            for view in views
+            if view.stream.partition is not None
+        }
+        if asked:
+            answers = self._admin.list_offsets(asked, request_timeout=_RPC_SECONDS)
+            for where, answer in answers.items():
+                answer.add_done_callback(partial(self._set_low, where.partition))
+
+    def _set_low(self, partition: int, answer: "Future[ListOffsetsResultInfo]") -> None:
+        if answer.exception() is None:
+            self._catalogue.set_low_watermarks({partition: answer.result().offset})
+
+    def _measure(self) -> None:
+        streams, segments, index_bytes = self._catalogue.size
+        self._metrics.catalogue_streams.set(streams)
+        self._metrics.catalogue_segments.set(segments)
+        self._metrics.catalogue_bytes.set(index_bytes)
+        lag = 0
+        for where in self._consumer.position(self._consumer.assignment()):
+            high = self._consumer.get_watermark_offsets(where, cached=True)[1]
+            lag += max(high - max(where.offset, 0), 0) if high > 0 else 0
+        self._metrics.catalogue_lag.set(lag)
+
+
+def _require_key(key: str, expected: str) -> None:
+    if key != expected:
+        raise ForeignRecordError("other_key")

@@ -1,0 +1,111 @@
+"""The catalogue over HTTP: the streams, their changes as events, and their index."""
+
+import json
+import secrets
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+
+from viewer import params
+from viewer.catalogue import Changes
+from viewer.errors import NeverWasError
+from viewer.parts import Parts
+from viewer.reader import require_available
+
+_MAX_ENTRIES = 10_000
+_HEARTBEAT_SECONDS = 15.0
+_MIN_INTERVAL_SECONDS = 0.1
+_WAIT_SECONDS = 0.5
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Serve what `parts.catalogue` knows."""
+    routes = Blueprint("catalogue", __name__)
+    catalogue = parts.catalogue
+    # Versions count from 0 in every process; this tells them apart.
+    process = secrets.token_hex(4)
+
+    @routes.get("/api/streams")
+    def streams() -> Response:
+        changes = catalogue.changes_since(0)
+        newest_first = sorted(changes.streams, key=lambda v: v.stream.started_at, reverse=True)
+        response = Response(
+            '{"streams":[' + ",".join(view.json for view in newest_first) + "]}",
+            mimetype="application/json",
+        )
+        response.set_etag(f"{process}-{changes.version}", weak=True)
+        response.headers["Cache-Control"] = "no-cache"
+        response.make_conditional(request)
+        return response
+
+    @routes.get("/api/streams/<stream_id>")
+    def stream(stream_id: str) -> Response:
+        response = Response(catalogue.stream(stream_id).json, mimetype="application/json")
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    @routes.get("/api/streams/<stream_id>/index")
+    def index(stream_id: str) -> dict[str, object]:
+        view = catalogue.stream(stream_id)
+        stride = params.integer(request.args, "stride", 1, 1_000_000) or 1
+        count = params.integer(request.args, "count", 1, _MAX_ENTRIES) or 1000
+        first = params.integer(request.args, "from")
+        if first is None:
+            first = view.first_available_frame
+        if first < view.frame_count:
+            require_available(view, first)
+        stop = min(first + count * stride, view.frame_count)
+        entries = catalogue.entries(view, range(first, stop, stride))
+        return {"from": first, "stride": stride, "run_id": view.run_id, "frames": entries}
+
+    @routes.get("/api/streams/<stream_id>/at")
+    def at(stream_id: str) -> dict[str, object]:
+        view = catalogue.stream(stream_id)
+        if not view.frame_count:
+            raise NeverWasError(f"Stream {stream_id!r} has no frames.")
+        frame = catalogue.frame_at_time(view, params.integer(request.args, "pts_ns") or 0)
+        require_available(view, frame)
+        [(pts_ns, _)] = catalogue.entries(view, range(frame, frame + 1))
+        return {"frame": frame, "pts_ns": pts_ns}
+
+    @routes.get("/api/events")
+    def events() -> Response:
+        leave = parts.watchers.enter("events")
+        response = Response(_events(parts), mimetype="text/event-stream")
+        response.call_on_close(leave)
+        # A proxy that collects the answer would hold the events back.
+        response.headers["X-Accel-Buffering"] = "no"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return routes
+
+
+def _events(parts: Parts) -> Iterator[bytes]:
+    """Yield the whole list, then what changes, at most so often as the interval allows."""
+    stopping = parts.watchers.stopping
+    changes = parts.catalogue.changes_since(0)
+    yield b"retry: 1000\n\n" + _event("streams", _streams(changes))
+    quiet_seconds = 0.0
+    while not stopping.wait(_MIN_INTERVAL_SECONDS):
+        known = changes.version
+        changes = parts.catalogue.changes_since(known, _WAIT_SECONDS)
+        if changes.version == known:
+            quiet_seconds += _MIN_INTERVAL_SECONDS + _WAIT_SECONDS
+            if quiet_seconds >= _HEARTBEAT_SECONDS:
+                quiet_seconds = 0.0
+                yield b": still here\n\n"
+            continue
+        quiet_seconds = 0.0
+        if changes.streams:
+            yield _event("streams", _streams(changes))
+        if changes.gone:
+            yield _event("gone", json.dumps({"stream_ids": changes.gone}))
+
+
+def _streams(changes: Changes) -> str:
+    return '{"streams":[' + ",".join(view.json for view in changes.streams) + "]}"
+
+
+def _event(name: str, data: str) -> bytes:
+    return f"event: {name}\ndata: {data}\n\n".encode()

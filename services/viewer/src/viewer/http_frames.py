@@ -1,0 +1,153 @@
+"""Frames over HTTP: one by number, a window of them, and a multipart stream."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal, cast
+
+from flask import Blueprint, Response, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from viewer import params
+from viewer.errors import BadRequestError, NeverWasError
+from viewer.framing import MULTIPART_END, MULTIPART_TYPE, WINDOW_TYPE, part, record
+from viewer.parts import Parts
+from viewer.playback import Delivery, Follow
+from viewer.reader import require_available
+from viewer.views import StreamView
+
+_MAX_STRIDE = 1_000_000
+# A stream id is made of the content, but the same content can be sent again in another
+# encoding: not for ever, then.
+_FRAME_CACHING = "public, max-age=3600, immutable"
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Serve the frames that `parts.reader` can reach."""
+    routes = Blueprint("frames", __name__)
+
+    @routes.get("/streams/<stream_id>/frames/<number>")
+    def frame(stream_id: str, number: str) -> AnyResponse:
+        view = parts.catalogue.stream(stream_id)
+        if not number.isdecimal():
+            resolved = _resolve(view, number)
+            away = redirect(url_for(".frame", stream_id=stream_id, number=resolved), 307)
+            away.headers["Cache-Control"] = "no-store"
+            return away
+        wanted = params.integer({"The frame's number": number}, "The frame's number") or 0
+        require_available(view, wanted)
+        etag = f"{view.run_id}-{wanted}"
+        if request.if_none_match.contains(etag):
+            return _cached(Response(status=304), etag)
+        found = parts.reader.frame(view, wanted)
+        response = Response(found.image, mimetype=found.content_type)
+        response.headers.update(
+            {
+                "X-Frame-Index": str(found.frame_index),
+                "X-Frame-Pts-Ns": str(found.pts_ns),
+                "X-Kafka-Topic": parts.settings.frames_topic,
+                "X-Kafka-Partition": str(found.partition),
+                "X-Kafka-Offset": str(found.offset),
+                "X-Schema-Id": str(found.schema_id),
+                "X-Stream-Run-Id": found.run_id,
+            }
+        )
+        parts.metrics.delivered("frame", len(found.image))
+        return _cached(response, etag)
+
+    @routes.get("/streams/<stream_id>/frames")
+    def window(stream_id: str) -> Response:
+        view = parts.catalogue.stream(stream_id)
+        stride = params.integer(request.args, "stride", 1, _MAX_STRIDE) or 1
+        count = params.integer(request.args, "count", 1)
+        word = params.one_of(request.args, "follow", "0", "0", "1", "live")
+        follow = cast("Follow", {"0": "no", "1": "all", "live": "live"}[word])
+        start = _start(parts, view)
+        deliveries = parts.playback.window(view, start, count, stride, follow)
+        response = _stream(parts, "frames", deliveries, record, content_type=WINDOW_TYPE)
+        response.headers["X-Stream-Run-Id"] = view.run_id
+        return response
+
+    @routes.get("/streams/<stream_id>/video.mjpg")
+    def video(stream_id: str) -> Response:
+        view = parts.catalogue.stream(stream_id)
+        speed = params.number(request.args, "speed", 1.0, 0.1, 16.0)
+        start = _start(parts, view)
+        return _stream(
+            parts,
+            "mjpg",
+            parts.playback.paced(view, start, speed),
+            lambda delivery: part(delivery.frame),
+            content_type=MULTIPART_TYPE,
+            farewell=_farewell,
+        )
+
+    return routes
+
+
+def _stream(
+    parts: Parts,
+    route: Literal["frames", "mjpg"],
+    deliveries: Iterator[Delivery],
+    encode: Callable[[Delivery], bytes],
+    *,
+    content_type: str,
+    farewell: Callable[[Delivery], bytes] = lambda _: b"",
+) -> Response:
+    """Answer with frames as they come, and at the end with a farewell made of the last one."""
+
+    def body() -> Iterator[bytes]:
+        last = None
+        for last in deliveries:
+            parts.metrics.delivered(route, len(last.frame.image))
+            yield encode(last)
+        if last is not None:
+            yield farewell(last)
+
+    response = Response(body(), content_type=content_type)
+    response.call_on_close(parts.watchers.enter(route))
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _farewell(last: Delivery) -> bytes:
+    # Browsers paint a part when the next one's header arrives: without a copy of it behind,
+    # the last frame would never be seen.
+    return part(last.frame) + MULTIPART_END
+
+
+def _start(parts: Parts, view: StreamView) -> int:
+    """Read where to start, and fetch it, so that what is wrong with it is this request's answer."""
+    text = request.args.get("from")
+    if text is None:
+        start = view.first_available_frame
+    elif text == "live":
+        start = max(view.frame_count - 1, view.first_available_frame)
+    else:
+        start = params.integer(request.args, "from") or 0
+    # One after the last frame is where the next will be.
+    if start != view.frame_count:
+        parts.reader.segment(view, start)
+    return start
+
+
+def _resolve(view: StreamView, word: str) -> int:
+    """Turn `first`, `latest` or a negative number, which counts from the end, into a number."""
+    if word == "first":
+        frame = view.first_available_frame
+    elif word == "latest":
+        frame = view.frame_count - 1
+    elif word.startswith("-") and word[1:].isdecimal() and len(word) < 20:
+        frame = view.frame_count + int(word)
+    else:
+        raise BadRequestError("A frame is a whole number, 'first' or 'latest'.")
+    if not 0 <= frame < view.frame_count:
+        raise NeverWasError(
+            f"Stream {view.stream_id!r} has no such frame: it has {view.frame_count}."
+        )
+    return frame
+
+
+def _cached(response: Response, etag: str) -> Response:
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = _FRAME_CACHING
+    return response

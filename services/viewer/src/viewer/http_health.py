@@ -1,0 +1,31 @@
+"""What machines ask of the viewer: whether it lives, whether it is ready, and its metrics."""
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from viewer.errors import TryLaterError
+from viewer.parts import Parts
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Serve `parts.health` and `parts.metrics`."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/healthz")
+    def healthz() -> dict[str, str]:
+        if not parts.health.alive():
+            raise TryLaterError("The thread that follows the log has died; restart the viewer.")
+        return {"status": "alive"}
+
+    @routes.get("/readyz")
+    def readyz() -> dict[str, str]:
+        waiting_for = parts.health.waiting_for()
+        if waiting_for is not None:
+            raise TryLaterError(waiting_for)
+        return {"status": "ready"}
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(parts.metrics.registry), content_type=CONTENT_TYPE_LATEST)
+
+    return routes

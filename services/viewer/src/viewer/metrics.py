@@ -1,0 +1,134 @@
+"""Every metric of the viewer. Label values are closed sets, named here."""
+
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+ROUTES = ("frame", "frames", "mjpg", "events")
+SKIP_REASONS = ("slow_client", "expired", "pace")
+FOREIGN_REASONS = ("no_magic", "unknown_schema", "other_record", "malformed", "other_key")
+
+
+class Metrics:
+    """The metrics, registered with the registry that is handed in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register every metric; those with labels show all of them from the start."""
+        self.registry = registry
+        self.frames = Counter(
+            "framelog_viewer_frames_delivered_total",
+            "Frames handed to clients, by route.",
+            ["route"],
+            registry=registry,
+        )
+        self.bytes = Counter(
+            "framelog_viewer_image_bytes_delivered_total",
+            "Bytes of images handed to clients, by route.",
+            ["route"],
+            registry=registry,
+        )
+        self.watchers = Gauge(
+            "framelog_viewer_watchers",
+            "Streaming responses that are open, by route.",
+            ["route"],
+            registry=registry,
+        )
+        self.refused = Counter(
+            "framelog_viewer_streams_refused_total",
+            "Streaming requests answered 503 because as many as allowed were open.",
+            registry=registry,
+        )
+        self.stalled = Counter(
+            "framelog_viewer_clients_dropped_total",
+            "Clients dropped because they took no byte for too long.",
+            registry=registry,
+        )
+        self.skipped = Counter(
+            "framelog_viewer_frames_skipped_total",
+            "Frames left out of a streaming response: the client was slow, they had expired, "
+            "or the speed asked for shows only some.",
+            ["reason"],
+            registry=registry,
+        )
+        self.cache_hits = Counter(
+            "framelog_viewer_cache_hits_total",
+            "Segments asked for that were in memory or already on their way.",
+            registry=registry,
+        )
+        self.cache_misses = Counter(
+            "framelog_viewer_cache_misses_total",
+            "Segments asked for that had to be fetched from Kafka.",
+            registry=registry,
+        )
+        self.cache_bytes = Gauge(
+            "framelog_viewer_cache_bytes",
+            "Bytes of images kept in memory.",
+            registry=registry,
+        )
+        self.fetch_seconds = Histogram(
+            "framelog_viewer_fetch_seconds",
+            "Time to fetch one segment from Kafka, the wait for a free fetcher included.",
+            registry=registry,
+            buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+        )
+        self.fetch_failures = Counter(
+            "framelog_viewer_fetch_failures_total",
+            "Fetches of a segment that failed: the log was away, or no longer held it.",
+            registry=registry,
+        )
+        self.catalogue_streams = Gauge(
+            "framelog_viewer_catalogue_streams",
+            "Streams in the catalogue.",
+            registry=registry,
+        )
+        self.catalogue_segments = Gauge(
+            "framelog_viewer_catalogue_segments",
+            "Segments in the index, of all runs.",
+            registry=registry,
+        )
+        self.catalogue_bytes = Gauge(
+            "framelog_viewer_catalogue_index_bytes",
+            "Bytes of memory that the index takes.",
+            registry=registry,
+        )
+        self.catalogue_lag = Gauge(
+            "framelog_viewer_catalogue_lag_records",
+            "Records of the streams and index topics that are committed and not yet taken in.",
+            registry=registry,
+        )
+        self.foreign = Counter(
+            "framelog_viewer_foreign_records_total",
+            "Records skipped because they are none of ours, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.position_commits = Counter(
+            "framelog_viewer_position_commits_total",
+            "Positions committed as consumer group offsets.",
+            registry=registry,
+        )
+        self.position_failures = Counter(
+            "framelog_viewer_position_failures_total",
+            "Positions that could not be read or committed.",
+            registry=registry,
+        )
+        build = Gauge(
+            "framelog_viewer_build_info",
+            "Always 1; the label tells the viewer's version.",
+            ["version"],
+            registry=registry,
+        )
+        build.labels(version("framelog-viewer")).set(1)
+        for route in ROUTES:
+            self.frames.labels(route)
+            self.bytes.labels(route)
+            self.watchers.labels(route)
+        for reason in SKIP_REASONS:
+            self.skipped.labels(reason)
+        for reason in FOREIGN_REASONS:
+            self.foreign.labels(reason)
+
+    def delivered(self, route: str, image_bytes: int) -> None:
+        """Count one frame that goes to a client."""
+        self.frames.labels(route).inc()
+        self.bytes.labels(route).inc(image_bytes)

@@ -1,0 +1,36 @@
+"""The parts that answer requests, made by one place and handed to all who need them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from viewer.catalogue import Catalogue
+from viewer.metrics import Metrics
+from viewer.playback import Playback
+from viewer.positions import Positions
+from viewer.reader import FrameReader
+from viewer.settings import Settings
+from viewer.watchers import Watchers
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the viewer is, asked anew each time."""
+
+    alive: Callable[[], bool]
+    """Whether everything that must run does."""
+    waiting_for: Callable[[], str | None]
+    """A sentence on why it isn't ready; None when it is."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that the HTTP side works with."""
+
+    settings: Settings
+    catalogue: Catalogue
+    reader: FrameReader
+    playback: Playback
+    positions: Positions
+    watchers: Watchers
+    metrics: Metrics
+    health: Health

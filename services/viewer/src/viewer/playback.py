@@ -1,0 +1,174 @@
+"""Frames one after another: all of a range, along with a live edge, or in step with a clock."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from viewer.catalogue import Catalogue
+from viewer.errors import ExpiredError, NeverWasError
+from viewer.metrics import Metrics
+from viewer.reader import FrameReader, Segment
+from viewer.records import Frame
+from viewer.views import StreamView
+
+Follow = Literal["no", "all", "live"]
+
+_WAIT_SECONDS = 0.5
+# A batch of frames may take half a second to be committed: less than this is no lateness.
+_LIVE_SLACK_NS = 1_500_000_000
+_SLOW_SEND_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A frame to send, and how many before it were left out though they were asked for."""
+
+    frame: Frame
+    skipped: int = 0
+
+
+class Playback:
+    """Makes sequences of frames of what the catalogue and the reader know."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        reader: FrameReader,
+        metrics: Metrics,
+        stopping: threading.Event,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """All sequences end when `stopping` is set; `now` gives seconds."""
+        self._catalogue = catalogue
+        self._reader = reader
+        self._metrics = metrics
+        self._stopping = stopping
+        self._now = now
+
+    def window(
+        self, view: StreamView, start: int, count: int | None, stride: int, follow: Follow
+    ) -> Iterator[Delivery]:
+        """Yield every `stride`-th frame from `start`, `count` at most.
+
+        Without `follow`, up to the end that the view knows. With it, it waits for frames that are
+        yet to be committed, until the stream ends; with "live" it goes on at the newest when the
+        taker has fallen behind. Frames that expire meanwhile are left out, and counted.
+        """
+        cursor = _Cursor(self._reader)
+        frame, left, skipped = start, count, 0
+        if follow == "no":
+            there = len(range(start, view.frame_count, stride))
+            left = there if left is None else min(left, there)
+        while left is None or left > 0:
+            now_known = self._await(view, frame, follow)
+            if now_known is None:
+                return
+            view = now_known
+            if follow == "live" and self._is_late(view, frame):
+                newest = view.frame_count - 1
+                skipped += self._skip("slow_client", (newest - frame) // stride)
+                frame = newest
+            try:
+                found = cursor.frame(view, frame)
+            except ExpiredError as error:
+                steps = -(-(error.first_available_frame - frame) // stride)
+                skipped += self._skip("expired", steps)
+                frame += steps * stride
+                continue
+            yield Delivery(found, skipped)
+            skipped = 0
+            frame += stride
+            left = None if left is None else left - 1
+
+    def paced(self, view: StreamView, start: int, speed: float) -> Iterator[Delivery]:
+        """Yield frames from `start` when they are due: at their own times, `speed` times as fast.
+
+        Follows a stream that is being ingested. One that is late goes on at the frame that is
+        due now; when frames are yet to come, the clock waits for them.
+        """
+        cursor = _Cursor(self._reader)
+        frame, skipped = start, 0
+        began_at: float | None = None
+        began_pts = 0
+        while True:
+            if frame >= view.frame_count:
+                began_at = None
+                now_known = self._await(view, frame, "all")
+                if now_known is None:
+                    return
+                view = now_known
+            if began_at is not None:
+                pts_now = began_pts + int((self._now() - began_at) * speed * 1e9)
+                due = self._catalogue.frame_at_time(view, pts_now)
+                if due > frame:
+                    skipped += due - frame
+                    frame = due
+            try:
+                found = cursor.frame(view, frame)
+            except ExpiredError as error:
+                self._skip("expired", error.first_available_frame - frame)
+                frame, began_at = error.first_available_frame, None
+                continue
+            if began_at is None:
+                began_at, began_pts = self._now(), found.pts_ns
+            due_in = began_at + (found.pts_ns - began_pts) / 1e9 / speed - self._now()
+            if due_in > 0 and self._stopping.wait(due_in):
+                return
+            sending = self._now()
+            yield Delivery(found, skipped)
+            slow = self._now() - sending > _SLOW_SEND_SECONDS
+            self._skip("slow_client" if slow else "pace", skipped)
+            frame, skipped = frame + 1, 0
+            if self._stopping.is_set():
+                return
+
+    def _await(self, view: StreamView, frame: int, follow: Follow) -> StreamView | None:
+        """Return a view that has this frame, waiting for it if need be; None when none will."""
+        run_id = view.run_id
+
+        def settled(latest: StreamView) -> bool:
+            has = latest.frame_count > frame
+            return has or not latest.is_ingesting or latest.run_id != run_id
+
+        while not self._stopping.is_set():
+            try:
+                view = self._catalogue.wait_for(
+                    view.stream_id, settled, 0 if follow == "no" else _WAIT_SECONDS
+                )
+            except NeverWasError:
+                return None
+            if view.run_id != run_id:
+                return None
+            if view.frame_count > frame:
+                return view
+            # The end may be said before the last segment is indexed.
+            ended = not view.is_ingesting and view.frame_count >= view.stream.frame_count
+            if follow == "no" or ended:
+                return None
+        return None
+
+    def _is_late(self, view: StreamView, frame: int) -> bool:
+        times = self._catalogue.entries(view, range(frame, frame + 1))
+        return bool(times) and view.duration_ns - times[0][0] > _LIVE_SLACK_NS
+
+    def _skip(self, reason: str, frames: int) -> int:
+        if frames > 0:
+            self._metrics.skipped.labels(reason).inc(frames)
+        return max(frames, 0)
+
+
+class _Cursor:
+    """Reads frames in order, asking the reader once a segment."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self._reader = reader
+        self._segment: Segment = ()
+
+    def frame(self, view: StreamView, frame: int) -> Frame:
+        place = frame - self._segment[0].frame_index if self._segment else -1
+        if not 0 <= place < len(self._segment):
+            self._segment = self._reader.segment(view, frame)
+            place = frame - self._segment[0].frame_index
+        return self._segment[place]

@@ -1,0 +1,95 @@
+"""What the viewer says of a stream: one frozen view of it at one moment."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from viewer.index import StreamIndex
+from viewer.records import Stream
+
+
+@dataclass(frozen=True)
+class StreamView:
+    """A stream, and which of its frames can be had: [first_available_frame, frame_count)."""
+
+    stream: Stream
+    frame_count: int
+    first_available_frame: int
+    duration_ns: int
+
+    @property
+    def stream_id(self) -> str:
+        """The stream's id."""
+        return self.stream.stream_id
+
+    @property
+    def run_id(self) -> str:
+        """The run whose frames these are."""
+        return self.stream.run_id
+
+    @property
+    def is_ingesting(self) -> bool:
+        """Whether more frames will come."""
+        return self.stream.state == "INGESTING"
+
+    @cached_property
+    def json(self) -> str:
+        """The entry of `GET /api/streams`; made once, however many ask."""
+        return json.dumps(self.as_dict(), separators=(",", ":"))
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """List the fields of `GET /api/streams`, as docs/http-api.md names them."""
+        stream = self.stream
+        fps = stream.frame_rate_num / stream.frame_rate_den if stream.frame_rate_den else 0.0
+        return {
+            "stream_id": stream.stream_id,
+            "run_id": stream.run_id,
+            "name": stream.source_name,
+            "state": stream.state,
+            "width": stream.width,
+            "height": stream.height,
+            "sample_aspect_ratio": f"{stream.sample_aspect_num}:{stream.sample_aspect_den}",
+            "fps": round(fps, 6),
+            "frame_count": self.frame_count,
+            "first_available_frame": self.first_available_frame,
+            "estimated_frame_count": stream.estimated_frame_count,
+            "duration_ns": self.duration_ns,
+            "bytes": stream.bytes,
+            "partition": stream.partition,
+            "codec": stream.codec,
+            "container": stream.container,
+            "encoding": stream.encoding,
+            "error": stream.error,
+            "started_at": _iso(stream.started_at),
+            "updated_at": _iso(stream.updated_at),
+            "ended_at": _iso(stream.ended_at),
+        }
+
+
+def view_of(stream: Stream, index: StreamIndex, low_watermark: int) -> StreamView:
+    """Tell what can be had of a stream whose partition begins at `low_watermark`.
+
+    A frame counts once the Stream record counts it and the index knows where it lies: the two
+    arrive by different partitions, in either order.
+    """
+    if stream.last_offset is not None and stream.last_offset < low_watermark:
+        return StreamView(stream, stream.frame_count, stream.frame_count, stream.duration_ns)
+    count = min(stream.frame_count, index.end_frame)
+    behind = count < stream.frame_count
+    return StreamView(
+        stream=stream,
+        frame_count=count,
+        first_available_frame=min(index.frame_at_offset(low_watermark), count),
+        duration_ns=index.end_pts_ns(count) if behind else stream.duration_ns,
+    )
+
+
+def _iso(micros: int | None) -> str | None:
+    if micros is None:
+        return None
+    seconds, rest = divmod(micros, 1_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,44 @@
+"""Counts the open streams, keeps them below their limit, and ends them when the viewer stops."""
+
+import threading
+from collections.abc import Callable
+
+from viewer.errors import TryLaterError
+from viewer.metrics import Metrics
+
+
+class Watchers:
+    """The streaming responses that are open. Safe to share by threads."""
+
+    def __init__(self, limit: int, metrics: Metrics) -> None:
+        """Let at most `limit` streams be open at a time."""
+        self._limit = limit
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self._open = 0
+        self.stopping = threading.Event()
+
+    def enter(self, route: str) -> Callable[[], None]:
+        """Open a stream, and return what closes it, which may be called more than once.
+
+        Raises TryLaterError when as many as allowed are open.
+        """
+        with self._lock:
+            if self._open >= self._limit or self.stopping.is_set():
+                self._metrics.refused.inc()
+                raise TryLaterError(
+                    f"The viewer has {self._open} streams open, as many as it may; try again."
+                )
+            self._open += 1
+        self._metrics.watchers.labels(route).inc()
+        left = threading.Event()
+
+        def leave() -> None:
+            with self._lock:
+                if left.is_set():
+                    return
+                left.set()
+                self._open -= 1
+            self._metrics.watchers.labels(route).dec()
+
+        return leave

@@ -1,0 +1,125 @@
+"""The registry's wire format: a zero byte, the schema's id in four bytes, the Avro body."""
+
+import io
+import json
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Literal, cast
+
+import fastavro
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from fastavro.types import Schema
+
+_HEADER = struct.Struct(">bI")
+_FORGET_UNKNOWN_SECONDS = 30.0
+
+ForeignReason = Literal["no_magic", "unknown_schema", "other_record", "malformed", "other_key"]
+
+
+class ForeignRecordError(Exception):
+    """A record in a topic that is none of ours: skip and count it."""
+
+    def __init__(self, reason: ForeignReason) -> None:
+        super().__init__(reason)
+        self.reason: ForeignReason = reason
+
+
+class RegistryAwayError(Exception):
+    """The registry doesn't answer, so a record can't be read yet: wait and try again."""
+
+
+class UnknownSchemaError(Exception):
+    """The registry answers that it has no such schema."""
+
+
+def schema_source(registry_url: str) -> Callable[[int], str]:
+    """Look schemas up by id in the registry.
+
+    The function raises UnknownSchemaError or RegistryAwayError.
+    """
+    client = SchemaRegistryClient({"url": registry_url, "timeout": 5.0, "max.retries": 0})
+
+    def look_up(schema_id: int) -> str:
+        try:
+            text = client.get_schema(schema_id).schema_str
+        except SchemaRegistryError as error:
+            if error.http_status_code == 404:
+                raise UnknownSchemaError(schema_id) from error
+            raise RegistryAwayError(str(error)) from error
+        # The client lets whatever its HTTP library raises through.
+        except Exception as error:
+            raise RegistryAwayError(f"{type(error).__name__}: {error}") from error
+        if text is None:
+            raise UnknownSchemaError(schema_id)
+        return text
+
+    return look_up
+
+
+class Decoder:
+    """Decodes records with the schema that each was written with. Safe to share by threads."""
+
+    def __init__(
+        self, look_up: Callable[[int], str], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Decode with schemas from `look_up`; `now` gives seconds."""
+        self._look_up = look_up
+        self._now = now
+        self._schemas: dict[int, tuple[str, Schema]] = {}
+        self._unknown_since: dict[int, float] = {}
+        self._lock = threading.Lock()
+
+    def decode(self, value: bytes, name: str) -> tuple[int, dict[str, Any]]:
+        """Return the schema's id and the fields of a record of the type `framelog.<name>`.
+
+        Timestamps stay integers in the schema's unit. Raises ForeignRecordError when it is no
+        such record, RegistryAwayError when that can't be known at the moment.
+        """
+        if len(value) < _HEADER.size:
+            raise ForeignRecordError("no_magic")
+        magic, schema_id = _HEADER.unpack_from(value)
+        if magic != 0:
+            raise ForeignRecordError("no_magic")
+        known = self._schemas.get(schema_id) or self._learn(schema_id)
+        if known[0] != f"framelog.{name}":
+            raise ForeignRecordError("other_record")
+        body = io.BytesIO(value)
+        body.seek(_HEADER.size)
+        try:
+            record = fastavro.schemaless_reader(body, known[1], None)
+        # A body that doesn't fit its schema fails in as many ways as there are types.
+        except Exception as error:
+            raise ForeignRecordError("malformed") from error
+        return schema_id, cast("dict[str, Any]", record)
+
+    def _learn(self, schema_id: int) -> tuple[str, Schema]:
+        with self._lock:
+            since = self._unknown_since.get(schema_id)
+        if since is not None and self._now() - since < _FORGET_UNKNOWN_SECONDS:
+            raise ForeignRecordError("unknown_schema")
+        try:
+            schema = fastavro.parse_schema(_plain(json.loads(self._look_up(schema_id))))
+        except RegistryAwayError:
+            raise
+        # Unknown to the registry, or of a kind that is no Avro: foreign either way.
+        except Exception as error:
+            with self._lock:
+                self._unknown_since[schema_id] = self._now()
+            raise ForeignRecordError("unknown_schema") from error
+        name = str(schema.get("name", "")) if isinstance(schema, dict) else ""
+        known = (name, schema)
+        with self._lock:
+            self._schemas[schema_id] = known
+        return known
+
+
+def _plain(schema: Any) -> Any:
+    """Leave the logical types out, so that times are read as the integers that they are."""
+    if isinstance(schema, dict):
+        return {key: _plain(item) for key, item in schema.items() if key != "logicalType"}
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    return schema

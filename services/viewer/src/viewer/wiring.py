@@ -1,0 +1,65 @@
+"""Makes the parts of a viewer and joins them."""
+
+from collections.abc import Callable
+
+from confluent_kafka.admin import AdminClient
+from prometheus_client import CollectorRegistry
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from viewer.catalogue import Catalogue
+from viewer.fetch import SegmentFetcher, fetch_consumer
+from viewer.follower import Follower, follow_consumer
+from viewer.metrics import Metrics
+from viewer.parts import Health, Parts
+from viewer.playback import Playback
+from viewer.positions import GroupPositions
+from viewer.reader import FrameReader
+from viewer.settings import Settings
+from viewer.watchers import Watchers
+from viewer.wire import Decoder, schema_source
+
+
+def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
+    """Make the parts, and start the one that follows the log. Returns them and what ends them.
+
+    Kafka's clients don't survive a fork: call this in the process that serves.
+    """
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    metrics = Metrics(registry)
+    servers = settings.bootstrap_servers
+    decoder = Decoder(schema_source(settings.registry_url))
+    catalogue = Catalogue()
+    admin = AdminClient({"bootstrap.servers": servers})
+    follower = Follower(
+        settings,
+        consumer=follow_consumer(servers),
+        admin=admin,
+        decoder=decoder,
+        catalogue=catalogue,
+        metrics=metrics,
+    )
+    consumers = [fetch_consumer(servers) for _ in range(settings.fetchers)]
+    fetcher = SegmentFetcher(consumers, settings.frames_topic, decoder, metrics)
+    reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics)
+    watchers = Watchers(settings.max_streams, metrics)
+    parts = Parts(
+        settings=settings,
+        catalogue=catalogue,
+        reader=reader,
+        playback=Playback(catalogue, reader, metrics, watchers.stopping),
+        positions=GroupPositions(admin, settings.frames_topic, metrics),
+        watchers=watchers,
+        metrics=metrics,
+        health=Health(alive=lambda: follower.alive, waiting_for=lambda: follower.waiting_for),
+    )
+    follower.start()
+
+    def close() -> None:
+        watchers.stopping.set()
+        follower.stop()
+        fetcher.close()
+
+    return parts, close
