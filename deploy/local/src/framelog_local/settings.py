@@ -1,0 +1,102 @@
+"""Versions, ports and folders of the stack: `.env`, overruled by the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from framelog_local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+WILDCARD_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What of `.env` concerns processes; containers read the file themselves.
+
+    `variables` has every FRAMELOG_* variable, for the services; `root` is the project's folder.
+    """
+
+    root: Path
+    variables: Mapping[str, str]
+    bind_address: str
+    kafka_version: str
+    registry_version: str
+    kafka_advertised_host: str
+    kafka_port: int
+    kafka_controller_port: int
+    registry_port: int
+    ingest_port: int
+    viewer_port: int
+    prometheus_port: int
+    videos: Path
+
+    @property
+    def state(self) -> Path:
+        """The one folder that the stack writes, apart from the videos."""
+        return self.root / ".framelog"
+
+    @property
+    def host(self) -> str:
+        """Where this machine's own programs find what listens on the bind address."""
+        return "127.0.0.1" if self.bind_address in WILDCARD_ADDRESSES else self.bind_address
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The broker's address."""
+        return f"{self.host}:{self.kafka_port}"
+
+    @property
+    def registry_url(self) -> str:
+        """The registry's Confluent-compatible API."""
+        return f"http://{self.host}:{self.registry_port}/apis/ccompat/v7"
+
+
+def read_settings(root: Path, environment: Mapping[str, str]) -> Settings:
+    """Return the settings, or raise LocalError naming the variable that can't be used."""
+    variables = {
+        name: value
+        for name, value in {**_read_env_file(root / ".env"), **environment}.items()
+        if name.startswith("FRAMELOG_")
+    }
+
+    def text(name: str) -> str:
+        if not variables.get(name):
+            raise LocalError(f"{name} is not set: set it in .env.")
+        return variables[name]
+
+    def port(name: str) -> int:
+        value = text(name)
+        if not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
+            raise LocalError(f"{name} is {value!r}: set a port between 1 and 65535 in .env.")
+        return int(value)
+
+    return Settings(
+        root=root,
+        variables=variables,
+        bind_address=text("FRAMELOG_BIND_ADDRESS"),
+        kafka_version=text("FRAMELOG_KAFKA_VERSION"),
+        registry_version=text("FRAMELOG_REGISTRY_VERSION"),
+        kafka_advertised_host=text("FRAMELOG_KAFKA_ADVERTISED_HOST"),
+        kafka_port=port("FRAMELOG_KAFKA_PORT"),
+        kafka_controller_port=port("FRAMELOG_KAFKA_CONTROLLER_PORT"),
+        registry_port=port("FRAMELOG_REGISTRY_PORT"),
+        ingest_port=port("FRAMELOG_INGEST_PORT"),
+        viewer_port=port("FRAMELOG_VIEWER_PORT"),
+        prometheus_port=port("FRAMELOG_PROMETHEUS_PORT"),
+        videos=(root / text("FRAMELOG_VIDEOS")).resolve(),
+    )
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    """Return the assignments of a `.env` file: NAME=value lines, comments from ` #` on."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise LocalError(f"{path} can't be read: {error.strerror}.") from error
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.split(" #", 1)[0].strip().strip("\"'") for name, value in pairs}

@@ -1,0 +1,1 @@
+"""The setup, the local stack and the containers' settings."""
