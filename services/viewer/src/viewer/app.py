@@ -5,7 +5,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from viewer import http_catalogue, http_frames, http_health, http_pages, http_positions
-from viewer.errors import ExpiredError, NeverWasError, TryLaterError, ViewerError
+from viewer.errors import ExpiredError, TryLaterError, ViewerError
 from viewer.parts import Parts
 
 _MAX_BODY_BYTES = 4096
@@ -32,10 +32,6 @@ def create_app(parts: Parts) -> Flask:
 
     @app.errorhandler(ViewerError)
     def viewer_error(error: ViewerError) -> Response:
-        waiting_for = parts.health.waiting_for()
-        if isinstance(error, NeverWasError) and waiting_for is not None:
-            # What isn't known yet may well be there.
-            error = TryLaterError(waiting_for)
         body: dict[str, object] = {"error": str(error)}
         if isinstance(error, ExpiredError):
             body["first_available_frame"] = error.first_available_frame

@@ -24,28 +24,6 @@ class FramesGoneError(Exception):
     """The log doesn't hold these frames: retention took them, or others lie in their place."""
 
 
-def fetch_consumer(bootstrap_servers: str) -> Consumer:
-    """Make a consumer for reads by offset.
-
-    It belongs to no group: it is assigned, and commits nothing. A fetch that finds no data
-    waits at the broker and holds up the next one, so it may wait only briefly; and what is
-    read ahead is bounded, for there are several of these.
-    """
-    return Consumer(
-        {
-            "bootstrap.servers": bootstrap_servers,
-            "group.id": "framelog-viewer",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "error",
-            "fetch.wait.max.ms": 10,
-            "fetch.queue.backoff.ms": 5,
-            "queued.max.messages.kbytes": 8192,
-            "allow.auto.create.topics": False,
-        }
-    )
-
-
 @dataclass
 class _Fetcher:
     """A consumer, and where it would read on: its partition and the next offset."""

@@ -33,22 +33,6 @@ _PARTITIONS_SECONDS = 10.0
 _RPC_SECONDS = 5.0
 
 
-def follow_consumer(bootstrap_servers: str) -> Consumer:
-    """Make the follower's consumer: assigned, in no group, told when it reaches an end."""
-    return Consumer(
-        {
-            "bootstrap.servers": bootstrap_servers,
-            "group.id": "framelog-viewer",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "error",
-            "enable.partition.eof": True,
-            "queued.max.messages.kbytes": 16384,
-            "allow.auto.create.topics": False,
-        }
-    )
-
-
 class _StartOverError(Exception):
     """What was read is no longer a beginning of what is there."""
 

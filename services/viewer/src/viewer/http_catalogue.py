@@ -21,6 +21,7 @@ _WAIT_SECONDS = 0.5
 def blueprint(parts: Parts) -> Blueprint:
     """Serve what `parts.catalogue` knows."""
     routes = Blueprint("catalogue", __name__)
+    routes.before_request(parts.health.require_ready)
     catalogue = parts.catalogue
     # Versions count from 0 in every process; this tells them apart.
     process = secrets.token_hex(4)

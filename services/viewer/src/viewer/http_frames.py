@@ -23,6 +23,7 @@ _FRAME_CACHING = "public, max-age=3600, immutable"
 def blueprint(parts: Parts) -> Blueprint:
     """Serve the frames that `parts.reader` can reach."""
     routes = Blueprint("frames", __name__)
+    routes.before_request(parts.health.require_ready)
 
     @routes.get("/streams/<stream_id>/frames/<number>")
     def frame(stream_id: str, number: str) -> AnyResponse:

@@ -19,9 +19,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/readyz")
     def readyz() -> dict[str, str]:
-        waiting_for = parts.health.waiting_for()
-        if waiting_for is not None:
-            raise TryLaterError(waiting_for)
+        parts.health.require_ready()
         return {"status": "ready"}
 
     @routes.get("/metrics")

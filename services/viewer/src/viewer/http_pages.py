@@ -2,6 +2,7 @@
 
 from flask import Blueprint, render_template
 
+from viewer.errors import ViewerError
 from viewer.parts import Parts
 
 
@@ -14,10 +15,15 @@ def blueprint(parts: Parts) -> Blueprint:
         return render_template("index.html")
 
     @routes.get("/streams/<stream_id>")
-    def watch(stream_id: str) -> str:
-        # Known only to a catalogue that has been read: until then the page waits by itself.
-        if parts.health.waiting_for() is None:
+    def watch(stream_id: str) -> tuple[str, int]:
+        # The page says by itself what is amiss; the status is for those who don't run it.
+        try:
+            parts.health.require_ready()
             parts.catalogue.stream(stream_id)
-        return render_template("watch.html", stream_id=stream_id)
+        except ViewerError as error:
+            status = error.status
+        else:
+            status = 200
+        return render_template("watch.html", stream_id=stream_id), status
 
     return routes

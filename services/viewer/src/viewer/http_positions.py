@@ -16,6 +16,7 @@ _VIEWER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 def blueprint(parts: Parts) -> Blueprint:
     """Serve the positions that `parts.positions` keeps."""
     routes = Blueprint("positions", __name__)
+    routes.before_request(parts.health.require_ready)
 
     @routes.get("/api/streams/<stream_id>/position")
     def get(stream_id: str) -> Response:

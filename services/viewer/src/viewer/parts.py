@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from viewer.catalogue import Catalogue
+from viewer.errors import TryLaterError
 from viewer.metrics import Metrics
 from viewer.playback import Playback
 from viewer.positions import Positions
@@ -20,6 +21,12 @@ class Health:
     """Whether everything that must run does."""
     waiting_for: Callable[[], str | None]
     """A sentence on why it isn't ready; None when it is."""
+
+    def require_ready(self) -> None:
+        """Raise TryLaterError before the catalogue has been read: what isn't known may be there."""
+        sentence = self.waiting_for()
+        if sentence is not None:
+            raise TryLaterError(sentence)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from confluent_kafka.admin import AdminClient
 from prometheus_client import CollectorRegistry
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from viewer.catalogue import Catalogue
-from viewer.fetch import SegmentFetcher, fetch_consumer
-from viewer.follower import Follower, follow_consumer
+from viewer.fetch import SegmentFetcher
+from viewer.follower import Follower
+from viewer.kafka import admin_client, fetch_consumer, follow_consumer
 from viewer.metrics import Metrics
 from viewer.parts import Health, Parts
 from viewer.playback import Playback
@@ -29,19 +29,18 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     metrics = Metrics(registry)
-    servers = settings.bootstrap_servers
     decoder = Decoder(schema_source(settings.registry_url))
     catalogue = Catalogue()
-    admin = AdminClient({"bootstrap.servers": servers})
+    admin = admin_client(settings)
     follower = Follower(
         settings,
-        consumer=follow_consumer(servers),
+        consumer=follow_consumer(settings),
         admin=admin,
         decoder=decoder,
         catalogue=catalogue,
         metrics=metrics,
     )
-    consumers = [fetch_consumer(servers) for _ in range(settings.fetchers)]
+    consumers = [fetch_consumer(settings) for _ in range(settings.fetchers)]
     fetcher = SegmentFetcher(consumers, settings.frames_topic, decoder, metrics)
     reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics)
     watchers = Watchers(settings.max_streams, metrics)
