@@ -1,0 +1,120 @@
+// The viewer's HTTP, as the pages use it. Errors are named by what the caller does next.
+
+/**
+ * @typedef {object} Stream one entry of the catalogue
+ * @property {string} stream_id
+ * @property {string} name the file's name: text from outside, never markup
+ * @property {"INGESTING" | "COMPLETE" | "TRUNCATED" | "FAILED"} state
+ * @property {number} width
+ * @property {number} height
+ * @property {number} fps
+ * @property {number} frame_count frames committed: indices 0 to frame_count - 1
+ * @property {number} first_available_frame the earliest that retention has left
+ * @property {number} duration_ns
+ * @property {number} bytes
+ * @property {number | null} partition
+ * @property {string | null} error
+ * @property {string | number | null} started_at
+ * @property {string | number | null} ended_at
+ * @property {string | number | null} updated_at
+ * @property {string} run_id
+ * @property {string} codec
+ * @property {string} container
+ * @property {number | null} estimated_frame_count
+ * @property {string} encoding
+ * @property {string} sample_aspect_ratio W:H
+ */
+
+/** The server can't answer now: wait and ask again. */
+export class Away extends Error {
+  /** @param {string} message @param {number | null} retry_after_seconds as the server asked, if it did */
+  constructor(message, retry_after_seconds = null) {
+    super(message);
+    this.retry_after_seconds = retry_after_seconds;
+  }
+}
+
+/** What was asked for never was. */
+export class Missing extends Error {}
+
+/** What was asked for has expired. */
+export class Gone extends Error {
+  /** @param {number | null} first_available_frame */
+  constructor(first_available_frame) {
+    super("expired");
+    this.first_available_frame = first_available_frame;
+  }
+}
+
+/**
+ * Fetches, and turns failures into the errors above. An abort passes through.
+ * @param {string} url @param {RequestInit} [options]
+ */
+export async function request(url, options) {
+  let response;
+  try {
+    response = await fetch(url, { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Away(String(error));
+  }
+  if (response.ok) return response;
+  if (response.status === 404) throw new Missing(url);
+  if (response.status === 410) {
+    const body = await response.json().catch(() => ({}));
+    throw new Gone(body.first_available_frame ?? null);
+  }
+  throw new Away(`HTTP ${response.status}`, Number(response.headers.get("Retry-After")) || null);
+}
+
+/** @param {string} url @param {RequestInit} [options] */
+export const json = async (url, options) => (await request(url, options)).json();
+
+/**
+ * How long to wait before a further attempt: doubling from 0.5 s to 5 s, or what the server asked.
+ * @param {number} failures in a row so far, from 1 @param {unknown} error the last one
+ */
+export function delayMs(failures, error) {
+  const asked = error instanceof Away ? error.retry_after_seconds : null;
+  return asked ? Math.min(asked, 30) * 1000 : Math.min(500 * 2 ** (failures - 1), 5000);
+}
+
+/**
+ * Repeats an action until the server answers. Missing, Gone and everything else pass through.
+ * @template T @param {() => Promise<T>} action @param {(away: boolean) => void} [onAway]
+ * @returns {Promise<T>}
+ */
+export async function persist(action, onAway = () => {}) {
+  for (let failures = 0; ; ) {
+    try {
+      const result = await action();
+      if (failures) onAway(false);
+      return result;
+    } catch (error) {
+      if (!(error instanceof Away)) throw error;
+      failures += 1;
+      onAway(true);
+      await new Promise((resolve) => setTimeout(resolve, delayMs(failures, error)));
+    }
+  }
+}
+
+/** The addresses, under the prefix at which the viewer is mounted. @param {string} base ends in `/` */
+export function addresses(base) {
+  const id = encodeURIComponent;
+  return {
+    home: base,
+    streams: `${base}api/streams`,
+    events: `${base}api/events`,
+    watch: (/** @type {string} */ stream) => `${base}streams/${id(stream)}`,
+    stream: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}`,
+    position: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}/position`,
+    index: (/** @type {string} */ stream, /** @type {number} */ from, /** @type {number} */ count, stride = 1) =>
+      `${base}api/streams/${id(stream)}/index?from=${from}&count=${count}&stride=${stride}`,
+    frame: (/** @type {string} */ stream, /** @type {number} */ frame) => `${base}streams/${id(stream)}/frames/${frame}`,
+    frames: (/** @type {string} */ stream) => `${base}streams/${id(stream)}/frames`,
+  };
+}
+
+/** @returns {string} the prefix that the page's template gives, ending in `/` */
+export const base = () => document.documentElement.dataset.base ?? "/";

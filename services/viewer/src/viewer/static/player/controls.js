@@ -1,0 +1,105 @@
+// The deck: buttons, readouts and typed seeks. Shows the player's state; knows nothing of how it works.
+
+import * as format from "../common/format.js";
+import * as words from "../common/words.js";
+import { SPEEDS } from "./speeds.js";
+
+/** @template {HTMLElement} T @param {string} id @returns {T} */
+export const part = (id) => /** @type {T} */ (document.getElementById(id));
+
+/**
+ * @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index
+ * @param {import("./timeline.js").Timeline} timeline
+ */
+export function bind(player, index, timeline) {
+  /** @type {Record<string, () => void>} */
+  const actions = {
+    play: () => player.toggle(),
+    back: () => player.step(-1),
+    forward: () => player.step(1),
+    "back-10": () => player.skip(-10),
+    "back-1": () => player.skip(-1),
+    "forward-1": () => player.skip(1),
+    "forward-10": () => player.skip(10),
+    reverse: () => player.reverse(),
+    live: () => player.goLive(),
+    "mark-in": () => player.mark("in"),
+    "mark-out": () => player.mark("out"),
+    "mark-clear": () => player.clearMarks(),
+    "zoom-in": () => timeline.zoom(0.5),
+    "zoom-out": () => timeline.zoom(2),
+    "zoom-fit": () => timeline.fit(),
+  };
+  for (const [id, action] of Object.entries(actions)) part(id).addEventListener("click", action);
+  part("screen").addEventListener("click", () => player.toggle());
+  bindSpeed(player);
+  bindTyped(part("time"), words.player.badTime, (text) => {
+    const pts_ns = format.parseTime(text);
+    if (pts_ns === null) return false;
+    player.seekTime(pts_ns);
+    return true;
+  });
+  bindTyped(part("frame"), words.player.badFrame, (text) => {
+    if (!/^\s*[\d,]+\s*$/.test(text)) return false;
+    player.seek(Number(text.replaceAll(",", "")));
+    return true;
+  });
+  const show = () => render(player, index);
+  player.addEventListener("painted", show);
+  player.addEventListener("changed", show);
+  show();
+}
+
+/** @param {import("./player.js").Player} player */
+function bindSpeed(player) {
+  const select = /** @type {HTMLSelectElement} */ (part("speed"));
+  select.append(...SPEEDS.map((speed) => new Option(`${speed}×`, String(speed))));
+  select.addEventListener("change", () => player.setSpeed(Number(select.value) * Math.sign(player.speed)));
+}
+
+/**
+ * A readout that can be typed into: Enter goes there, Escape or leaving gives up.
+ * @param {HTMLInputElement} input @param {string} complaint @param {(text: string) => boolean} accept
+ */
+function bindTyped(input, complaint, accept) {
+  input.addEventListener("focus", () => input.select());
+  input.addEventListener("input", () => input.setCustomValidity(""));
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") input.blur();
+    if (event.key !== "Enter") return;
+    if (accept(input.value)) {
+      input.blur();
+    } else {
+      input.setCustomValidity(complaint);
+      input.reportValidity();
+    }
+  });
+  input.addEventListener("blur", () => input.setCustomValidity(""));
+}
+
+/** @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index */
+function render(player, index) {
+  const { playing, frame, last, speed, live, ingesting, marks } = player;
+  const button = part("play");
+  document.body.classList.toggle("is-playing", playing);
+  button.setAttribute("aria-label", playing ? "Pause" : "Play");
+  typed("time", format.time(index.ptsOf(frame), { exact: true }));
+  typed("frame", format.count(frame));
+  part("total-time").textContent = format.time(index.end_ns);
+  part("total-frames").textContent = format.count(last);
+  /** @type {HTMLSelectElement} */ (part("speed")).value = String(Math.abs(speed));
+  part("reverse").setAttribute("aria-pressed", String(speed < 0));
+  part("mark-in").setAttribute("aria-pressed", String(marks.in !== null));
+  part("mark-out").setAttribute("aria-pressed", String(marks.out !== null));
+  part("mark-clear").hidden = !player.looping;
+  const edge = part("live");
+  edge.hidden = !ingesting;
+  edge.setAttribute("aria-pressed", String(live));
+  part("behind").textContent = live || player.behind_ns < 1e9 ? words.player.live : words.player.behind(player.behind_ns);
+}
+
+/** Shows a value where nobody is typing. @param {string} id @param {string} value */
+function typed(id, value) {
+  const input = /** @type {HTMLInputElement} */ (part(id));
+  if (document.activeElement !== input && input.value !== value) input.value = value;
+}

@@ -1,0 +1,173 @@
+// When each frame is shown: the stream's index, fetched page by page where it is needed. A coarse
+// overview answers at once for everything else, so every question has an answer at any time.
+
+import { json } from "../common/api.js";
+
+const PAGE_FRAMES = 2048;
+const OVERVIEW_POINTS = 1024;
+
+/** @typedef {{pts_ns: number[], sizes: number[], loading: boolean}} Page */
+/** @typedef {{frame: number, pts_ns: number, size: number}} Sample */
+
+export class FrameIndex {
+  /** @type {Map<number, Page>} */
+  #pages = new Map();
+  /** @type {Sample[]} */
+  #overview = [];
+  #overview_count = 0;
+  #loading_overview = false;
+  #url;
+  #onchange;
+
+  /**
+   * @param {(from: number, count: number, stride: number) => string} url of a part of the index
+   * @param {() => void} onchange more is known
+   */
+  constructor(url, onchange) {
+    this.#url = url;
+    this.#onchange = onchange;
+    this.first = 0;
+    this.count = 0;
+    this.fps = 25;
+    /** When the last committed frame stops being shown. */
+    this.end_ns = 0;
+  }
+
+  /** The stream as the catalogue has it now. @param {import("../common/api.js").Stream} stream */
+  update({ first_available_frame, frame_count, duration_ns, fps }) {
+    this.first = Math.min(first_available_frame, Math.max(0, frame_count - 1));
+    this.count = Math.max(this.count, frame_count);
+    this.end_ns = Math.max(this.end_ns, duration_ns);
+    this.fps = fps || this.fps;
+    if (this.count > this.#overview_count * 1.1) void this.#loadOverview();
+  }
+
+  /** A new run replaces every frame: nothing known holds. */
+  reset() {
+    this.#pages.clear();
+    this.#overview = [];
+    this.#overview_count = this.count = this.end_ns = 0;
+  }
+
+  /** One frame as it came. @param {number} frame @param {number} pts_ns @param {number} size */
+  note(frame, pts_ns, size) {
+    const page = this.#page(frame);
+    const at = frame % PAGE_FRAMES;
+    page.pts_ns[at] = pts_ns;
+    page.sizes[at] = size;
+    if (frame < this.count) return;
+    this.count = frame + 1;
+    this.end_ns = Math.max(this.end_ns, pts_ns + 1e9 / this.fps);
+  }
+
+  /** Whether the times around a frame are known exactly; if not, they are fetched. @param {number} frame */
+  ready(frame) {
+    const known = this.#knows(frame) && (frame + 1 >= this.count || this.#knows(frame + 1));
+    if (!known) {
+      void this.#loadPage(frame);
+      if (frame + 1 < this.count) void this.#loadPage(frame + 1);
+    }
+    return known;
+  }
+
+  /** @param {number} frame @returns {number} when it is shown, in nanoseconds; a guess unless ready(frame) */
+  ptsOf(frame) {
+    const exact = this.#pages.get(Math.floor(frame / PAGE_FRAMES))?.pts_ns[frame % PAGE_FRAMES];
+    if (exact !== undefined) return exact;
+    const after = this.#overview.findIndex((sample) => sample.frame > frame);
+    const low = after > 0 ? this.#overview[after - 1] : this.#overview.at(after);
+    if (!low) return (frame * 1e9) / this.fps;
+    const high = after > 0 ? this.#overview[after] : { frame: this.count, pts_ns: this.end_ns };
+    const share = high.frame > low.frame ? (frame - low.frame) / (high.frame - low.frame) : 0;
+    return low.pts_ns + share * (high.pts_ns - low.pts_ns);
+  }
+
+  /** @param {number} pts_ns @returns {number} the frame shown then, among those still there */
+  frameAt(pts_ns) {
+    let low = this.first;
+    let high = Math.max(low, this.count - 1);
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.ptsOf(middle) <= pts_ns) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** When a frame stops being shown. @param {number} frame */
+  endOf(frame) {
+    return frame + 1 < this.count ? this.ptsOf(frame + 1) : this.end_ns;
+  }
+
+  /**
+   * Sizes of the images between two moments: exact where that is little, else the overview.
+   * @param {number} start_ns @param {number} end_ns @returns {Sample[]}
+   */
+  samples(start_ns, end_ns) {
+    const from = this.frameAt(start_ns);
+    const to = this.frameAt(end_ns);
+    const coarse = this.#overview.filter(({ frame }) => frame >= from && frame <= to);
+    if (to - from > PAGE_FRAMES || coarse.length > to - from) return coarse;
+    if (!this.#knows(from) || !this.#knows(to)) {
+      void this.#loadPage(from);
+      void this.#loadPage(to);
+      return coarse;
+    }
+    const exact = [];
+    for (let frame = from; frame <= to; frame += 1) {
+      const size = this.#page(frame).sizes[frame % PAGE_FRAMES];
+      if (size !== undefined) exact.push({ frame, pts_ns: this.ptsOf(frame), size });
+    }
+    return exact;
+  }
+
+  /** @param {number} frame */
+  #knows(frame) {
+    return this.#pages.get(Math.floor(frame / PAGE_FRAMES))?.pts_ns[frame % PAGE_FRAMES] !== undefined;
+  }
+
+  /** @param {number} frame @returns {Page} */
+  #page(frame) {
+    const number = Math.floor(frame / PAGE_FRAMES);
+    let page = this.#pages.get(number);
+    if (!page) this.#pages.set(number, (page = { pts_ns: [], sizes: [], loading: false }));
+    return page;
+  }
+
+  /** @param {number} frame */
+  async #loadPage(frame) {
+    const page = this.#page(frame);
+    if (page.loading || this.#knows(frame)) return;
+    page.loading = true;
+    const start = frame - (frame % PAGE_FRAMES);
+    const from = Math.max(start, this.first);
+    try {
+      const part = await json(this.#url(from, start + PAGE_FRAMES - from, 1));
+      part.frames.forEach((/** @type {[number, number]} */ [pts_ns, size], /** @type {number} */ i) => {
+        page.pts_ns[part.from + i - start] = pts_ns;
+        page.sizes[part.from + i - start] = size;
+      });
+      this.#onchange();
+    } catch {
+      // Asked again by a later question.
+    }
+    setTimeout(() => (page.loading = false), 500);
+  }
+
+  async #loadOverview() {
+    if (this.#loading_overview) return;
+    this.#loading_overview = true;
+    const count = this.count;
+    const stride = Math.max(1, Math.ceil((count - this.first) / OVERVIEW_POINTS));
+    try {
+      const part = await json(this.#url(this.first, OVERVIEW_POINTS, stride));
+      this.#overview = part.frames.map((/** @type {[number, number]} */ [pts_ns, size], /** @type {number} */ i) => (
+        { frame: part.from + i * stride, pts_ns, size }));
+      this.#overview_count = count;
+      this.#onchange();
+      this.#loading_overview = false;
+    } catch {
+      setTimeout(() => (this.#loading_overview = false), 2000);
+    }
+  }
+}

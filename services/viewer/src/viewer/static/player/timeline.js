@@ -1,0 +1,166 @@
+// The timeline: a slider over the whole stream or a stretch of it, with pictures under the hand.
+
+import * as format from "../common/format.js";
+import { latest, showPicture } from "../common/latest.js";
+import * as words from "../common/words.js";
+import * as scale from "./scale.js";
+import { draw } from "./strip.js";
+
+const LEAST_FRAMES = 12;
+
+export class Timeline {
+  #player;
+  #index;
+  #element;
+  #strip;
+  #head;
+  #preview;
+  #frameUrl;
+  /** @type {import("./scale.js").View | null} null: the whole stream */
+  #view = null;
+  #dirty = true;
+  #showPicture;
+
+  /**
+   * @param {HTMLElement} element with a canvas, a .head and a .preview (img and output)
+   * @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index
+   * @param {(frame: number) => string} frameUrl
+   */
+  constructor(element, player, index, frameUrl) {
+    this.#element = element;
+    this.#player = player;
+    this.#index = index;
+    this.#frameUrl = frameUrl;
+    this.#strip = /** @type {HTMLCanvasElement} */ (element.querySelector("canvas"));
+    this.#head = /** @type {HTMLElement} */ (element.querySelector(".head"));
+    this.#preview = /** @type {HTMLElement} */ (element.querySelector(".preview"));
+    const image = /** @type {HTMLImageElement} */ (this.#preview.querySelector("img"));
+    this.#showPicture = latest((/** @type {string} */ url) => showPicture(image, url));
+    player.addEventListener("painted", () => this.redraw());
+    player.addEventListener("changed", () => this.redraw());
+    new ResizeObserver(() => this.redraw()).observe(element);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
+    this.#listen();
+  }
+
+  redraw() {
+    this.#dirty = true;
+  }
+
+  /** @param {number} factor below 1 shows less and larger @param {number} [around_ns] the place, unless given */
+  zoom(factor, around_ns = this.#place_ns) {
+    const least_ns = (LEAST_FRAMES * 1e9) / this.#index.fps;
+    const view = scale.zoomed(this.#shown, factor, around_ns, least_ns, this.#total_ns);
+    this.#view = view.end_ns - view.start_ns >= this.#total_ns ? null : view;
+    this.redraw();
+  }
+
+  /** The whole stream. */
+  fit() {
+    this.#view = null;
+    this.redraw();
+  }
+
+  /** One animation frame. */
+  tick() {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    const { playing, scrubbing, marks, first, frame, last } = this.#player;
+    if (this.#view && playing && !scrubbing) this.#view = scale.showing(this.#view, this.#place_ns, this.#total_ns);
+    const view = this.#shown;
+    const { looping } = this.#player;
+    draw(this.#strip, {
+      view,
+      samples: this.#index.samples(view.start_ns, view.end_ns),
+      expired_ns: first > 0 ? this.#index.ptsOf(first) : 0,
+      end_ns: this.#index.end_ns,
+      place_ns: this.#place_ns,
+      loop: looping ? { start_ns: this.#index.ptsOf(marks.in ?? first), end_ns: this.#index.endOf(marks.out ?? last) } : null,
+    });
+    const share = scale.shareOf(view, this.#place_ns);
+    this.#head.style.left = `${share * 100}%`;
+    this.#head.hidden = share < 0 || share > 1;
+    this.#describe(first, frame, last);
+  }
+
+  /** @param {number} first @param {number} frame @param {number} last */
+  #describe(first, frame, last) {
+    const element = this.#element;
+    element.setAttribute("aria-valuemin", String(first));
+    element.setAttribute("aria-valuemax", String(last));
+    element.setAttribute("aria-valuenow", String(frame));
+    element.setAttribute("aria-valuetext", words.player.position(format.time(this.#place_ns, { exact: true }), frame));
+  }
+
+  get #place_ns() {
+    return this.#index.ptsOf(this.#player.frame);
+  }
+
+  /** The stream's length; while it grows, at least the length that its container promises. */
+  get #total_ns() {
+    const { estimated_frame_count, state } = this.#player.stream;
+    const promised = state === "INGESTING" ? ((estimated_frame_count ?? 0) * 1e9) / this.#index.fps : 0;
+    return Math.max(this.#index.end_ns, promised, 1e6);
+  }
+
+  get #shown() {
+    return this.#view ?? { start_ns: 0, end_ns: this.#total_ns };
+  }
+
+  /** @param {MouseEvent} event */
+  #ptsUnder(event) {
+    const box = this.#strip.getBoundingClientRect();
+    const share = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
+    return scale.ptsAtShare(this.#shown, share);
+  }
+
+  #listen() {
+    const element = this.#element;
+    let dragging = false;
+    element.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      dragging = true;
+      element.setPointerCapture(event.pointerId);
+      this.#player.scrub(this.#index.frameAt(this.#ptsUnder(event)));
+    });
+    element.addEventListener("pointermove", (event) => {
+      if (dragging) this.#player.scrub(this.#index.frameAt(this.#ptsUnder(event)));
+      if (dragging || event.pointerType === "mouse") this.#hover(event);
+    });
+    const release = () => {
+      if (!dragging) return;
+      dragging = false;
+      this.#player.endScrub();
+      this.#preview.hidden = true;
+    };
+    element.addEventListener("pointerup", release);
+    element.addEventListener("pointercancel", release);
+    element.addEventListener("pointerleave", () => { if (!dragging) this.#preview.hidden = true; });
+    element.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const { start_ns, end_ns } = this.#shown;
+      const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+      if (Math.abs(sideways) > Math.abs(event.shiftKey ? 0 : event.deltaY)) {
+        if (this.#view) this.#view = scale.panned(this.#view, (sideways / 800) * (end_ns - start_ns), this.#total_ns);
+        this.redraw();
+      } else {
+        this.zoom(2 ** (event.deltaY / 200), this.#ptsUnder(event));
+      }
+    }, { passive: false });
+  }
+
+  /** A picture of the moment under the pointer. @param {MouseEvent} event */
+  #hover(event) {
+    if (!this.#player.watchable) return;
+    const pts_ns = this.#ptsUnder(event);
+    const frame = this.#index.frameAt(pts_ns);
+    const label = /** @type {HTMLElement} */ (this.#preview.querySelector("output"));
+    label.textContent = words.player.position(format.time(this.#index.ptsOf(frame), { exact: true }), frame);
+    this.#preview.hidden = false;
+    const box = this.#element.getBoundingClientRect();
+    const half = this.#preview.offsetWidth / 2;
+    const left = Math.max(half, Math.min(box.width - half, event.clientX - box.left));
+    this.#preview.style.left = `${left}px`;
+    this.#showPicture(this.#frameUrl(frame));
+  }
+}

@@ -1,0 +1,151 @@
+// The player's page: builds the parts and hands them to each other.
+
+import { Missing, addresses as addressesUnder, base, json, persist } from "./common/api.js";
+import { follow } from "./common/events.js";
+import * as words from "./common/words.js";
+import { bind, part } from "./player/controls.js";
+import { Details } from "./player/details.js";
+import { Feed } from "./player/feed.js";
+import { FrameIndex } from "./player/frameindex.js";
+import { describe, listen } from "./player/keys.js";
+import { Notice } from "./player/notice.js";
+import { Place, addressFor, readAddress, resume } from "./player/place.js";
+import { Player } from "./player/player.js";
+import { Screen } from "./player/screen.js";
+import { Timeline } from "./player/timeline.js";
+
+/** @typedef {import("./common/api.js").Stream} Stream */
+
+const addresses = addressesUnder(base());
+const stream_id = document.body.dataset.stream ?? "";
+const frameUrl = (/** @type {number} */ frame) => addresses.frame(stream_id, frame);
+
+/** @param {string} text shown over the picture @param {string} [kind] */
+function say(text, kind = "busy") {
+  const notice = part("notice");
+  notice.hidden = !text;
+  notice.dataset.kind = kind;
+  /** @type {HTMLElement} */ (notice.querySelector("p")).textContent = text;
+}
+
+/** The name and the state above the picture. @param {Stream} stream */
+function title({ name, state, error }) {
+  document.title = `${name} · Framelog`;
+  part("name").textContent = name;
+  const badge = part("state");
+  badge.textContent = words.states[state] ?? state;
+  badge.dataset.state = state;
+  badge.title = error ?? "";
+}
+
+async function start() {
+  say(words.player.loading);
+  const onAway = (/** @type {boolean} */ away) => say(away ? words.away : words.player.loading);
+  const stream = /** @type {Stream} */ (await persist(() => json(addresses.stream(stream_id)), onAway));
+  title(stream);
+  const address = readAddress(location.search);
+  const left_at = address.frame ?? (await resume(addresses.position(stream_id), onAway));
+  say("");
+
+  /** @type {Timeline | undefined} */
+  let timeline;
+  const index = new FrameIndex((from, count, stride) => addresses.index(stream_id, from, count, stride),
+    () => timeline?.redraw());
+  const feed = new Feed(base(), stream_id);
+  const player = new Player(stream, feed, index, new Screen(/** @type {HTMLCanvasElement} */ (part("screen"))));
+  timeline = new Timeline(part("timeline"), player, index, frameUrl);
+  const notice = new Notice(part("notice"), player);
+  bind(player, index, timeline);
+  bindPage(player, timeline, notice);
+  watchTrouble(feed, player, notice);
+
+  if (address.speed !== 1) player.setSpeed(address.speed);
+  player.seek(left_at ?? player.first);
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  // The end of an ended stream is where it was left: showing it beats starting over unasked.
+  if (!address.paused && !still && (player.ingesting || player.frame < player.last)) player.play();
+  new Place(addresses.position(stream_id), player);
+
+  follow(addresses, {
+    changed: (streams) => {
+      const own = streams.find((candidate) => candidate.stream_id === stream_id);
+      if (!own) return;
+      title(own);
+      player.update(own);
+    },
+    gone: (ids) => { if (ids.includes(stream_id)) notice.pass(words.player.unknown, "problem"); },
+    away: () => {},
+  });
+  animate(player, timeline, notice);
+}
+
+/** @param {Player} player @param {Timeline} timeline @param {Notice} notice */
+function animate(player, timeline, notice) {
+  const frame = () => {
+    const now_ms = performance.now();
+    player.tick(now_ms);
+    timeline.tick();
+    notice.tick(now_ms);
+    requestAnimationFrame(frame);
+  };
+  frame();
+}
+
+/** @param {Feed} feed @param {Player} player @param {Notice} notice */
+function watchTrouble(feed, player, notice) {
+  const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ act) =>
+    feed.addEventListener(type, (event) => act(/** @type {CustomEvent} */ (event).detail));
+  on("away", ({ busy }) => { notice.trouble = busy ? words.player.busy : words.away; });
+  on("back", () => { notice.trouble = ""; });
+  on("missing", ({ frame }) => notice.pass(words.player.missing(frame), "problem"));
+  on("unreadable", ({ frame }) => notice.pass(words.player.unreadable(frame), "problem"));
+  player.addEventListener("expired", (event) =>
+    notice.pass(words.player.expired(/** @type {CustomEvent} */ (event).detail)));
+}
+
+/** @param {Player} player @param {Timeline} timeline @param {Notice} notice */
+function bindPage(player, timeline, notice) {
+  const details = new Details(part("details"), player, frameUrl);
+  const help = /** @type {HTMLDialogElement} */ (part("help"));
+  describe(/** @type {HTMLElement} */ (help.querySelector(".keys")));
+  const toggleHelp = () => (help.open ? help.close() : help.showModal());
+  const toggleDetails = () => part("details-button").setAttribute("aria-expanded", String(details.toggle()));
+  const toggleFullscreen = () => {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else void document.documentElement.requestFullscreen?.().catch(() => {});
+  };
+  const copyLink = () => {
+    const query = addressFor({ frame: player.shown, speed: player.speed, paused: true });
+    const link = new URL(query, location.href).href;
+    // No clipboard on plain http that isn't localhost: the address bar has the same link.
+    void navigator.clipboard?.writeText(link).then(() => notice.pass(words.player.copied), () => {});
+  };
+  part("details-button").addEventListener("click", toggleDetails);
+  part("details-close").addEventListener("click", toggleDetails);
+  part("help-button").addEventListener("click", toggleHelp);
+  part("fullscreen").addEventListener("click", toggleFullscreen);
+  help.addEventListener("click", (event) => { if (event.target === help) help.close(); });
+  listen({
+    player, timeline, toggleDetails, toggleHelp, toggleFullscreen, copyLink,
+    typeFrame: () => part("frame").focus(),
+    typeTime: () => part("time").focus(),
+  });
+  announce(player);
+}
+
+/** Tells a screen reader what a person sees happen; not every frame. @param {Player} player */
+function announce(player) {
+  const voice = part("voice");
+  player.addEventListener("changed", () => {
+    const speed = player.speed === 1 ? "" : `, ${words.player.speed(player.speed)}`;
+    const text = player.live ? words.player.live
+      : player.playing ? words.player.playing + speed : words.player.paused(player.frame);
+    if (!player.scrubbing && voice.textContent !== text) voice.textContent = text;
+  });
+}
+
+start().catch((error) => {
+  if (!(error instanceof Missing)) throw error;
+  part("name").textContent = stream_id;
+  say(words.player.unknown, "problem");
+});
