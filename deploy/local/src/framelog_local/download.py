@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from jgo.maven import MavenContext, PythonResolver
 
 from framelog_local.artifacts import Artifact, in_cache, is_registry, read_lock
+from framelog_local.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,13 +55,7 @@ class Progress:
 
     def _print(self) -> None:
         megabytes = self._bytes // 1_000_000
-        print_line(f"Kafka and registry: {megabytes} MB, {self._done} of {self._files} files")
-
-
-def print_line(line: str) -> None:
-    """Print a line of progress at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+        say(f"Kafka and registry: {megabytes} MB, {self._done} of {self._files} files")
 
 
 def download(cache: Path) -> None:

@@ -27,6 +27,7 @@ class Settings:
     kafka_version: str
     registry_version: str
     kafka_advertised_host: str
+    kafka_cluster_id: str
     kafka_port: int
     kafka_controller_port: int
     registry_port: int
@@ -82,6 +83,7 @@ def read_settings(root: Path, environment: Mapping[str, str]) -> Settings:
         kafka_version=text("FRAMELOG_KAFKA_VERSION"),
         registry_version=text("FRAMELOG_REGISTRY_VERSION"),
         kafka_advertised_host=text("FRAMELOG_KAFKA_ADVERTISED_HOST"),
+        kafka_cluster_id=text("FRAMELOG_KAFKA_CLUSTER_ID"),
         kafka_port=port("FRAMELOG_KAFKA_PORT"),
         kafka_controller_port=port("FRAMELOG_KAFKA_CONTROLLER_PORT"),
         registry_port=port("FRAMELOG_REGISTRY_PORT"),

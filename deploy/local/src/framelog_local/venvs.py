@@ -19,11 +19,11 @@ STAMP = "framelog.stamp"
 
 @dataclass(frozen=True, kw_only=True)
 class Venv:
-    """An environment: the packages of a lock file, and projects of this tree, editable."""
+    """An environment: the packages of lock files, and projects of this tree, editable."""
 
     name: str
     directory: Path
-    lock: Path
+    locks: tuple[Path, ...]
     projects: tuple[Path, ...] = ()
 
     @property
@@ -33,13 +33,13 @@ class Venv:
 
     @property
     def current(self) -> bool:
-        """Whether it has been made, whole, from what the lock file and the projects say now."""
+        """Whether it has been made, whole, from what the lock files and the projects say now."""
         stamp = self.directory / STAMP
         return stamp.is_file() and stamp.read_text(encoding="ascii") == self._fingerprint()
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(f"{sys.version} {self.directory}".encode())
-        for path in (self.lock, *(project / "pyproject.toml" for project in self.projects)):
+        for path in (*self.locks, *(project / "pyproject.toml" for project in self.projects)):
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -53,7 +53,8 @@ class Venv:
         log.parent.mkdir(parents=True, exist_ok=True)
         pip = [str(self.python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
         # Every package, build backends too, comes as a wheel whose hash the lock file holds.
-        locked = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(self.lock)]
+        locked = ["--require-hashes", "--only-binary", ":all:"]
+        locked += [word for lock in self.locks for word in ("--requirement", str(lock))]
         editable = [word for project in self.projects for word in ("--editable", str(project))]
         steps = [
             [sys.executable, "-m", "venv", str(self.directory)],

@@ -1,0 +1,64 @@
+"""`python -m framelog_local COMMAND`, in the project's folder; `make` gives the commands.
+
+This module and what it imports need no package: it is what installs them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+COMMANDS = (
+    *("up", "up-local", "up-docker", "down", "status", "logs", "clean"),
+    *("prepare-tests", "prepare-checks"),
+)
+
+
+def missing_feature() -> str | None:
+    """Return what this Python lacks, as a sentence."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < (3, 11):  # noqa: UP036 - pip, which would refuse, has not run yet
+        return (
+            f"Python 3.11 or newer is needed, and {sys.executable} is {version}: install one and "
+            "name it, as in 'make up PYTHON=python3.12'."
+        )
+    for module in ("venv", "ensurepip"):
+        if importlib.util.find_spec(module) is None:
+            return (
+                f"{sys.executable} can't make environments ({module} is missing): install it "
+                "(on Debian and Ubuntu: apt install python3-venv)."
+            )
+    if importlib.util.find_spec("_ssl") is None:
+        return f"{sys.executable} was built without ssl and can't download: use another Python."
+    return None
+
+
+def main() -> int:
+    """Return the exit code."""
+    if reason := missing_feature():
+        sys.stderr.write(f"{reason}\n")
+        return 1
+    # Only now: what follows would be a syntax or import error to an older Python.
+    from framelog_local import commands  # noqa: PLC0415
+    from framelog_local.errors import LocalError  # noqa: PLC0415
+    from framelog_local.settings import read_settings  # noqa: PLC0415
+
+    if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
+        sys.stderr.write(f"usage: python -m framelog_local {'|'.join(COMMANDS)}\n")
+        return 2
+    try:
+        settings = read_settings(Path.cwd(), os.environ)
+        getattr(commands, sys.argv[1].replace("-", "_"))(settings)
+    except LocalError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

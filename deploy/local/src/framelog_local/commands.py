@@ -1,0 +1,132 @@
+"""What each `make` target does; the only place that knows both ways of running the stack."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from framelog_local import containers, preparation, stack, system_packages
+from framelog_local.console import say
+from framelog_local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from framelog_local.settings import Settings
+
+
+def up(settings: Settings) -> None:
+    """Start the stack in containers where an engine can, else as processes; say which and why."""
+    if stack.status(settings) is not None:
+        up_local(settings)
+    elif reason := containers.obstacle(settings.root):
+        say(f"Starting as plain processes on this machine, because {reason}.")
+        up_local(settings)
+    else:
+        say("Starting in containers, because a container engine answers and has every image.")
+        up_docker(settings)
+
+
+def up_local(settings: Settings) -> None:
+    """Start the stack as processes."""
+    if containers.is_up(settings.root):
+        raise LocalError("The stack runs in containers already: 'make down' stops it.")
+    with _alone(settings):
+        stack.up(settings)
+    _say_what_next(settings)
+    say("Grafana       in containers only ('make up-docker')")
+
+
+def up_docker(settings: Settings) -> None:
+    """Start the stack in containers."""
+    if stack.status(settings) is not None:
+        raise LocalError("The stack runs as processes already: 'make down' stops it.")
+    (settings.videos / "incoming").mkdir(parents=True, exist_ok=True)
+    containers.compose(settings.root, "up", "--detach", "--build", "--wait")
+    _say_what_next(settings)
+    port = settings.variables["FRAMELOG_GRAFANA_PORT"]
+    say(f"Grafana       http://{settings.host}:{port}")
+
+
+def down(settings: Settings) -> None:
+    """Stop the stack, whichever way it runs."""
+    with _alone(settings):
+        stopped = stack.down(settings)
+    if containers.is_up(settings.root):
+        containers.compose(settings.root, "down")
+        stopped = True
+    say("Stopped; the data is kept." if stopped else "Nothing is running.")
+
+
+def status(settings: Settings) -> None:
+    """Say how each part is."""
+    lines = stack.status(settings)
+    if lines is not None:
+        for line in lines:
+            say(line)
+    elif containers.is_up(settings.root):
+        containers.compose(settings.root, "ps")
+    else:
+        say("Nothing is running: 'make up' starts the stack.")
+
+
+def logs(settings: Settings) -> None:
+    """Show the end of every log and what is added, until Ctrl-C."""
+    if stack.status(settings) is None and containers.is_up(settings.root):
+        containers.compose(settings.root, "logs", "--follow", "--tail", "40")
+        return
+    files = sorted((settings.state / "logs").glob("*.log"))
+    if not files:
+        raise LocalError("There are no logs yet: 'make up' starts the stack.")
+    subprocess.run(["tail", "-n", "20", "-F", *files], check=False)
+
+
+def clean(settings: Settings) -> None:
+    """Stop the stack and remove its state, data and downloads; videos stay."""
+    down(settings)
+    if containers.engine_obstacle() is None:
+        containers.compose(settings.root, "down", "--volumes", "--rmi", "local")
+    shutil.rmtree(settings.state, ignore_errors=True)
+    say(f"Removed {settings.state}; {settings.videos} is untouched.")
+
+
+def prepare_tests(settings: Settings) -> None:
+    """Have the tests' environment and the programs that they run."""
+    system_packages.ensure()
+    prepare_checks(settings)
+
+
+def prepare_checks(settings: Settings) -> None:
+    """Have the environment of the tests and checks."""
+    preparation.ensure(settings, preparation.tests_venv(settings))
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Hold the state folder: two commands at once would start or stop things under each other."""
+    settings.state.mkdir(exist_ok=True)
+    with (settings.state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalError(
+                f"Another command is at work in {settings.state}: wait until it has ended."
+            ) from None
+        os.set_inheritable(lock.fileno(), False)
+        yield
+
+
+def _say_what_next(settings: Settings) -> None:
+    host = settings.host
+    say("")
+    say(f"Viewer        http://{host}:{settings.viewer_port}")
+    say(f"Ingest        http://{host}:{settings.ingest_port}/metrics")
+    say(f"Kafka         {settings.bootstrap_servers}")
+    say(f"Registry      {settings.registry_url}")
+    say(f"Prometheus    http://{host}:{settings.prometheus_port}")
+    say("")
+    say(f"Ready. Drop a video into {settings.videos / 'incoming'} and open the viewer.")

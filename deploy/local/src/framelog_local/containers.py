@@ -1,0 +1,93 @@
+"""The same system in containers: whether an engine can run it, and the commands that do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from framelog_local.console import say
+from framelog_local.errors import LocalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANSWER_SECONDS = 15
+
+
+def obstacle(root: Path) -> str | None:
+    """Return why the stack can't run in containers here, None when it can.
+
+    Pulls the images that aren't here yet, for only that shows that they can be had.
+    """
+    return engine_obstacle() or _image_obstacle(root)
+
+
+def engine_obstacle() -> str | None:
+    """Return why there is no engine with Compose here, None when there is one."""
+    if shutil.which("docker") is None:
+        return "there is no docker command"
+    if _docker("compose", "version") is None:
+        return "docker has no compose plugin"
+    if _docker("info", "--format", "{{.ServerVersion}}") is None:
+        return "no container engine answers"
+    return None
+
+
+def is_up(root: Path) -> bool:
+    """Whether containers of this project are there."""
+    if shutil.which("docker") is None:
+        return False
+    return bool((_docker("compose", "ps", "--quiet", cwd=root) or "").strip())
+
+
+def compose(root: Path, *arguments: str) -> None:
+    """Run `docker compose`, its output shown; raise LocalError when it fails."""
+    if shutil.which("docker") is None:
+        raise LocalError("There is no docker command here: install Docker, or use 'make up-local'.")
+    result = subprocess.run(["docker", "compose", *arguments], cwd=root, check=False)
+    if result.returncode != 0:
+        raise LocalError(f"'docker compose {' '.join(arguments)}' failed: it said why above.")
+
+
+def _image_obstacle(root: Path) -> str | None:
+    configuration = _docker("compose", "config", "--format", "json", cwd=root)
+    if configuration is None:
+        return "docker compose can't read compose.yaml (docker compose config says why)"
+    for image in _foreign_images(json.loads(configuration)):
+        if _docker("image", "inspect", image) is None:
+            say(f"Pulling {image}")
+            if subprocess.run(["docker", "pull", "--quiet", image], check=False).returncode != 0:
+                return f"the image {image} is not here and can't be pulled"
+    say("Building the images of ingest, viewer and setup")
+    if subprocess.run(["docker", "compose", "build"], cwd=root, check=False).returncode != 0:
+        return "the images of ingest, viewer and setup can't be built"
+    return None
+
+
+def _foreign_images(configuration: dict[str, dict[str, dict[str, object]]]) -> list[str]:
+    """Return the images that aren't built here, those that ours are built from among them."""
+    images = set()
+    for service in configuration["services"].values():
+        build = service.get("build")
+        if isinstance(build, dict):
+            images.add(build["args"]["PYTHON_IMAGE"])
+        else:
+            images.add(service["image"])
+    return sorted(map(str, images))
+
+
+def _docker(*arguments: str, cwd: Path | None = None) -> str | None:
+    """Return what docker answers, None when it fails or takes too long."""
+    try:
+        return subprocess.run(
+            ["docker", *arguments],
+            cwd=cwd,
+            check=True,
+            timeout=ANSWER_SECONDS,
+            capture_output=True,
+            text=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None

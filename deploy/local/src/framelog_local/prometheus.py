@@ -1,0 +1,87 @@
+"""Prometheus for the local stack: optional, so no failure here keeps the stack from starting."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framelog_local.programs import Program, answers
+
+if TYPE_CHECKING:
+    from framelog_local.settings import Settings
+
+CONFIGURATION = Path(__file__).parents[3] / "prometheus"
+ABSENT = (
+    "Prometheus: not here, the stack runs without it. Install the prometheus package, or put "
+    "prometheus on PATH, and start again."
+)
+FETCH_SECONDS = 120
+
+
+def find(cache: Path) -> Path | None:
+    """Return the Prometheus on PATH, or the one unpacked in the cache."""
+    if on_path := shutil.which("prometheus"):
+        return Path(on_path)
+    unpacked = cache / "prometheus" / "usr" / "bin" / "prometheus"
+    return unpacked if unpacked.is_file() else None
+
+
+def fetch(cache: Path) -> Path | None:
+    """Unpack Debian's package into the cache, installing nothing; return None where that fails."""
+    folder = cache / "prometheus"
+    if not (shutil.which("apt-get") and shutil.which("dpkg")):
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for command in (["apt-get", "download", "prometheus"], ["dpkg", "-x"]):
+            packages = [] if command[0] == "apt-get" else [*folder.glob("*.deb"), folder]
+            subprocess.run(
+                [*command, *packages],
+                cwd=folder,
+                check=True,
+                timeout=FETCH_SECONDS,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+            )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return find(cache)
+
+
+def program(binary: Path, settings: Settings, directory: Path) -> Program:
+    """Return Prometheus, scraping the services where this stack has them."""
+    configuration = directory / "configuration"
+    address = f"{settings.bind_address}:{settings.prometheus_port}"
+    return Program(
+        name="prometheus",
+        command=(
+            str(binary),
+            f"--config.file={configuration / 'prometheus.yml'}",
+            f"--storage.tsdb.path={directory / 'data'}",
+            f"--storage.tsdb.retention.time={settings.variables['FRAMELOG_PROMETHEUS_RETENTION']}",
+            f"--web.listen-address={address}",
+        ),
+        directory=directory,
+        priority=30,
+        is_ready=lambda: answers(f"http://{settings.host}:{settings.prometheus_port}/-/ready"),
+    )
+
+
+def write_configuration(settings: Settings, directory: Path) -> None:
+    """Write what the program reads: the project's configuration with this stack's addresses."""
+    configuration = directory / "configuration"
+    shutil.copytree(CONFIGURATION, configuration, dirs_exist_ok=True)
+    ports = {
+        "ingest": settings.ingest_port,
+        "viewer": settings.viewer_port,
+        "prometheus": settings.prometheus_port,
+    }
+    targets = [
+        {"targets": [f"{settings.host}:{port}"], "labels": {"job": job}}
+        for job, port in ports.items()
+    ]
+    # JSON is YAML too.
+    (configuration / "targets.yml").write_text(json.dumps(targets, indent=2), encoding="utf-8")

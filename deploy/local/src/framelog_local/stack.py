@@ -1,0 +1,208 @@
+"""The whole stack as plain processes: up, down and status."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from framelog_local import ports, programs, prometheus
+from framelog_local.console import say
+from framelog_local.errors import LocalError
+from framelog_local.preparation import locate, prepare
+from framelog_local.supervision import Supervisor
+
+if TYPE_CHECKING:
+    from framelog_local.preparation import Parts
+    from framelog_local.programs import KafkaNode, Program
+    from framelog_local.settings import Settings
+
+START_SECONDS = 90.0
+POLL_SECONDS = 0.1
+
+
+def up(settings: Settings) -> None:
+    """Bring every part up and wait until all are ready; safe to run on a stack that is up.
+
+    Raises LocalError when that can't be; then nothing that this call started is left running.
+    """
+    supervisor = Supervisor(settings.state)
+    if supervisor.running:
+        say("The stack is up already; its ports and versions change with 'make down' first.")
+        _bring_up(settings, locate(settings), supervisor)
+        return
+    _check_ports(settings)
+    parts = prepare(settings)
+    _start(settings, parts, supervisor)
+    try:
+        _bring_up(settings, parts, supervisor)
+    except BaseException:
+        say("Stopping what has been started.")
+        supervisor.stop()
+        raise
+
+
+def down(settings: Settings) -> bool:
+    """Stop every part; return False where none was running."""
+    supervisor = Supervisor(settings.state)
+    if not supervisor.running:
+        return False
+    say("Stopping ingest, viewer and the rest, Kafka last.")
+    supervisor.stop()
+    return True
+
+
+def status(settings: Settings) -> list[str] | None:
+    """Return a line on each part, None where none is running."""
+    supervisor = Supervisor(settings.state)
+    if not supervisor.running:
+        return None
+    states = supervisor.states()
+    lines = []
+    for program in _programs(settings, locate(settings)):
+        if state := states.get(program.name):
+            readiness = "ready" if state.running and program.is_ready() else "not ready"
+            lines.append(
+                f"{program.name:<11} {state.state:<9} {readiness:<10} pid={state.pid:<8} "
+                f"log={supervisor.log(program.name)}"
+            )
+    return lines
+
+
+def _check_ports(settings: Settings) -> None:
+    for variable, address, port in (
+        ("FRAMELOG_KAFKA_PORT", settings.bind_address, settings.kafka_port),
+        ("FRAMELOG_KAFKA_CONTROLLER_PORT", "127.0.0.1", settings.kafka_controller_port),
+        ("FRAMELOG_REGISTRY_PORT", settings.bind_address, settings.registry_port),
+        ("FRAMELOG_INGEST_PORT", settings.bind_address, settings.ingest_port),
+        ("FRAMELOG_VIEWER_PORT", settings.bind_address, settings.viewer_port),
+        ("FRAMELOG_PROMETHEUS_PORT", settings.bind_address, settings.prometheus_port),
+    ):
+        ports.check_free(address, port, variable)
+
+
+def _start(settings: Settings, parts: Parts, supervisor: Supervisor) -> None:
+    (settings.videos / "incoming").mkdir(parents=True, exist_ok=True)
+    node = _kafka(settings, parts)
+    node.write_properties()
+    if not node.formatted:
+        say("kafka: making its log folder")
+        subprocess.run(
+            node.format_command(settings.kafka_cluster_id), check=True, capture_output=True
+        )
+    if parts.prometheus:
+        prometheus.write_configuration(settings, settings.state / "data" / "prometheus")
+    supervisord = parts.stack.directory / "bin" / "supervisord"
+    supervisor.start(supervisord, _programs(settings, parts), _environment(settings))
+
+
+def _bring_up(settings: Settings, parts: Parts, supervisor: Supervisor) -> None:
+    supervised = supervisor.states()
+    all_programs = {p.name: p for p in _programs(settings, parts) if p.name in supervised}
+    services = [all_programs.pop(name) for name in ("viewer", "ingest")]
+    _start_and_await(list(all_programs.values()), supervisor)
+    setup = subprocess.run(
+        [parts.stack.python, "-m", "framelog_setup"],
+        check=False,
+        cwd=settings.root,
+        env=_environment(settings),
+        capture_output=True,
+        text=True,
+    )
+    if setup.returncode != 0:
+        raise LocalError(setup.stderr.strip())
+    for line in setup.stdout.splitlines():
+        say(f"setup: {line}")
+    _start_and_await(services, supervisor)
+
+
+def _start_and_await(chosen: list[Program], supervisor: Supervisor) -> None:
+    began = time.monotonic()
+    for program in chosen:
+        supervisor.start_program(program.name)
+    pids: dict[str, int] = {}
+    waiting = list(chosen)
+    while waiting:
+        states = supervisor.states()
+        for program in list(waiting):
+            state = states[program.name]
+            seconds = time.monotonic() - began
+            # A new process id: it died and was started again.
+            if not state.running or pids.setdefault(state.name, state.pid) != state.pid:
+                raise LocalError(_failure(program, supervisor, "ended while it was starting"))
+            if program.is_ready():
+                say(f"{program.name}: ready in {seconds:.1f} s")
+                waiting.remove(program)
+            elif seconds > START_SECONDS:
+                raise LocalError(
+                    _failure(program, supervisor, f"was not ready within {START_SECONDS:g} s")
+                )
+        time.sleep(POLL_SECONDS)
+
+
+def _failure(program: Program, supervisor: Supervisor, what: str) -> str:
+    return (
+        f"{program.name} {what}. The end of its log, {supervisor.log(program.name)}:\n"
+        f"{supervisor.log_tail(program.name)}"
+    )
+
+
+def _kafka(settings: Settings, parts: Parts) -> KafkaNode:
+    return programs.KafkaNode(
+        java=parts.java,
+        jars=parts.java_programs.kafka_jars,
+        directory=settings.state / "data" / "kafka",
+        host=settings.host,
+        port=settings.kafka_port,
+        controller_port=settings.kafka_controller_port,
+        bind_address=settings.bind_address,
+        advertised_host=settings.kafka_advertised_host,
+    )
+
+
+def _programs(settings: Settings, parts: Parts) -> list[Program]:
+    data = settings.state / "data"
+    chosen = [
+        _kafka(settings, parts).program,
+        programs.registry(
+            java=parts.java,
+            application=parts.java_programs.registry,
+            directory=data / "registry",
+            host=settings.host,
+            port=settings.registry_port,
+            bind_address=settings.bind_address,
+        ),
+    ]
+    if parts.prometheus:
+        chosen.append(prometheus.program(parts.prometheus, settings, data / "prometheus"))
+    for name, venv, port, priority in (
+        ("viewer", parts.viewer, settings.viewer_port, 40),
+        ("ingest", parts.ingest, settings.ingest_port, 50),
+    ):
+        chosen.append(
+            programs.service(
+                name=name,
+                python=venv.python,
+                directory=settings.root,
+                host=settings.host,
+                port=port,
+                priority=priority,
+            )
+        )
+    return chosen
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return what the services and the setup find set: the stack's addresses over all else."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    return {
+        **inherited,
+        **settings.variables,
+        "PYTHONUNBUFFERED": "1",
+        "FRAMELOG_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "FRAMELOG_SCHEMA_REGISTRY_URL": settings.registry_url,
+        "FRAMELOG_VIDEOS": str(settings.videos),
+        "FRAMELOG_INGEST_HOST": settings.bind_address,
+        "FRAMELOG_VIEWER_HOST": settings.bind_address,
+    }

@@ -1,0 +1,182 @@
+"""The programs under supervisord: started in order, restarted when they die, stopped in reverse.
+
+supervisord detaches from the terminal; it is asked and steered over a socket in the state folder.
+"""
+
+from __future__ import annotations
+
+import http.client
+import shlex
+import socket
+import subprocess
+import time
+import xmlrpc.client
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from framelog_local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from framelog_local.programs import Program
+
+# What the kernel's address of a Unix socket has room for on macOS; Linux allows four more.
+LONGEST_SOCKET_PATH = 103
+STOP_SECONDS = 90.0
+POLL_SECONDS = 0.1
+REQUEST_SECONDS = 30.0
+LOG_TAIL_LINES = 15
+
+
+@dataclass(frozen=True)
+class State:
+    """What supervisord says of a program."""
+
+    name: str
+    state: str
+    pid: int
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self.state in {"STARTING", "RUNNING"}
+
+
+class Supervisor:
+    """The supervisord of one state folder, running or not."""
+
+    def __init__(self, state: Path) -> None:
+        self._configuration = state / "run" / "supervisord.conf"
+        self._socket = state / "run" / "supervisor.sock"
+        self.logs = state / "logs"
+
+    def log(self, program: str) -> Path:
+        """Return the file that has the program's output."""
+        return self.logs / f"{program}.log"
+
+    def start(
+        self, supervisord: Path, programs: Sequence[Program], environment: Mapping[str, str]
+    ) -> None:
+        """Start supervisord in the background, with no program started yet."""
+        if len(str(self._socket)) > LONGEST_SOCKET_PATH:
+            raise LocalError(
+                f"The project's folder has too long a path for a socket ({self._socket}): "
+                "move it to a shorter one."
+            )
+        for folder in (self._socket.parent, self.logs, *(p.directory for p in programs)):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._configuration.write_text(self._render(programs), encoding="utf-8")
+        result = subprocess.run(
+            [supervisord, "--configuration", self._configuration],
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        # It goes into the background only once its socket listens.
+        if result.returncode != 0:
+            raise LocalError(f"The supervisor did not start: {result.stderr.strip()}")
+
+    @property
+    def running(self) -> bool:
+        """Whether supervisord is there, if only to stop its programs."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
+
+    def states(self) -> dict[str, State]:
+        """Return every program's state by its name."""
+        return {
+            info["name"]: State(info["name"], info["statename"], info["pid"])
+            for info in self._call("getAllProcessInfo")
+        }
+
+    def start_program(self, name: str) -> None:
+        """Start a program that isn't running; return without waiting for it."""
+        if not self.states()[name].running:
+            self._call("startProcess", name, False)
+
+    def log_tail(self, name: str) -> str:
+        """Return the last lines of the program's output."""
+        try:
+            text = self.log(name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-LOG_TAIL_LINES:])
+
+    def stop(self) -> None:
+        """Stop all programs, the last started first, then supervisord; return when all are gone."""
+        self._call("shutdown")
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.running:
+            if time.monotonic() > deadline:
+                raise LocalError(
+                    f"The stack did not stop within {STOP_SECONDS:g} s: see {self.logs}."
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        proxy = xmlrpc.client.ServerProxy("http://supervisor", _SocketTransport(self._socket))
+        try:
+            with proxy:
+                return getattr(proxy.supervisor, method)(*arguments)
+        except (OSError, xmlrpc.client.Fault) as error:
+            raise LocalError(
+                f"The stack's supervisor refuses ({error}): it may be stopping; try again."
+            ) from error
+
+    def _render(self, programs: Sequence[Program]) -> str:
+        run = self._socket.parent
+        sections = [
+            "[unix_http_server]",
+            f"file={_literal(self._socket)}",
+            "chmod=0700",
+            "[supervisord]",
+            f"pidfile={_literal(run / 'supervisord.pid')}",
+            f"logfile={_literal(self.log('supervisord'))}",
+            "logfile_maxbytes=1MB",
+            "logfile_backups=1",
+            "[rpcinterface:supervisor]",
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+        ]
+        for program in programs:
+            sections += [
+                f"[program:{program.name}]",
+                f"command={_literal(shlex.join(program.command))}",
+                f"directory={_literal(program.directory)}",
+                f"priority={program.priority}",
+                "autostart=false",
+                "autorestart=true",
+                "startsecs=2",
+                "stopasgroup=true",
+                "killasgroup=true",
+                "stopwaitsecs=40",
+                "redirect_stderr=true",
+                f"stdout_logfile={_literal(self.log(program.name))}",
+                "stdout_logfile_maxbytes=10MB",
+                "stdout_logfile_backups=1",
+            ]
+        return "\n".join(sections) + "\n"
+
+
+def _literal(value: object) -> str:
+    """Return the text as supervisord's configuration takes it: there, % starts an expression."""
+    return str(value).replace("%", "%%")
+
+
+class _SocketTransport(xmlrpc.client.Transport):
+    """XML-RPC over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        del host
+        connection = http.client.HTTPConnection("supervisor", timeout=REQUEST_SECONDS)
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(REQUEST_SECONDS)
+        connection.sock.connect(str(self._path))
+        return connection
