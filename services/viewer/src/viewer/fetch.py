@@ -1,10 +1,11 @@
 """Fetches segments from Kafka by offset: the one place that reads the frames topic."""
 
-import threading
+import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -14,6 +15,9 @@ from viewer.records import Frame, frame_from
 from viewer.wire import Decoder, ForeignRecordError, RegistryAwayError
 
 _POLL_SECONDS = 0.1
+# A consumer that doesn't know a partition's leader takes a second to find out; what it knows
+# it forgets in some minutes.
+_INTRODUCTION_SECONDS = 60.0
 
 
 class LogAwayError(Exception):
@@ -26,11 +30,10 @@ class FramesGoneError(Exception):
 
 @dataclass
 class _Fetcher:
-    """A consumer, and where it would read on: its partition and the next offset."""
+    """A consumer, and when it last learned which broker leads which partition."""
 
     consumer: Consumer
-    partition: int = -1
-    next_offset: int = -1
+    introduced_at: float = -inf
 
 
 class SegmentFetcher:
@@ -52,8 +55,9 @@ class SegmentFetcher:
         self._metrics = metrics
         self._now = now
         self._timeout_seconds = timeout_seconds
-        self._idle = [_Fetcher(consumer) for consumer in consumers]
-        self._returned = threading.Condition()
+        self._idle: queue.LifoQueue[_Fetcher] = queue.LifoQueue()
+        for consumer in consumers:
+            self._idle.put(_Fetcher(consumer))
 
     def fetch(self, stream_id: str, run_id: str, place: SegmentPlace) -> tuple[Frame, ...]:
         """Return all frames of the segment at this place, in order.
@@ -64,8 +68,8 @@ class SegmentFetcher:
         deadline = self._now() + self._timeout_seconds
         with self._metrics.fetch_seconds.time():
             try:
-                with self._borrow(place, deadline) as fetcher:
-                    messages = self._read(fetcher, stream_id, place, deadline)
+                with self._borrow(deadline) as consumer:
+                    messages = self._read(consumer, stream_id, place, deadline)
                 return tuple(
                     self._frame(message, stream_id, run_id, place.first_frame + i)
                     for i, message in enumerate(messages)
@@ -81,69 +85,65 @@ class SegmentFetcher:
         """Ask the broker for the first offset that it still holds. Raises LogAwayError."""
         where = TopicPartition(self._topic, partition)
         try:
-            with self._borrow(None, self._now() + self._timeout_seconds) as fetcher:
-                low, _ = fetcher.consumer.get_watermark_offsets(where, self._timeout_seconds)
+            with self._borrow(self._now() + self._timeout_seconds) as consumer:
+                low, _ = consumer.get_watermark_offsets(where, self._timeout_seconds)
         except KafkaException as error:
             raise LogAwayError(str(error)) from error
         return low
 
     def close(self) -> None:
         """Close the consumers that nobody uses."""
-        with self._returned:
-            for fetcher in self._idle:
-                fetcher.consumer.close()
-            self._idle.clear()
+        while True:
+            try:
+                self._idle.get_nowait().consumer.close()
+            except queue.Empty:
+                return
 
     @contextmanager
-    def _borrow(self, place: SegmentPlace | None, deadline: float) -> Iterator[_Fetcher]:
-        """Lend the fetcher that would read on at this place, or else the longest idle one."""
-        with self._returned:
-            if not self._returned.wait_for(lambda: self._idle, deadline - self._now()):
-                raise LogAwayError("all fetchers are busy")
-            fitting = (
-                i
-                for i, idle in enumerate(self._idle)
-                if place
-                and (idle.partition, idle.next_offset) == (place.partition, place.offsets[0])
-            )
-            fetcher = self._idle.pop(next(fitting, 0))
+    def _borrow(self, deadline: float) -> Iterator[Consumer]:
         try:
-            yield fetcher
+            fetcher = self._idle.get(timeout=max(deadline - self._now(), 0))
+        except queue.Empty:
+            raise LogAwayError("all fetchers are busy") from None
+        try:
+            if self._now() - fetcher.introduced_at > _INTRODUCTION_SECONDS:
+                fetcher.consumer.list_topics(self._topic, max(deadline - self._now(), 0))
+                fetcher.introduced_at = self._now()
+            yield fetcher.consumer
         finally:
-            with self._returned:
-                self._idle.append(fetcher)
-                self._returned.notify()
+            self._idle.put(fetcher)
 
     def _read(
-        self, fetcher: _Fetcher, stream_id: str, place: SegmentPlace, deadline: float
+        self, consumer: Consumer, stream_id: str, place: SegmentPlace, deadline: float
     ) -> list[Message]:
-        where = TopicPartition(self._topic, place.partition, place.offsets[0])
-        if (fetcher.partition, fetcher.next_offset) != (place.partition, place.offsets[0]):
-            fetcher.consumer.assign([where])
-        # Until all is well, nobody is to read on from here.
-        fetcher.partition = fetcher.next_offset = -1
-        key, wanted, found = stream_id.encode(), set(place.offsets), []
-        while self._now() < deadline:
-            message = fetcher.consumer.poll(_POLL_SECONDS)
-            if message is None:
-                continue
-            error = message.error()
-            if error is not None:
-                # Others tell of connections, which the client restores by itself.
-                if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 (its public name)
+        consumer.assign([TopicPartition(self._topic, place.partition, place.offsets[0])])
+        try:
+            return list(self._messages(consumer, stream_id, place, deadline))
+        finally:
+            # It would go on reading ahead, which holds up the next fetch: docs/decisions/0002.
+            consumer.unassign()
+
+    def _messages(
+        self, consumer: Consumer, stream_id: str, place: SegmentPlace, deadline: float
+    ) -> Iterator[Message]:
+        """Yield the messages at the place's offsets; other streams' may lie between them."""
+        key, missing = stream_id.encode(), set(place.offsets)
+        while missing:
+            message = consumer.poll(_POLL_SECONDS)
+            if self._now() > deadline:
+                raise LogAwayError(f"no answer in {self._timeout_seconds:g} s")
+            error = message.error() if message else None
+            if message is None or error is not None:
+                if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 (public in effect)
                     raise FramesGoneError(f"offset {place.offsets[0]} is out of range")
+                # Other errors tell of connections, which the client restores by itself.
                 continue
-            offset = message.offset()
-            if offset in wanted and message.key() == key:
-                found.append(message)
-            if offset is not None and offset >= place.offsets[-1]:
-                break
-        else:
-            raise LogAwayError(f"no answer in {self._timeout_seconds:g} s")
-        if len(found) < len(place.offsets):
-            raise FramesGoneError(f"{len(place.offsets) - len(found)} frames are not in the log")
-        fetcher.partition, fetcher.next_offset = place.partition, place.offsets[-1] + 1
-        return found
+            offset = message.offset() or 0
+            if offset in missing and message.key() == key:
+                missing.remove(offset)
+                yield message
+            elif offset >= place.offsets[-1]:
+                raise FramesGoneError(f"{len(missing)} frames are not in the log")
 
     def _frame(self, message: Message, stream_id: str, run_id: str, frame_index: int) -> Frame:
         try:
