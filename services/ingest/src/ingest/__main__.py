@@ -1,0 +1,87 @@
+"""Starts the ingest service: `python -m ingest`."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+
+from ingest import logs
+from ingest.errors import BadSetting
+from ingest.folders import Folders
+from ingest.health import Health
+from ingest.http import create_app, serving
+from ingest.intake import Intake
+from ingest.metrics import Metrics
+from ingest.pool import Pool
+from ingest.settings import Settings
+from ingest.watcher import Watcher
+
+_LOOK_AGAIN_SECONDS = 0.1
+
+log = logging.getLogger("ingest")
+
+
+def main() -> int:
+    """Run until told to stop; returns the exit status."""
+    try:
+        settings = Settings.from_environ(os.environ)
+    except BadSetting as error:
+        sys.stderr.write(f"ingest: {error}\n")
+        return 2
+    logs.set_up(settings.log_level, settings.log_format)
+    try:
+        run(settings)
+    except OSError as error:
+        log.critical("event=stopped reason=%r", str(error))
+        return 1
+    return 0
+
+
+def run(settings: Settings) -> None:
+    """Ingest until SIGTERM or SIGINT. Raises OSError: the port is taken, the folder unusable."""
+    stopping = threading.Event()
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    metrics = Metrics(registry, version("framelog-ingest"))
+    health = Health(settings, time.monotonic)
+    app = create_app(health.alive, health.ready, registry)
+    folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
+    pool = Pool(settings)
+    intake = Intake(settings, folders, pool, metrics, time.monotonic)
+    folders.prepare()
+    with (
+        serving(app, settings.host, settings.port) as port,
+        Watcher(folders.incoming) as watcher,
+    ):
+
+        def stop(*_: object) -> None:
+            stopping.set()
+            watcher.wake()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        log.info("event=listening address=http://%s:%d", settings.host, port)
+        log.info("event=watching folder=%r", str(folders.incoming))
+        while not stopping.is_set():
+            try:
+                intake.look()
+            except OSError as error:
+                log.error("event=folder_unusable reason=%r next='try again'", str(error))
+            health.tick()
+            pause = _LOOK_AGAIN_SECONDS if intake.settling else settings.rescan_seconds
+            for running, report in pool.listen(watcher, pause):
+                intake.hear(running, report)
+            watcher.clear()
+        log.info("event=stopping")
+        pool.stop()
+        folders.release()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

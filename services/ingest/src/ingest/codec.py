@@ -1,0 +1,85 @@
+"""Avro in the registry's wire format."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from confluent_kafka.schema_registry import SchemaRegistryClient, topic_subject_name_strategy
+from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from ingest.errors import Unavailable
+from ingest.frame import Frame
+from ingest.records import frame_record, segment_record, stream_from_record, stream_record
+from ingest.stream import Segment, Stream
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Codec:
+    """Turns frames, segments and streams into record values, and stream values back.
+
+    Writes with the newest schema of each topic's subject; the subjects are looked up once,
+    here, so that the registry may be away later. Raises Unavailable when it is away or a
+    subject is missing.
+    """
+
+    def __init__(
+        self, registry_url: str, frames_topic: str, index_topic: str, streams_topic: str
+    ) -> None:
+        client = SchemaRegistryClient({"url": registry_url, "timeout": 10, "max.retries": 0})
+        for topic in (frames_topic, index_topic, streams_topic):
+            _look_up(client, registry_url, f"{topic}-value")
+        strategy = {"subject.name.strategy": topic_subject_name_strategy}
+        self._serializer = AvroSerializer(
+            client,
+            conf={**strategy, "auto.register.schemas": False, "use.latest.version": True},
+        )
+        self._deserializer = AvroDeserializer(client, conf=strategy)
+        self._frames, self._index, self._streams = (
+            SerializationContext(topic, MessageField.VALUE)
+            for topic in (frames_topic, index_topic, streams_topic)
+        )
+
+    def frame(self, frame: Frame, stream: Stream) -> bytes:
+        """Return the value of a frame of stream."""
+        return self._write(frame_record(frame, stream), self._frames)
+
+    def segment(self, segment: Segment) -> bytes:
+        """Return the value of a segment."""
+        return self._write(segment_record(segment), self._index)
+
+    def stream(self, stream: Stream) -> bytes:
+        """Return the value of a stream."""
+        return self._write(stream_record(stream), self._streams)
+
+    def read_stream(self, value: bytes) -> Stream:
+        """Return the stream of a record's value."""
+        return stream_from_record(self._read(value, self._streams))
+
+    def read_frame(self, value: bytes) -> dict[str, Any]:
+        """Return the record of a frame, with its times in microseconds."""
+        return self._read(value, self._frames)
+
+    def _write(self, record: dict[str, Any], context: SerializationContext) -> bytes:
+        return cast("bytes", self._serializer(record, context))
+
+    def _read(self, value: bytes, context: SerializationContext) -> dict[str, Any]:
+        record = cast("dict[str, Any]", self._deserializer(value, context))
+        return {name: _plain(field) for name, field in record.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // timedelta(microseconds=1)
+    return value
+
+
+def _look_up(client: SchemaRegistryClient, url: str, subject: str) -> None:
+    try:
+        client.get_latest_version(subject)
+    except Exception as error:  # the client lets its HTTP library's own errors through
+        if getattr(error, "http_status_code", None) == 404:
+            raise Unavailable(
+                f"The registry has no schema for {subject}: run the setup step (make up does)."
+            ) from error
+        raise Unavailable(f"The schema registry at {url} does not answer: {error}") from error

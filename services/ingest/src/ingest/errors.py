@@ -1,0 +1,21 @@
+"""Errors, named by what the caller does next."""
+
+
+class IngestError(Exception):
+    """Any error of this service; its text is a sentence for people."""
+
+
+class BadSetting(IngestError):
+    """Stop the service: a setting has a value that it can't have."""
+
+
+class Unreadable(IngestError):
+    """Quarantine the file: nothing in it can be decoded."""
+
+
+class Unavailable(IngestError):
+    """Wait and try again: the broker or the registry is away, or not set up yet."""
+
+
+class Fenced(IngestError):
+    """Let go of the file: another worker has taken its stream over."""

@@ -1,0 +1,53 @@
+"""What identifies a video: its content, not its name."""
+
+import hashlib
+import re
+import unicodedata
+from pathlib import Path
+
+_BLOCK_BYTES = 1 << 20
+_WHOLE_BYTES = 64 * _BLOCK_BYTES
+_SLUG_LETTERS = 40
+_HEX_DIGITS = 12
+
+
+def fingerprint(path: Path) -> str:
+    """Return 64 hex digits that are equal for equal content.
+
+    SHA-256 over the size (8 bytes, big-endian) and the content: all of it up to 64 MiB; of a
+    longer file 64 blocks of 1 MiB spread evenly from its first byte to its last, so that the
+    first frame of a file of any size is not kept waiting. Raises OSError.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        digest = hashlib.sha256(size.to_bytes(8, "big"))
+        if size <= _WHOLE_BYTES:
+            starts = list(range(0, size, _BLOCK_BYTES))
+        else:
+            count = _WHOLE_BYTES // _BLOCK_BYTES
+            starts = [i * (size - _BLOCK_BYTES) // (count - 1) for i in range(count)]
+        for start in starts:
+            file.seek(start)
+            digest.update(file.read(_BLOCK_BYTES))
+    return digest.hexdigest()
+
+
+def stream_id(name: str, content: str) -> str:
+    """Return the id of a new stream: a slug of its file's name and of its content's fingerprint."""
+    return f"{_slug(Path(name).stem)}-{content_id(content)}"
+
+
+def content_id(content: str) -> str:
+    """Return the part of a stream id that tells its content."""
+    return content[:_HEX_DIGITS]
+
+
+def printable(name: str) -> str:
+    """Return a file's name as valid Unicode, with U+FFFD for bytes that are no UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _slug(stem: str) -> str:
+    plain = unicodedata.normalize("NFKD", printable(stem)).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", plain.lower())
+    return "-".join(words)[:_SLUG_LETTERS].strip("-") or "video"

@@ -1,0 +1,170 @@
+"""The watched folder: incoming/, processing/, done/ and failed/. Nothing is ever overwritten."""
+
+import ctypes
+import errno
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+_ALIVE = ".alive"
+_NOTE_SUFFIX = ".reason.txt"
+_LONGEST_NAME_BYTES = 255
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+
+log = logging.getLogger(__name__)
+
+
+class Folders:
+    """The folders, as one replica of the service sees them.
+
+    A replica owns what lies in processing/<its name>/: moving a file there is the claim. It
+    is alive while it keeps touching .alive in there; its lock on that file tells replicas on
+    the same machine at once when it has died. Others' clocks are not trusted: a heartbeat is
+    old when it has not changed for takeover_seconds of this replica's own time.
+    """
+
+    def __init__(
+        self, root: Path, replica: str, takeover_seconds: float, now: Callable[[], float]
+    ) -> None:
+        self.incoming, self.done, self.failed = (
+            root / name for name in ("incoming", "done", "failed")
+        )
+        self.root = root
+        self._processing = root / "processing"
+        self._mine = self._processing / replica.replace(os.sep, "_")
+        self._takeover_seconds = takeover_seconds
+        self._now = now
+        self._heartbeats: dict[Path, tuple[int, float]] = {}
+        self._lock: int | None = None
+
+    def prepare(self) -> None:
+        """Make what is missing of the folders, and show that this replica is alive."""
+        for folder in (self.incoming, self.done, self.failed, self._mine):
+            folder.mkdir(parents=True, exist_ok=True)
+        alive = self._mine / _ALIVE
+        if self._lock is None or not alive.exists():
+            self.release()
+            self._lock = os.open(alive, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.utime(alive)
+
+    def release(self) -> None:
+        """Let others take over at once what this replica has not finished."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def claim(self, path: Path) -> Path | None:
+        """Take a file of incoming/; None when it is gone, as when another replica was first."""
+        return self._move(path, self._mine)
+
+    def unclaim(self, path: Path) -> None:
+        """Put a claimed file back."""
+        self._move(path, self.incoming)
+
+    def finish(self, path: Path, folder: Path, note: str | None) -> Path | None:
+        """Move a claimed file to done or failed, with note in a text file beside it.
+
+        None when the file is gone, as when another replica has taken it over.
+        """
+        moved = self._move(path, folder)
+        if moved is not None and note is not None:
+            _write_note(moved, note)
+        return moved
+
+    def orphans(self) -> Iterator[Path]:
+        """Take over, and yield, the files of replicas that are no longer alive."""
+        for folder in sorted(self._processing.iterdir()):
+            if folder == self._mine or folder.is_symlink() or not folder.is_dir():
+                continue
+            if self._is_dead(folder):
+                yield from self._adopt(folder)
+
+    def owns(self, path: Path) -> bool:
+        """Whether a claimed file is still this replica's."""
+        return path.parent == self._mine and path.exists()
+
+    def _is_dead(self, folder: Path) -> bool:
+        alive = folder / _ALIVE
+        try:
+            beat = alive.stat().st_mtime_ns
+            with alive.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            beat = 0
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+        else:
+            return True
+        last, since = self._heartbeats.get(folder, (None, 0.0))
+        if last != beat:
+            self._heartbeats[folder] = (beat, self._now())
+            return False
+        return self._now() - since > self._takeover_seconds
+
+    def _adopt(self, folder: Path) -> Iterator[Path]:
+        log.warning("event=takeover replica=%r", folder.name)
+        for path in sorted(folder.iterdir()):
+            if path.name != _ALIVE and (taken := self._move(path, self._mine)) is not None:
+                yield taken
+        (folder / _ALIVE).unlink(missing_ok=True)
+        try:
+            folder.rmdir()
+        except OSError:
+            log.debug("event=replica_folder_in_use replica=%r", folder.name)
+        self._heartbeats.pop(folder, None)
+
+    def _move(self, path: Path, folder: Path) -> Path | None:
+        for number in count(1):
+            target = folder / (path.name if number == 1 else _numbered(path.name, number))
+            try:
+                rename_no_replace(path, target)
+            except FileNotFoundError:
+                if folder.is_dir():
+                    return None
+                folder.mkdir(parents=True, exist_ok=True)
+            except FileExistsError:
+                continue
+            else:
+                return target
+        raise AssertionError
+
+
+def rename_no_replace(source: Path, target: Path) -> None:
+    """Rename in one step; raises FileExistsError where os.rename would overwrite target."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "renameat2"):
+        if libc.renameat2(
+            _AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE
+        ):
+            number = ctypes.get_errno()
+            if number != errno.EINVAL:  # a file system that has no such rename
+                raise OSError(number, os.strerror(number), str(source), None, str(target))
+        else:
+            return
+    os.link(source, target, follow_symlinks=False)
+    source.unlink()
+
+
+def _numbered(name: str, number: int) -> str:
+    """Return 'name (2).mp4' for 'name.mp4', within the length that file systems take."""
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122  (Path knows no bare names like '.mp4')
+    tail = os.fsencode(f" ({number}){suffix}")[-100:]
+    return os.fsdecode(os.fsencode(stem)[: _LONGEST_NAME_BYTES - len(tail)] + tail)
+
+
+def _write_note(path: Path, note: str) -> None:
+    tail = os.fsencode(_NOTE_SUFFIX)
+    name = os.fsdecode(os.fsencode(path.name)[: _LONGEST_NAME_BYTES - len(tail)] + tail)
+    for number in count(1):
+        target = path.with_name(name if number == 1 else _numbered(name, number))
+        try:
+            with target.open("x", encoding="utf-8") as file:
+                file.write(f"{note}\n")
+        except FileExistsError:
+            continue
+        return

@@ -1,0 +1,218 @@
+"""What becomes of each file: from incoming/ through a worker to done/ or failed/."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.folders import Folders
+from ingest.messages import Ended, Job, LetGo, NotAVideo, Opened, Proceed, Progress, Report, Waiting
+from ingest.metrics import Metrics
+from ingest.pool import Exited, Pool, Running
+from ingest.settings import Settings
+from ingest.settling import Settled, Settling, sights
+from ingest.stream import State
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Candidate:
+    """A file that is being looked at or ingested."""
+
+    path: Path
+    claimed: bool
+    running: Running | None = None
+    fingerprint: str = ""
+    give_up: str | None = None
+    crashes: int = 0
+    not_before: float = 0.0
+    still_seconds: float = 0.0
+
+
+class Intake:
+    """Decides, from what the folder and the workers show, what happens next to each file."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folders: Folders,
+        pool: Pool,
+        metrics: Metrics,
+        now: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._folders = folders
+        self._pool = pool
+        self._metrics = metrics
+        self._now = now
+        self._settling = Settling(settings.settle_seconds)
+        self._candidates: dict[Path, Candidate] = {}
+        self._left_alone: set[Path] = set()
+
+    @property
+    def settling(self) -> bool:
+        """Whether a file is expected to be ready soon, so that a look is due before a hint."""
+        return self._settling.pending
+
+    def look(self) -> None:
+        """Look at the folders, take over what dead replicas left, start what there is room for."""
+        self._folders.prepare()
+        for path in self._folders.orphans():
+            self._candidates[path] = Candidate(path, claimed=True)
+        files, strange = sights(self._folders.incoming)
+        for path in strange:
+            if path not in self._left_alone:
+                log.warning("event=left_alone file=%r reason='not a regular file'", path.name)
+        self._left_alone = set(strange)
+        self._forget_vanished(set(files))
+        for settled in self._settling.look(files, self._now()):
+            self._consider(settled)
+        self._start()
+        waiting = [c for c in self._candidates.values() if c.running is None]
+        self._metrics.files_waiting.set(len(waiting))
+        self._metrics.workers_active.set(len(self._pool))
+
+    def hear(self, running: Running, report: Report | Exited) -> None:
+        """Act on what a worker said, or on its end."""
+        candidate = self._candidates.get(running.job.path) or self._by_worker(running)
+        if candidate is None or candidate.running is not running:
+            return
+        match report:
+            case Opened():
+                self._opened(candidate, running, report)
+            case NotAVideo(reason):
+                self._not_a_video(candidate, reason)
+            case Progress():
+                self._metrics.progress(report)
+                if report.frames:
+                    candidate.crashes = 0
+            case Waiting(reason):
+                self._metrics.waits.inc()
+                log.warning("event=waiting file=%r reason=%r", candidate.path.name, reason)
+            case Ended():
+                self._ended(candidate, report)
+            case LetGo():
+                self._let_go(candidate)
+            case Exited(how):
+                self._crashed(candidate, how)
+
+    def _forget_vanished(self, present: set[Path]) -> None:
+        for path, candidate in list(self._candidates.items()):
+            if not candidate.claimed and path not in present:
+                self._drop(candidate)
+
+    def _consider(self, settled: Settled) -> None:
+        candidate = self._candidates.setdefault(
+            settled.path, Candidate(settled.path, claimed=False)
+        )
+        candidate.still_seconds = settled.still_seconds
+
+    def _start(self) -> None:
+        now = self._now()
+        for candidate in self._candidates.values():
+            if len(self._pool) >= self._settings.workers:
+                return
+            if candidate.running is None and candidate.not_before <= now:
+                candidate.running = self._pool.start(Job(candidate.path, candidate.give_up))
+
+    def _opened(self, candidate: Candidate, running: Running, report: Opened) -> None:
+        twins = [c for c in self._candidates.values() if c.fingerprint == report.fingerprint]
+        if any(twin is not candidate for twin in twins):
+            self._rest(candidate, self._settings.rescan_seconds)
+            return
+        if not candidate.claimed:
+            claimed = self._folders.claim(candidate.path)
+            if claimed is None:
+                self._drop(candidate)
+                return
+            del self._candidates[candidate.path]
+            candidate.path, candidate.claimed = claimed, True
+            self._candidates[claimed] = candidate
+        candidate.fingerprint = report.fingerprint
+        log.info("event=started file=%r", candidate.path.name)
+        running.line.send(Proceed(candidate.path.name))
+
+    def _not_a_video(self, candidate: Candidate, reason: str) -> None:
+        """Record the failure, unless the file may be one that is still being written."""
+        patience = self._settings.incomplete_seconds - candidate.still_seconds
+        if candidate.claimed or patience <= 0:
+            candidate.give_up = reason
+            self._rest(candidate, 0.0)
+        else:
+            self._rest(candidate, patience)
+
+    def _ended(self, candidate: Candidate, report: Ended) -> None:
+        self._drop(candidate)
+        name = candidate.path.name
+        if report.state is State.COMPLETE:
+            folder, note = self._folders.done, None
+        else:
+            folder, note = self._folders.failed, _note(report)
+        if report.duplicate:
+            note = f"Its content is in the log already, as {report.stream_id}: no frame was sent."
+            folder = self._folders.done if report.state is State.COMPLETE else folder
+        moved = self._folders.finish(candidate.path, folder, note)
+        result = "duplicate" if report.duplicate else report.state.value.lower()
+        self._metrics.files.labels(result).inc()
+        log.info(
+            "event=ended file=%r stream=%s result=%s frames=%d moved_to=%r reason=%r",
+            name,
+            report.stream_id,
+            result,
+            report.frame_count,
+            str(moved.relative_to(self._folders.root)) if moved else None,
+            note,
+        )
+
+    def _let_go(self, candidate: Candidate) -> None:
+        self._metrics.restarts.labels("fenced").inc()
+        if self._folders.owns(candidate.path):
+            log.warning("event=fenced file=%r next='try again'", candidate.path.name)
+            self._rest(candidate, self._settings.takeover_seconds)
+        else:
+            log.warning("event=fenced file=%r next='let go'", candidate.path.name)
+            self._drop(candidate)
+
+    def _crashed(self, candidate: Candidate, how: str) -> None:
+        candidate.crashes += 1
+        self._metrics.restarts.labels("crash").inc()
+        log.error(
+            "event=worker_lost file=%r how=%r crashes=%d",
+            candidate.path.name,
+            how,
+            candidate.crashes,
+        )
+        if candidate.claimed and not self._folders.owns(candidate.path):
+            self._drop(candidate)
+            return
+        if candidate.crashes >= self._settings.crash_limit and candidate.give_up is None:
+            candidate.give_up = f"Its worker {how}, {candidate.crashes} times at the same place."
+        self._rest(candidate, min(candidate.crashes, 10) * 0.5)
+
+    def _rest(self, candidate: Candidate, seconds: float) -> None:
+        """End the candidate's worker; another is started after seconds at the earliest."""
+        self._dismiss(candidate)
+        candidate.fingerprint = ""
+        candidate.not_before = self._now() + seconds
+
+    def _drop(self, candidate: Candidate) -> None:
+        self._dismiss(candidate)
+        self._candidates.pop(candidate.path, None)
+
+    def _dismiss(self, candidate: Candidate) -> None:
+        running, candidate.running = candidate.running, None
+        if running is not None:
+            self._pool.dismiss(running)
+
+    def _by_worker(self, running: Running) -> Candidate | None:
+        return next((c for c in self._candidates.values() if c.running is running), None)
+
+
+def _note(report: Ended) -> str:
+    if report.state is State.TRUNCATED:
+        return (
+            f"{report.error} The {report.frame_count} frames that could be decoded are in the "
+            f"log, as {report.stream_id}."
+        )
+    return f"{report.error}"

@@ -1,0 +1,135 @@
+"""Reading back what has been committed: the only memory that a worker has."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from ingest.codec import Codec
+from ingest.errors import Unavailable
+from ingest.fingerprint import content_id
+from ingest.stream import Stream
+
+_ANSWER_SECONDS = 15.0
+_END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite of its name)
+
+log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """The committed streams and frames of a log. Raises Unavailable when the broker is away."""
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        frames_topic: str,
+        streams_topic: str,
+        codec: Codec,
+        now: Callable[[], float],
+    ) -> None:
+        self._connection: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "logger": log}
+        self._frames_topic = frames_topic
+        self._streams_topic = streams_topic
+        self._codec = codec
+        self._now = now
+
+    def find(self, fingerprint: str) -> list[Stream]:
+        """Return the latest state of every stream with this content, oldest change first.
+
+        Everything committed before the call is seen, also while others' transactions are open.
+        """
+        suffix = f"-{content_id(fingerprint)}".encode()
+        latest: dict[bytes, bytes | None] = {}
+        for key, value in self._records(self._streams_topic, self._stream_ranges()):
+            if key.endswith(suffix):
+                latest.pop(key, None)
+                latest[key] = value
+        streams = [self._codec.read_stream(value) for value in latest.values() if value]
+        return [stream for stream in streams if stream.fingerprint == fingerprint]
+
+    def hash_images(self, stream: Stream) -> "hashlib._Hash | None":
+        """Return SHA-256 over the images committed so far; None when some have expired."""
+        digest = hashlib.sha256()
+        if stream.partition is None or stream.first_offset is None or stream.last_offset is None:
+            return digest
+        place = TopicPartition(self._frames_topic, stream.partition, stream.first_offset)
+        expected = 0
+        for key, value in self._records(self._frames_topic, {place: stream.last_offset + 1}):
+            if key != stream.stream_id.encode() or not value:
+                continue
+            frame = self._codec.read_frame(value)
+            if frame["run_id"] == stream.run_id:
+                if frame["frame_index"] != expected:
+                    return None
+                digest.update(frame["image"])
+                expected += 1
+        return digest if expected == stream.frame_count else None
+
+    def _stream_ranges(self) -> dict[TopicPartition, int]:
+        """Return each partition of the streams topic, from its start, and its true end.
+
+        The end is the high watermark, not the last stable offset: another worker's open
+        transaction holds that back, and with it committed states of the stream looked for.
+        """
+        admin = AdminClient(self._connection)
+        try:
+            metadata = admin.list_topics(self._streams_topic, _ANSWER_SECONDS)
+            topic = metadata.topics[self._streams_topic]
+            if topic.error is not None:
+                raise KafkaException(topic.error)
+            places = {p: TopicPartition(self._streams_topic, p) for p in topic.partitions}
+            ends = admin.list_offsets(
+                {
+                    place: OffsetSpec.latest()  # type: ignore[no-untyped-call]
+                    for place in places.values()
+                },
+                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                request_timeout=_ANSWER_SECONDS,
+            )
+            return {
+                TopicPartition(place.topic, place.partition, 0): future.result().offset
+                for place, future in ends.items()
+            }
+        except KafkaException as error:
+            raise Unavailable(
+                f"Kafka does not tell the state of {self._streams_topic}: {error.args[0].str()}."
+            ) from error
+
+    def _records(
+        self, topic: str, ranges: dict[TopicPartition, int]
+    ) -> Iterator[tuple[bytes, bytes | None]]:
+        """Yield key and value of the committed records of each range, up to its end."""
+        consumer = Consumer(
+            {
+                **self._connection,
+                "group.id": "framelog-ingest",  # required, but never joined: see assign
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+            }
+        )
+        waiting = {place.partition: end for place, end in ranges.items() if end > 0}
+        with closing(consumer):
+            consumer.assign([place for place in ranges if place.partition in waiting])
+            heard = self._now()
+            while waiting:
+                message = consumer.poll(1.0)
+                if message is None or message.error() not in (None, _END_OF_PARTITION):
+                    if self._now() - heard > _ANSWER_SECONDS:
+                        raise Unavailable(f"Kafka does not deliver the records of {topic}.")
+                    continue
+                heard = self._now()
+                partition, offset = message.partition() or 0, message.offset() or 0
+                end = waiting.get(partition)
+                if end is None:
+                    continue
+                at_end = message.error() is not None
+                if not at_end and offset < end:
+                    yield message.key() or b"", message.value()
+                if (offset if at_end else offset + 1) >= end:
+                    del waiting[partition]

@@ -1,0 +1,77 @@
+"""What a worker and the service say to each other."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.stream import State
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to ingest. With give_up, only record that its video ends, and this reason."""
+
+    path: Path
+    give_up: str | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The file's content is known, and it has a first frame. The worker waits for Proceed."""
+
+    fingerprint: str
+    estimated_frame_count: int | None
+
+
+@dataclass(frozen=True)
+class Proceed:
+    """The file is claimed: ingest it under this name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class NotAVideo:
+    """Nothing in the file can be decoded, for this reason. The worker ends."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Frames and bytes committed since the last message; seconds spent by stage.
+
+    Sent at least every few seconds: a worker that is silent for longer hangs.
+    """
+
+    frames: int = 0
+    bytes: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The cluster is away, for this reason; the worker goes on by itself."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The stream has ended and is committed. The worker ends.
+
+    duplicate: the log had this content before, and no frame was sent.
+    """
+
+    stream_id: str
+    state: State
+    frame_count: int
+    error: str | None
+    duplicate: bool
+
+
+@dataclass(frozen=True)
+class LetGo:
+    """Another worker has taken the stream over. The worker ends."""
+
+
+Report = Opened | NotAVideo | Progress | Waiting | Ended | LetGo

@@ -1,0 +1,128 @@
+"""Worker processes: starting them, hearing them, and ending the ones that hang."""
+
+import logging
+import multiprocessing
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Protocol
+
+from ingest import worker
+from ingest.messages import Job, Report
+from ingest.settings import Settings
+
+_GRACE_SECONDS = 8.0
+
+log = logging.getLogger(__name__)
+
+
+class Readable(Protocol):
+    """Something whose descriptor becomes readable."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+
+@dataclass(frozen=True)
+class Exited:
+    """The worker's process is gone; how is a sentence's end, such as 'was killed by signal 9'."""
+
+    how: str
+
+
+@dataclass(eq=False)
+class Running:
+    """A worker's process."""
+
+    job: Job
+    process: BaseProcess
+    line: Connection
+    heard: float
+    hung: bool = field(default=False)
+
+
+class Pool:
+    """The worker processes of one service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # Spawned, not forked: Kafka clients and threads do not survive a fork.
+        self._context = multiprocessing.get_context("spawn")
+        self._running: list[Running] = []
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(self, job: Job) -> Running:
+        """Start a worker on job."""
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=worker.main, args=(self._settings, job, theirs), name=f"ingest {job.path.name}"
+        )
+        process.start()
+        theirs.close()
+        running = Running(job, process, ours, time.monotonic())
+        self._running.append(running)
+        return running
+
+    def listen(
+        self, hints: Readable, timeout_seconds: float
+    ) -> Iterator[tuple[Running, Report | Exited]]:
+        """Wait for hints or workers, at most timeout_seconds, and yield what workers said.
+
+        A worker that has been silent for longer than the stall limit is killed.
+        """
+        lines = {running.line: running for running in self._running}
+        for line in wait([*lines, hints.fileno()], timeout_seconds):
+            if isinstance(line, Connection):
+                yield from self._hear(lines[line])
+        for running in list(self._running):
+            silent_seconds = time.monotonic() - running.heard
+            if silent_seconds > self._settings.stall_seconds and not running.hung:
+                running.hung = True
+                running.process.kill()
+
+    def dismiss(self, running: Running) -> None:
+        """End a worker that is not needed; nothing more is heard of it."""
+        self._running.remove(running)
+        _end([running])
+
+    def stop(self) -> None:
+        """End all workers; a transaction under way is finished if the cluster lets it."""
+        ending, self._running = self._running, []
+        _end(ending)
+
+    def _hear(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
+        try:
+            while running in self._running and running.line.poll():
+                report = running.line.recv()
+                running.heard = time.monotonic()
+                yield running, report
+        except (EOFError, OSError):
+            self._running.remove(running)
+            running.process.join(_GRACE_SECONDS)
+            _end([running])
+            yield running, Exited(_how(running))
+
+
+def _end(ending: list[Running]) -> None:
+    for running in ending:
+        running.process.terminate()
+    give_up = time.monotonic() + _GRACE_SECONDS
+    for running in ending:
+        running.process.join(max(0.0, give_up - time.monotonic()))
+        if running.process.exitcode is None:
+            running.process.kill()
+            running.process.join()
+        running.line.close()
+
+
+def _how(running: Running) -> str:
+    code = running.process.exitcode
+    if running.hung:
+        return "hung and was ended"
+    if code is not None and code < 0:
+        return f"was killed by signal {-code}"
+    return f"ended with status {code}"

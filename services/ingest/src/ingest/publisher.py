@@ -1,0 +1,140 @@
+"""Writing to the log: a batch of frames, its index row and the stream's state, or none of them."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from ingest.codec import Codec
+from ingest.errors import Fenced, Unavailable
+from ingest.frame import Frame
+from ingest.records import segment_key
+from ingest.stream import Placement, Stream
+
+_FENCED = (
+    KafkaError._FENCED,  # noqa: SLF001  (the client's public constant, in spite of its name)
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+)
+PARTITION_BY_KEY = -1
+_MESSAGE_BYTES = 16 << 20
+_TRANSACTION_SECONDS = 10.0
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+Advance = Callable[[Stream, Placement | None], Stream]
+"""Gives the stream's next state, once it is known where the batch lies (None: no frames)."""
+
+
+class Publisher(Protocol):
+    """Commits to the log; of all publishers of one content, the newest alone can."""
+
+    def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
+        """Write batch, its segment and the state that advance gives, in one transaction.
+
+        Returns that state. Raises Fenced when a newer publisher has taken over, and
+        Unavailable when the broker is away: then it is not known whether it was committed,
+        and this publisher must not be used again.
+        """
+
+    def close(self) -> None:
+        """Give up what has not been committed."""
+
+
+class KafkaPublisher:
+    """A transactional producer. Opening it fences every earlier one of the same id."""
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topics: tuple[str, str, str],
+        transactional_id: str,
+        codec: Codec,
+    ) -> None:
+        self._frames_topic, self._index_topic, self._streams_topic = topics
+        self._codec = codec
+        self._index_partitions: int | None = None
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
+                "message.max.bytes": _MESSAGE_BYTES,
+                "batch.size": _MESSAGE_BYTES,
+                "linger.ms": 2,
+                "partitioner": "murmur2_random",  # the Java clients' default
+                "logger": log,
+            }
+        )
+        self._guard(lambda: self._producer.init_transactions(_TRANSACTION_SECONDS * 3))
+
+    def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
+        """See Publisher.commit."""
+        values = [self._codec.frame(frame, stream) for frame in batch]
+        return self._guard(lambda: self._transact(stream, batch, values, advance))
+
+    def close(self) -> None:
+        """See Publisher.close."""
+        self._producer.purge()
+        self._producer.flush(0)
+
+    def _transact(
+        self, stream: Stream, batch: Sequence[Frame], values: Sequence[bytes], advance: Advance
+    ) -> Stream:
+        self._producer.begin_transaction()
+        key = stream.stream_id.encode()
+        placement = self._place(key, values, stream.partition) if values else None
+        after = advance(stream, placement)
+        if placement is not None:
+            segment = stream.segment(batch, placement)
+            self._producer.produce(
+                self._index_topic,
+                self._codec.segment(segment),
+                segment_key(segment).encode(),
+                placement.partition % self._index_partition_count(),
+            )
+        self._producer.produce(self._streams_topic, self._codec.stream(after), key)
+        self._producer.commit_transaction(_TRANSACTION_SECONDS * 2)
+        return after
+
+    def _place(self, key: bytes, values: Sequence[bytes], partition: int | None) -> Placement:
+        """Send the frames' values and return where they lie; without partition, by the key."""
+        reports: list[Message | KafkaError] = []
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            reports.append(error or message)
+
+        where = PARTITION_BY_KEY if partition is None else partition
+        for value in values:
+            self._producer.produce(self._frames_topic, value, key, where, delivered)
+        give_up = time.monotonic() + _TRANSACTION_SECONDS * 2
+        while len(reports) < len(values):
+            self._producer.poll(0.1)
+            if time.monotonic() > give_up:
+                raise Unavailable("The broker does not confirm the frames that it was sent.")
+        messages = []
+        for report in reports:
+            if isinstance(report, KafkaError):
+                raise KafkaException(report)
+            messages.append((report.offset() or 0, report.partition() or 0))
+        return Placement(messages[0][1], [offset for offset, _ in messages])
+
+    def _index_partition_count(self) -> int:
+        if self._index_partitions is None:
+            metadata = self._producer.list_topics(self._index_topic, _TRANSACTION_SECONDS)
+            self._index_partitions = max(1, len(metadata.topics[self._index_topic].partitions))
+        return self._index_partitions
+
+    def _guard(self, act: Callable[[], T]) -> T:
+        """Run act, and turn the client's errors into ours."""
+        try:
+            return act()
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            if reason.code() in _FENCED:
+                raise Fenced("Another worker has taken the stream over.") from error
+            raise Unavailable(f"Kafka did not take a transaction: {reason.str()}.") from error

@@ -1,0 +1,62 @@
+"""The Avro records of frames, segments and streams, as plain dictionaries of their schemas."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ingest.frame import Frame
+from ingest.stream import Segment, State, Stream
+
+_TIMES = ("started_at", "updated_at", "ended_at")
+
+
+def frame_record(frame: Frame, stream: Stream) -> dict[str, Any]:
+    """Return frame, a frame of stream, as schemas/frame.avsc has it."""
+    return {
+        "stream_id": stream.stream_id,
+        "run_id": stream.run_id,
+        "frame_index": frame.frame_index,
+        "pts_ns": frame.pts_ns,
+        "duration_ns": frame.duration_ns,
+        "width": frame.width,
+        "height": frame.height,
+        "encoding": frame.encoding,
+        "image": frame.image,
+        "is_last": frame.is_last,
+        "source_name": stream.source_name,
+        "captured_at": frame.captured_at_us,
+        "ingested_at": frame.ingested_at_us,
+        "attributes": frame.attributes,
+    }
+
+
+def segment_record(segment: Segment) -> dict[str, Any]:
+    """Return segment as schemas/segment.avsc has it."""
+    return asdict(segment)
+
+
+def segment_key(segment: Segment) -> str:
+    """Return the key under which segment stands in the index."""
+    return f"{segment.stream_id}/{segment.segment_number:08d}"
+
+
+def stream_record(stream: Stream) -> dict[str, Any]:
+    """Return stream as schemas/stream.avsc has it."""
+    record = asdict(stream)
+    for name in _TIMES:
+        record[name] = record.pop(f"{name}_us")
+    record["state"] = stream.state.value
+    return record
+
+
+def stream_from_record(record: Mapping[str, Any]) -> Stream:
+    """Return the Stream of a record whose times are microseconds; fields unknown here are dropped.
+
+    Fields that the record's schema did not have yet take the default that schemas/stream.avsc
+    gives them.
+    """
+    fields = {"sample_aspect_num": 1, "sample_aspect_den": 1, **record}
+    for name in _TIMES:
+        fields[f"{name}_us"] = fields.pop(name)
+    fields["state"] = State(record["state"])
+    return Stream(**{name: fields[name] for name in Stream.__dataclass_fields__})

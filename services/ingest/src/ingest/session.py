@@ -1,0 +1,116 @@
+"""One stream being written: where it stands, and what to do when the cluster goes away."""
+
+from collections.abc import Callable, Sequence
+
+from ingest.errors import Fenced, Unavailable
+from ingest.frame import Frame
+from ingest.ledger import Ledger
+from ingest.publisher import Publisher
+from ingest.stream import Placement, Stream
+
+
+class Session:
+    """Continues a stream from its committed state, and moves it on batch by batch.
+
+    After any failure there is one way on: open a new publisher, which fences what is left of
+    the old one, and read the committed state back. It tells whether the batch in doubt is in
+    the log, so that no frame is lost and none is sent twice.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], tuple[Publisher, Ledger]],
+        wait: Callable[[str], None],
+        now_us: Callable[[], int],
+    ) -> None:
+        """Take how to open a publisher, and the wall clock in microseconds.
+
+        wait is told why the cluster can't be used, and pauses.
+        """
+        self._connect = connect
+        self._wait = wait
+        self._now_us = now_us
+
+    def open(self, fresh: Stream) -> Stream:
+        """Return the stream to write: fresh, or the committed one of the same content.
+
+        The committed one may have ended: then there is nothing to do.
+        """
+        self.stream = self._reopen(fresh)
+        if self.stream.ended:
+            return self.stream
+        while True:
+            try:
+                self._digest = self._ledger.hash_images(self.stream)
+            except Unavailable as error:
+                self._wait(str(error))
+            else:
+                return self.stream
+
+    def commit(self, batch: Sequence[Frame], missing: str | None) -> Stream:
+        """Send the next frames. With the last of them, the stream ends: missing says how.
+
+        missing is a sentence on what of the video is not in the log, or None. Raises Fenced.
+        """
+        digest = None if self._digest is None else self._digest.copy()
+        if digest is not None:
+            for frame in batch:
+                digest.update(frame.image)
+
+        def advance(stream: Stream, placement: Placement | None) -> Stream:
+            if placement is not None:
+                stream = stream.with_batch(batch, placement, self._now_us())
+            if placement is None or batch[-1].is_last:
+                text = None if digest is None else digest.hexdigest()
+                stream = stream.with_end(text, missing, self._now_us())
+            return stream
+
+        self._settle(batch, advance)
+        self._digest = digest
+        return self.stream
+
+    def end(self, missing: str) -> Stream:
+        """End the stream without a further frame, because of missing."""
+        return self.commit([], missing)
+
+    def close(self) -> None:
+        """Let go of the stream."""
+        self._publisher.close()
+
+    def _settle(
+        self,
+        batch: Sequence[Frame],
+        advance: Callable[[Stream, Placement | None], Stream],
+    ) -> None:
+        before = self.stream
+        while True:
+            try:
+                self.stream = self._publisher.commit(before, batch, advance)
+            except Unavailable as error:
+                self._wait(str(error))
+            else:
+                return
+            found = self._reopen(before)
+            if (found.run_id, found.segment_count, found.ended) == (
+                before.run_id,
+                before.segment_count,
+                False,
+            ):
+                continue
+            segments = before.segment_count + bool(batch)
+            if found.run_id == before.run_id and found.segment_count == segments:
+                self.stream = found
+                return
+            raise Fenced("Another worker has moved the stream on.")
+
+    def _reopen(self, own: Stream) -> Stream:
+        """Open a new publisher and return what is committed of own's content, or else own."""
+        while True:
+            try:
+                self._publisher, self._ledger = self._connect()
+                found = self._ledger.find(own.fingerprint)
+            except Unavailable as error:
+                self._wait(str(error))
+            else:
+                holding = [stream for stream in found if stream.holds_frames]
+                return holding[-1] if holding else own

@@ -1,0 +1,209 @@
+"""A video file, opened and decoded: the one module that touches FFmpeg's demuxers and decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import av
+import av.logging
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.sidedata.sidedata import SideData
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ingest.description import Description
+from ingest.errors import Unreadable
+from ingest.orientation import UPRIGHT, Orientation, from_display_matrix
+from ingest.timing import Stamped
+
+# Containers of video. Playlists and scripts (hls, concat, dash ...) are left out on purpose:
+# they would make ingest read other files than the one that was dropped.
+_CONTAINERS = (
+    "3dostr,apng,asf,av1,avi,avs2,avs3,dv,evc,f4v,flv,gif,gxf,h261,h263,h264,hevc,ivf,m4v,"
+    "matroska,mjpeg,mjpeg_2000,mov,mp4,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,swf,vc1,viv,"
+    "vvc,webm,wtv,yuv4mpegpipe"
+)
+_NOMINAL_RATE = Fraction(25)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded frame, not yet turned."""
+
+    frame: VideoFrame
+    orientation: Orientation
+
+
+class Source:
+    """A video file whose default video stream can be decoded once, from its start.
+
+    A context manager. Raises Unreadable, with a sentence, when it can't be opened or no
+    first frame can be decoded.
+    """
+
+    def __init__(self, path: Path, decoder_threads: int) -> None:
+        av.logging.set_level(None)
+        self._path = path
+        self._size_bytes = path.stat().st_size
+        if self._size_bytes == 0:
+            raise Unreadable("The file is empty.")
+        self._container = _open(path)
+        try:
+            self._stream = _default_video(self._container)
+            self._stream.codec_context.thread_count = decoder_threads
+            self._stream.thread_type = "AUTO"
+            self._damage = ""
+            self._undecodable = 0
+            self._covered = Fraction(0)
+            self._decoded = self._decode()
+            self._first = next(self._decoded, None)
+            if self._first is None:
+                raise Unreadable(self._damage or "No frame of its video can be decoded.")
+            self._orientation = _orientation(self._first)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._container.close()
+
+    @property
+    def nominal(self) -> Fraction:
+        """For how many seconds a frame is shown where the container does not say."""
+        return 1 / (self._frame_rate() or _NOMINAL_RATE)
+
+    def describe(self) -> Description:
+        """Return what is known before the rest is decoded."""
+        assert self._first is not None
+        width, height = self._orientation.size(self._first.width, self._first.height)
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        rate = self._frame_rate()
+        return Description(
+            container=self._container.format.name,
+            codec=self._stream.codec_context.name,
+            width=width,
+            height=height,
+            rotation=self._orientation.rotation,
+            sample_aspect=1 / aspect if self._orientation.transpose else aspect,
+            frame_rate=rate,
+            estimated_frame_count=self._estimate(rate),
+        )
+
+    def pictures(self) -> Iterator[Stamped[Picture]]:
+        """Yield every frame that can be decoded, in presentation order; what can't is passed over.
+
+        Can be called once. Never raises for what is in the file: shortfall tells, afterwards,
+        what was missing.
+        """
+        first, self._first = self._first, None
+        if first is not None:
+            yield self._stamped(first)
+        for frame in self._decoded:
+            yield self._stamped(frame)
+
+    def shortfall(self) -> str | None:
+        """Return, once pictures has ended, a sentence on what is missing; None if nothing is."""
+        entries = self._stream.index_entries
+        beyond = sum(entry.pos + entry.size > self._size_bytes for entry in entries)
+        if beyond:
+            return f"The file was cut off: it ends before {beyond} of its frames."
+        if self._damage:
+            return self._damage
+        if self._undecodable:
+            return f"{self._undecodable} packets of the video are damaged and were passed over."
+        return self._missing_time()
+
+    def _missing_time(self) -> str | None:
+        """Compare what was read with the duration in the header, where there is one."""
+        duration = self._container.duration
+        if duration is None or self._container.format.name == "mpegts":
+            return None  # a transport stream has no header: its duration is what was found
+        promised = Fraction(duration, av.time_base)
+        missing = promised - self._covered
+        if missing <= max(Fraction(1), promised / 50):
+            return None
+        return (
+            f"The file was cut off: it promises {float(promised):.1f} s "
+            f"and ends after {float(self._covered):.1f} s."
+        )
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        """Yield frames; a packet that can't be decoded, or read, is noted and not raised."""
+        try:
+            for packet in self._container.demux():
+                self._cover(packet)
+                if packet.stream is self._stream:
+                    yield from self._decode_packet(cast("Packet[VideoStream]", packet))
+        except FFmpegError as error:
+            self._damage = f"The file can't be read to its end: {error.strerror}."
+            yield from self._decode_packet(None)
+
+    def _decode_packet(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        try:
+            return self._stream.decode(packet)
+        except EOFError:  # the decoder was flushed before
+            return []
+        except FFmpegError:
+            self._undecodable += 1
+            return []
+
+    def _cover(self, packet: Packet[Stream]) -> None:
+        if packet.pts is not None and packet.time_base:
+            start = Fraction(self._container.start_time or 0, av.time_base)
+            end = (packet.pts + (packet.duration or 0)) * packet.time_base - start
+            self._covered = max(self._covered, end)
+
+    def _stamped(self, frame: VideoFrame) -> Stamped[Picture]:
+        time_base = frame.time_base or self._stream.time_base
+        return Stamped(
+            Picture(frame, _orientation(frame)),
+            frame.pts * time_base if frame.pts is not None and time_base else None,
+            frame.duration * time_base if frame.duration and time_base else None,
+        )
+
+    def _frame_rate(self) -> Fraction | None:
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return rate if rate and rate > 0 else None
+
+    def _estimate(self, rate: Fraction | None) -> int | None:
+        if self._stream.frames > 0:
+            return self._stream.frames
+        if rate is None or self._container.duration is None:
+            return None
+        return max(1, round(Fraction(self._container.duration, av.time_base) * rate))
+
+
+def _open(path: Path) -> InputContainer:
+    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+    try:
+        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
+    except FFmpegError as error:
+        raise Unreadable(f"It is not a video that FFmpeg can open: {error.strerror}.") from error
+
+
+def _default_video(container: InputContainer) -> VideoStream:
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
+        raise Unreadable("There is no video in the file.")
+    return stream
+
+
+def _orientation(frame: VideoFrame) -> Orientation:
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    return from_display_matrix(bytes(matrix)) if isinstance(matrix, SideData) else UPRIGHT
