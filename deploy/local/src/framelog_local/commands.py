@@ -45,7 +45,7 @@ def up_docker(settings: Settings) -> None:
     """Start the stack in containers."""
     if stack.status(settings) is not None:
         raise LocalError("The stack runs as processes already: 'make down' stops it.")
-    (settings.videos / "incoming").mkdir(parents=True, exist_ok=True)
+    containers.hand_over_videos(settings)
     containers.compose(settings.root, "up", "--detach", "--build", "--wait")
     _say_what_next(settings)
     port = settings.variables["FRAMELOG_GRAFANA_PORT"]

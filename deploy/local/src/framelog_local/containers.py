@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framelog_local.console import say
 from framelog_local.errors import LocalError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from framelog_local.settings import Settings
 
 ANSWER_SECONDS = 15
 
@@ -46,9 +48,28 @@ def compose(root: Path, *arguments: str) -> None:
     """Run `docker compose`, its output shown; raise LocalError when it fails."""
     if shutil.which("docker") is None:
         raise LocalError("There is no docker command here: install Docker, or use 'make up-local'.")
-    result = subprocess.run(["docker", "compose", *arguments], cwd=root, check=False)
+    result = subprocess.run(
+        ["docker", "compose", *arguments], cwd=root, env=_environment(), check=False
+    )
     if result.returncode != 0:
         raise LocalError(f"'docker compose {' '.join(arguments)}' failed: it said why above.")
+
+
+def hand_over_videos(settings: Settings) -> None:
+    """Make the folder of the videos, owned by the user that ingest's container runs as."""
+    incoming = settings.videos / "incoming"
+    incoming.mkdir(parents=True, exist_ok=True)
+    if os.getuid() == 0:
+        owner = (int(settings.variables["FRAMELOG_UID"]), int(settings.variables["FRAMELOG_GID"]))
+        for folder in (settings.videos, *filter(Path.is_dir, settings.videos.iterdir())):
+            os.chown(folder, *owner)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment with the user whom the videos belong to, unless it names one."""
+    caller = {"FRAMELOG_UID": str(os.getuid()), "FRAMELOG_GID": str(os.getgid())}
+    # Root hands them to the user of .env: no container runs as root for the sake of a folder.
+    return dict(os.environ) if os.getuid() == 0 else {**caller, **os.environ}
 
 
 def _image_obstacle(root: Path) -> str | None:
