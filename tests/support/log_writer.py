@@ -8,6 +8,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +138,7 @@ class StreamWriter:
             "first_frame": first,
             "offsets": [
                 offsets[0],
-                *(b - a for a, b in zip(offsets, offsets[1:], strict=False)),
+                *(b - a for a, b in pairwise(offsets)),
             ],
             "pts_ns": [first * self.frame_ns, *[self.frame_ns] * (count - 1)],
             "sizes_bytes": [len(image) for image in images],

@@ -18,7 +18,11 @@ class SegmentPlace:
     partition: int
     first_frame: int
     offsets: tuple[int, ...]
-    size_bytes: int
+
+    def since(self, frame: int) -> "SegmentPlace":
+        """Leave out the frames before this one."""
+        expired = max(frame - self.first_frame, 0)
+        return SegmentPlace(self.partition, self.first_frame + expired, self.offsets[expired:])
 
 
 class Column:
@@ -129,12 +133,10 @@ class StreamIndex:
         row = self._row_of(frame)
         if row is None:
             return None
-        start, stop = self._starts[row], self._starts[row] + self._counts[row]
         return SegmentPlace(
             partition=self._partition,
             first_frame=self._first_frames[row],
             offsets=self._offsets(row),
-            size_bytes=sum(self._sizes.values[start:stop]),
         )
 
     def offset_of(self, frame: int) -> int | None:

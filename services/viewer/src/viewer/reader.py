@@ -1,11 +1,12 @@
 """Frames by number: from the cache, or from the log through it."""
 
 from contextlib import suppress
+from typing import Protocol
 
 from viewer.cache import SingleFlightCache
 from viewer.catalogue import Catalogue
 from viewer.errors import ExpiredError, NeverWasError, TryLaterError
-from viewer.fetch import FramesGoneError, LogAwayError, SegmentFetcher
+from viewer.fetch import FramesGoneError, LogAwayError
 from viewer.index import SegmentPlace
 from viewer.metrics import Metrics
 from viewer.records import Frame
@@ -16,15 +17,25 @@ Segment = tuple[Frame, ...]
 _FRAME_BYTES = 600
 
 
+class SegmentSource(Protocol):
+    """Where segments come from that are not in the cache."""
+
+    def fetch(self, stream_id: str, run_id: str, place: SegmentPlace) -> Segment:
+        """Return all frames of a segment. Raises FramesGoneError or LogAwayError."""
+
+    def low_watermark(self, partition: int) -> int:
+        """Return the first offset that can still be read. Raises LogAwayError."""
+
+
 class FrameReader:
     """Reads whole segments, each once however many ask at a time. Safe to share by threads."""
 
     def __init__(
-        self, catalogue: Catalogue, fetcher: SegmentFetcher, cache_bytes: int, metrics: Metrics
+        self, catalogue: Catalogue, source: SegmentSource, cache_bytes: int, metrics: Metrics
     ) -> None:
         """Keep segments of at most `cache_bytes` together."""
         self._catalogue = catalogue
-        self._fetcher = fetcher
+        self._source = source
         self._cache = SingleFlightCache[tuple[str, str, int], Segment](
             cache_bytes, _size_of, metrics
         )
@@ -38,35 +49,40 @@ class FrameReader:
         return segment[frame - segment[0].frame_index]
 
     def segment(self, view: StreamView, frame: int) -> Segment:
-        """Return the segment that holds this frame. Raises as `frame` does."""
-        require_available(view, frame)
-        place = self._catalogue.segment_of(view, frame)
-        if place is None:
-            raise self._expired(view, frame + 1)
+        """Return the segment that holds this frame, or what retention has left of it.
+
+        Raises as `frame` does.
+        """
+        while True:
+            require_available(view, frame)
+            place = self._catalogue.segment_of(view, frame)
+            if place is None:
+                raise _expired(view, frame + 1)
+            place = place.since(view.first_available_frame)
+            try:
+                return self._cached(view, place)
+            except FramesGoneError as error:
+                view = self._look_again(view, place)
+                if view.first_available_frame <= place.first_frame:
+                    # It ought to be there: the topic isn't the one that the index tells of.
+                    raise _expired(view, place.first_frame + len(place.offsets)) from error
+
+    def _cached(self, view: StreamView, place: SegmentPlace) -> Segment:
         key = (view.stream_id, view.run_id, place.first_frame)
         try:
             return self._cache.get(
-                key, lambda: self._fetcher.fetch(view.stream_id, view.run_id, place)
+                key, lambda: self._source.fetch(view.stream_id, view.run_id, place)
             )
-        except FramesGoneError as error:
-            raise self._expired(view, place.first_frame + len(place.offsets), place) from error
         except LogAwayError as error:
             raise TryLaterError(f"The log can't be read at the moment: {error}.") from error
 
-    def _expired(
-        self, view: StreamView, next_frame: int, place: SegmentPlace | None = None
-    ) -> ExpiredError:
-        """Learn where the log begins now, so that it is told right; `next_frame` at the least."""
-        if place is not None:
-            try:
-                low = self._fetcher.low_watermark(place.partition)
-            except LogAwayError:
-                pass
-            else:
-                self._catalogue.set_low_watermarks({place.partition: low})
-        with suppress(NeverWasError):
-            view = self._catalogue.stream(view.stream_id)
-        return _expired(view, min(max(next_frame, view.first_available_frame), view.frame_count))
+    def _look_again(self, view: StreamView, place: SegmentPlace) -> StreamView:
+        """Learn where the log begins now, and what that leaves of the same run."""
+        with suppress(LogAwayError):
+            low = self._source.low_watermark(place.partition)
+            self._catalogue.set_low_watermarks({place.partition: low})
+        latest = self._catalogue.stream(view.stream_id)
+        return latest if latest.run_id == view.run_id else view
 
 
 def require_available(view: StreamView, frame: int) -> None:
@@ -84,7 +100,7 @@ def _expired(view: StreamView, first_available_frame: int) -> ExpiredError:
     return ExpiredError(
         f"The log no longer holds this frame of stream {view.stream_id!r}: the earliest "
         f"still there is {first_available_frame} of {view.frame_count}.",
-        first_available_frame,
+        min(first_available_frame, view.frame_count),
     )
 
 

@@ -1,0 +1,189 @@
+"""Records and parts made by hand, for tests that need no broker."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from viewer.catalogue import Catalogue
+from viewer.fetch import FramesGoneError
+from viewer.metrics import Metrics
+from viewer.parts import Health, Parts
+from viewer.playback import Playback
+from viewer.reader import FrameReader
+from viewer.records import Frame, Segment, Stream
+from viewer.settings import Settings
+from viewer.watchers import Watchers
+
+if TYPE_CHECKING:
+    from viewer.index import SegmentPlace
+
+STREAM_ID = "clip-0123456789ab"
+RUN = "a" * 32
+FRAME_NS = 40_000_000
+STARTED_AT = 1_700_000_000_000_000
+
+
+def stream(count: int, *, state: str = "COMPLETE", run_id: str = RUN, **changes: object) -> Stream:
+    """Make a stream of `count` frames, 25 a second, one an offset from 100 on."""
+    made = Stream(
+        stream_id=STREAM_ID,
+        run_id=run_id,
+        state=state,
+        source_name="clip.mp4",
+        source_bytes=1,
+        fingerprint="0" * 64,
+        container="mp4",
+        codec="h264",
+        width=160,
+        height=90,
+        rotation=0,
+        frame_rate_num=25,
+        frame_rate_den=1,
+        frame_count=count,
+        segment_count=1,
+        duration_ns=count * FRAME_NS,
+        bytes=count * 1000,
+        pace="fast",
+        encoding="JPEG",
+        started_at=STARTED_AT,
+        updated_at=STARTED_AT,
+        partition=2 if count else None,
+        first_offset=100 if count else None,
+        last_offset=100 + count - 1 if count else None,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def segment(first: int, count: int, *, run_id: str = RUN, number: int | None = None) -> Segment:
+    """Make the segment that such a stream has for these frames."""
+    return Segment(
+        stream_id=STREAM_ID,
+        run_id=run_id,
+        segment_number=first // count if number is None else number,
+        partition=2,
+        first_frame=first,
+        offsets=[100 + first, *[1] * (count - 1)],
+        pts_ns=[first * FRAME_NS, *[FRAME_NS] * (count - 1)],
+        sizes_bytes=[1000 + first + i for i in range(count)],
+        end_pts_ns=(first + count) * FRAME_NS,
+    )
+
+
+def frame(index: int, *, run_id: str = RUN, is_last: bool = False) -> Frame:
+    """Make the frame that such a stream has there."""
+    return Frame(
+        stream_id=STREAM_ID,
+        run_id=run_id,
+        frame_index=index,
+        pts_ns=index * FRAME_NS,
+        duration_ns=FRAME_NS,
+        width=160,
+        height=90,
+        encoding="JPEG",
+        image=b"picture %d" % index,
+        is_last=is_last,
+        source_name="clip.mp4",
+        captured_at=STARTED_AT + index,
+        ingested_at=STARTED_AT + index + 1,
+        partition=2,
+        offset=100 + index,
+        kafka_timestamp_ms=STARTED_AT // 1000,
+        schema_id=7,
+    )
+
+
+@dataclass
+class FakeFetcher:
+    """A log in memory; frames before `low` are gone."""
+
+    low: int = 0
+    fetches: list[SegmentPlace] = field(default_factory=list)
+
+    def fetch(self, stream_id: str, run_id: str, place: SegmentPlace) -> tuple[Frame, ...]:
+        self.fetches.append(place)
+        if place.offsets[0] < 100 + self.low:
+            raise FramesGoneError("expired")
+        assert stream_id == STREAM_ID
+        first = place.first_frame
+        return tuple(frame(first + i, run_id=run_id) for i in range(len(place.offsets)))
+
+    def low_watermark(self, partition: int) -> int:
+        assert partition == 2
+        return 100 + self.low
+
+
+@dataclass
+class FakePositions:
+    """Positions in a dictionary."""
+
+    offsets: dict[tuple[str, str, int], int] = field(default_factory=dict)
+
+    def get(self, viewer_id: str, stream_id: str, partition: int) -> int | None:
+        return self.offsets.get((viewer_id, stream_id, partition))
+
+    def put(self, viewer_id: str, stream_id: str, partition: int, offset: int) -> None:
+        self.offsets[viewer_id, stream_id, partition] = offset
+
+
+class FakeClock:
+    """Time that passes only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class StoppingEvent(threading.Event):
+    """A flag; waiting for it takes no time but moves a clock on."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._clock.seconds += timeout or 0
+        return self.is_set()
+
+
+@dataclass
+class World:
+    """A viewer without a broker."""
+
+    parts: Parts
+    catalogue: Catalogue
+    fetcher: FakeFetcher
+    positions: FakePositions
+    clock: FakeClock
+    metrics: Metrics
+    waiting_for: list[str] = field(default_factory=list)
+
+
+def world(cache_bytes: int = 1 << 20, **settings: object) -> World:
+    """Make a viewer of fakes around the real catalogue, cache, playback and routes."""
+    metrics = Metrics(CollectorRegistry())
+    catalogue, fetcher, positions, clock = Catalogue(), FakeFetcher(), FakePositions(), FakeClock()
+    reader = FrameReader(catalogue, fetcher, cache_bytes, metrics)
+    watchers = Watchers(2, metrics)
+    watchers.stopping = StoppingEvent(clock)
+    waiting_for: list[str] = []
+    parts = Parts(
+        settings=Settings(**settings),  # type: ignore[arg-type]
+        catalogue=catalogue,
+        reader=reader,
+        playback=Playback(catalogue, reader, metrics, watchers.stopping, clock),
+        positions=positions,
+        watchers=watchers,
+        metrics=metrics,
+        health=Health(lambda: True, lambda: waiting_for[0] if waiting_for else None),
+    )
+    return World(parts, catalogue, fetcher, positions, clock, metrics, waiting_for)
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float:
+    """Return one metric's value."""
+    return metrics.registry.get_sample_value(f"framelog_viewer_{name}", labels) or 0.0

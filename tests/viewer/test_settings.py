@@ -1,0 +1,48 @@
+"""Settings: defaults, values from the environment, and sentences for those not allowed."""
+
+from __future__ import annotations
+
+import pytest
+from viewer.settings import Settings, SettingsError
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environ({}) == Settings()
+
+
+def test_values_come_from_the_environment() -> None:
+    settings = Settings.from_environ(
+        {
+            "FRAMELOG_KAFKA_BOOTSTRAP_SERVERS": "broker:1",
+            "FRAMELOG_VIEWER_PORT": "9000",
+            "FRAMELOG_VIEWER_CACHE_BYTES": "0",
+            "FRAMELOG_VIEWER_BEHIND_PROXY": "1",
+        }
+    )
+    assert settings.bootstrap_servers == "broker:1"
+    assert (settings.port, settings.cache_bytes, settings.behind_proxy) == (9000, 0, True)
+
+
+def test_some_threads_are_kept_for_short_requests() -> None:
+    assert Settings(threads=64).max_streams == 56
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("FRAMELOG_VIEWER_PORT", "0", "a whole number from 1 to 65535"),
+        ("FRAMELOG_VIEWER_PORT", "http", "a whole number from 1 to 65535"),
+        ("FRAMELOG_VIEWER_THREADS", "8", "a whole number from 10 to 4096"),
+        ("FRAMELOG_VIEWER_CACHE_BYTES", "-1", "a whole number from 0 to 1099511627776"),
+        ("FRAMELOG_VIEWER_STALL_SECONDS", "1.5", "a whole number from 1 to 3600"),
+        ("FRAMELOG_VIEWER_BEHIND_PROXY", "yes", "0 or 1"),
+        ("FRAMELOG_LOG_FORMAT", "xml", "text or json"),
+        ("FRAMELOG_SCHEMA_REGISTRY_URL", "registry:8081", "an address that begins with http"),
+        ("FRAMELOG_FRAMES_TOPIC", " ", "some text"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: str, allowed: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ({key: value})
+    sentence = str(raised.value)
+    assert sentence.startswith(f"{key} is {value!r}; allowed is {allowed}")
