@@ -1,0 +1,190 @@
+"""The page's pure modules, run in the browser that they are for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import Viewer
+
+
+@pytest.fixture
+def run(viewer: Viewer, page: Page) -> Callable[[str, str], Any]:
+    """Return a function that evaluates an expression with a module as `m`."""
+    page.goto(viewer.url)
+
+    def evaluate(module: str, body: str) -> Any:
+        url = f"{viewer.url}/static/{module}"
+        return page.evaluate(f"async () => {{ const m = await import('{url}'); {body} }}")
+
+    return evaluate
+
+
+def test_records_are_cut_from_chunks_of_any_size(run: Callable[[str, str], Any]) -> None:
+    result = run(
+        "player/records.js",
+        """
+        const make = (frame, image, header = 88) => {
+          const bytes = new Uint8Array(header + image.length);
+          const view = new DataView(bytes.buffer);
+          view.setUint32(0, 0x464c4631);
+          view.setUint16(4, header);
+          view.setUint8(6, 1);
+          view.setUint8(7, frame === 2 ? 1 : 0);
+          view.setBigUint64(8, BigInt(frame));
+          view.setBigInt64(16, BigInt(frame) * 40_000_000n);
+          view.setUint32(80, image.length);
+          view.setUint32(84, frame);
+          bytes.set(image, header);
+          return bytes;
+        };
+        // The second has a longer header, as a later version of the format may.
+        const parts = [make(0, [1, 2, 3]), make(1, [], 96), make(2, Array(300).fill(7))];
+        const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+        parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
+        return [1, 7, 88, 89, 1000].map((size) => {
+          const parser = new m.RecordParser();
+          const records = [];
+          for (let at = 0; at < whole.length; at += size) {
+            records.push(...parser.push(whole.slice(at, at + size)));
+          }
+          return [parser.unfinished, records.map(({ header, image }) =>
+            [header.frame, header.pts_ns, header.is_last, header.skipped, header.mime_type, image.length])];
+        });
+        """,
+    )
+    expected = [
+        [0, 0, False, 0, "image/jpeg", 3],
+        [1, 40_000_000, False, 1, "image/jpeg", 0],
+        [2, 80_000_000, True, 2, "image/jpeg", 300],
+    ]
+    assert result == [[False, expected]] * 5
+
+
+def test_foreign_bytes_are_refused_and_a_broken_end_is_noticed(
+    run: Callable[[str, str], Any],
+) -> None:
+    result = run(
+        "player/records.js",
+        """
+        const parser = new m.RecordParser();
+        parser.push(new Uint8Array(20));
+        let refused = false;
+        try { new m.RecordParser().push(new Uint8Array(100)); } catch { refused = true; }
+        return [parser.unfinished, refused];
+        """,
+    )
+    assert result == [True, True]
+
+
+def test_the_clock_goes_at_its_rate_and_stops_while_held(run: Callable[[str, str], Any]) -> None:
+    result = run(
+        "player/clock.js",
+        """
+        let clock = m.play(m.at(1e9), 1000);
+        const places = [m.ptsAt(clock, 1500)];
+        clock = m.setRate(clock, 1500, -2);
+        places.push(m.ptsAt(clock, 1750));
+        clock = m.setHeld(clock, 1750, true);
+        places.push(m.ptsAt(clock, 9000));
+        clock = m.setHeld(clock, 9000, false);
+        places.push(m.ptsAt(clock, 9100));
+        clock = m.pause(clock, 9100);
+        return [...places, m.ptsAt(clock, 99999)].map((ns) => ns / 1e6);
+        """,
+    )
+    assert result == [1500, 1000, 1000, 800, 800]
+
+
+def test_the_clock_stops_at_the_ends_and_turns_over_in_a_loop(
+    run: Callable[[str, str], Any],
+) -> None:
+    result = run(
+        "player/clock.js",
+        """
+        const range = { low_ns: 1e9, high_ns: 2e9, loop: false };
+        const clock = m.play(m.at(1.5e9), 0);
+        const stopped = m.within(clock, 900, range);
+        const looped = m.within(clock, 900, { ...range, loop: true });
+        const back = m.within(m.setRate(clock, 0, -1), 900, range);
+        return [stopped.reached, stopped.clock.pts_ns, looped.reached, looped.clock.pts_ns,
+          back.reached, back.clock.pts_ns];
+        """,
+    )
+    assert result == ["end", 2e9, None, 1e9, "start", 1e9]
+
+
+def test_windows_begin_or_end_at_the_missing_frame(run: Callable[[str, str], Any]) -> None:
+    result = run(
+        "player/plan.js",
+        """
+        const range = { first: 10, edge: 100 };
+        return [
+          m.windowFor(20, 1, 32, false, range), m.windowFor(90, 4, 32, false, range),
+          m.windowFor(90, 1, 32, true, range), m.windowFor(40, -1, 16, true, range),
+          m.windowFor(12, -1, 16, false, range),
+          m.upcoming(13, 4, 3, range), m.upcoming(13, -4, 9, range), m.surrounding(10, range),
+          m.strideFor(25, 120), m.strideFor(-400, 120), m.strideFor(50, 20),
+        ];
+        """,
+    )
+    assert result == [
+        {"from": 20, "count": 32, "stride": 1, "follow": False},
+        {"from": 90, "count": 3, "stride": 4, "follow": False},
+        {"from": 90, "count": None, "stride": 1, "follow": True},
+        {"from": 25, "count": 16, "stride": 1, "follow": False},
+        {"from": 10, "count": 3, "stride": 1, "follow": False},
+        [13, 16, 20],
+        [13, 12],
+        [10, 11, 12, 13, 14],
+        1,
+        7,
+        3,
+    ]
+
+
+def test_a_store_keeps_what_is_near_within_its_bytes(run: Callable[[str, str], Any]) -> None:
+    result = run(
+        "player/store.js",
+        """
+        const dropped = [];
+        const store = new m.FrameStore(50, (item) => dropped.push(item));
+        for (const frame of [1, 2, 3, 9, 4, 5, 6]) {
+          store.put(frame, frame, 10, (other) => Math.abs(other - 4));
+        }
+        return [store.bytes, dropped, store.nearest(2, 8), store.nearest(6, 0), store.nearest(6, 9)];
+        """,
+    )
+    assert result == [50, [9, 1], 6, 2, None]
+
+
+def test_the_edge_is_followed_at_its_own_speed(run: Callable[[str, str], Any]) -> None:
+    result = run(
+        "player/edge.js",
+        """
+        const samples = (speed) => Array.from({ length: 8 }, (_, i) => ({ at_ms: i * 500, pts_ns: i * 5e8 * speed }))
+          .reduce(m.observe, []);
+        return [m.speed(samples(1.05)), m.speed(samples(12)), m.speed([]),
+          m.pursue(samples(1), m.DELAY_MS * 1e6), m.pursue(samples(1), 2e9).rate > 1,
+          m.pursue(samples(1), 1e7).rate < 1, m.pursue(samples(1), 60e9).jump_ns / 1e6];
+        """,
+    )
+    assert result == [1, 12, 1, {"rate": 1, "jump_ns": None}, True, True, 900]
+
+
+def test_typed_times_are_read(run: Callable[[str, str], Any]) -> None:
+    result = run(
+        "common/format.js",
+        """
+        return [["95", "1:35", "0:01:35.250", "1,5", " 7 s ", "soon", "", "1:2:3:4"].map(m.parseTime),
+          m.time(95.25e9, { exact: true }), m.time(3723e9), m.bytes(1500), m.bytes(0), m.span(2.4e9)];
+        """,
+    )
+    times_ns = [95e9, 95e9, 95.25e9, 1.5e9, 7e9, None, None, None]
+    assert result == [times_ns, "1:35.250", "1:02:03", "1.5 kB", "0 B", "2.4 s"]

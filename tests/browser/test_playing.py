@@ -1,0 +1,128 @@
+"""Playing: in order, in step with the frames' own times, at every speed, both ways."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.deck import Deck
+from tests.browser.videos import write_video
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import Viewer
+    from tests.support.cluster import Cluster, Topics
+
+
+def test_frames_play_in_order_each_with_its_own_picture(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    video = write_video(cluster, topics, 60)
+    viewer.wait_for_frames(video.stream_id, 60)
+    deck = Deck(page, viewer.watch(video.stream_id))
+    deck.wait_for_picture(59)
+    painted = deck.painted()
+    frames = [picture["frame"] for picture in painted]
+    assert [picture["number"] for picture in painted] == frames
+    assert frames == sorted(frames)
+    assert frames[0] == 0
+    assert len(frames) > 45, "most frames are drawn in time"
+    deck.wait_until("() => document.querySelector('#play').ariaLabel === 'Play'")
+    assert "end" in deck.notice()
+
+
+def test_pause_holds_the_picture_and_play_goes_on_from_it(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    video = write_video(cluster, topics, 200)
+    viewer.wait_for_frames(video.stream_id, 200)
+    deck = Deck(page, viewer.watch(video.stream_id))
+    deck.wait_past(10)
+    deck.click("Pause")
+    held = deck.number()
+    deck.forget()
+    page.evaluate("() => new Promise((done) => setTimeout(done, 300))")
+    assert deck.number() == held
+    deck.click("Play")
+    deck.wait_past(held + 5)
+    assert deck.painted()[0]["frame"] in {held, held + 1}
+
+
+def test_frames_of_a_variable_rate_are_drawn_at_their_own_times(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    steps_ms = [40] * 10 + [300] * 4 + [80] * 10
+    times_ns = [0]
+    for step_ms in steps_ms:
+        times_ns.append(times_ns[-1] + step_ms * 1_000_000)
+    video = write_video(cluster, topics, len(steps_ms), times_ns=times_ns)
+    viewer.wait_for_frames(video.stream_id, len(steps_ms))
+    deck = Deck(page, viewer.watch(video.stream_id))
+    deck.wait_for_picture(len(steps_ms) - 1)
+    painted = deck.painted()
+    lateness_ms = [
+        picture["at_ms"] - times_ns[int(picture["frame"])] / 1e6 for picture in painted[2:]
+    ]
+    middle = median(lateness_ms)
+    assert median(abs(late - middle) for late in lateness_ms) < 40
+
+
+@pytest.mark.parametrize(("speed", "least", "most"), [(4, 3, 5), (16, 11, 19)])
+def test_speed_strides_instead_of_falling_behind(
+    cluster: Cluster,
+    topics: Topics,
+    viewer: Viewer,
+    page: Page,
+    speed: float,
+    least: float,
+    most: float,
+) -> None:
+    video = write_video(cluster, topics, 1200)
+    viewer.wait_for_frames(video.stream_id, 1200)
+    deck = Deck(page, viewer.watch(video.stream_id, f"?frame=0&speed={speed}"))
+    deck.wait_past(round(speed * 25))
+    deck.forget()
+    deck.wait_past(round(speed * 60))
+    first, last = deck.painted()[0], deck.painted()[-1]
+    media_ms = (last["frame"] - first["frame"]) * 40
+    assert least < media_ms / (last["at_ms"] - first["at_ms"]) < most
+    assert all(picture["frame"] == picture["number"] for picture in deck.painted())
+
+
+def test_reverse_plays_every_frame_backwards_to_the_first(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    video = write_video(cluster, topics, 80)
+    viewer.wait_for_frames(video.stream_id, 80)
+    deck = Deck(page, viewer.watch(video.stream_id, "?frame=50&paused"))
+    deck.wait_for_picture(50)
+    deck.click("Play backwards")
+    deck.click("Play")
+    deck.wait_for_picture(0)
+    painted = deck.painted()
+    frames = [picture["frame"] for picture in painted]
+    assert frames == sorted(frames, reverse=True)
+    assert [picture["number"] for picture in painted] == frames
+    assert len(frames) > 35
+
+
+def test_playing_between_marks_loops(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    video = write_video(cluster, topics, 80)
+    viewer.wait_for_frames(video.stream_id, 80)
+    deck = Deck(page, viewer.watch(video.stream_id, "?frame=20&paused"))
+    deck.wait_for_picture(20)
+    deck.press("i")
+    deck.type_into("Frame", "30")
+    deck.wait_for_picture(30)
+    deck.press("o")
+    deck.forget()
+    deck.press("k")
+    deck.wait_until(
+        "() => window.painted.filter(({ frame }, i, all) => i && frame < all[i - 1].frame).length >= 2"
+    )
+    assert {picture["frame"] for picture in deck.painted()} <= set(range(20, 31))

@@ -1,0 +1,130 @@
+"""Seeking: the exact frame, by keys, by typing, by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.deck import Deck
+from tests.browser.videos import write_video
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import Viewer
+    from tests.support.cluster import Cluster, Topics
+
+FRAMES = 500
+
+
+@pytest.fixture
+def deck(cluster: Cluster, topics: Topics, viewer: Viewer, page: Page) -> Deck:
+    """Open a long video, paused at frame 100."""
+    video = write_video(cluster, topics, FRAMES)
+    viewer.wait_for_frames(video.stream_id, FRAMES)
+    opened = Deck(page, viewer.watch(video.stream_id, "?frame=100&paused"))
+    opened.wait_for_picture(100)
+    return opened
+
+
+def test_steps_are_single_frames_both_ways(deck: Deck) -> None:
+    for frame in (101, 102, 103):
+        deck.press(".")
+        deck.wait_for_picture(frame)
+    for frame in (102, 101, 100, 99):
+        deck.click("One frame back")
+        deck.wait_for_picture(frame)
+
+
+def test_a_typed_frame_number_shows_that_frame(deck: Deck) -> None:
+    for frame in (0, 1, 137, 498, 499):
+        deck.type_into("Frame", str(frame))
+        deck.wait_for_picture(frame)
+        in_address = "(frame) => new URLSearchParams(location.search).get('frame') === frame"
+        deck.wait_until(in_address, str(frame))
+
+
+def test_a_typed_time_shows_the_frame_of_that_moment(deck: Deck) -> None:
+    for text, frame in {"0:08": 200, "10.5": 262, "0:00:19.960": 499}.items():
+        deck.type_into("Time", text)
+        deck.wait_for_picture(frame)
+
+
+def test_keys_move_to_exact_frames(deck: Deck) -> None:
+    moves = {"ArrowRight": 125, "l": 375, "ArrowLeft": 350, "j": 100}
+    moves |= {"End": 499, "5": 250, "9": 449, "Home": 0}
+    for key, frame in moves.items():
+        deck.press(key)
+        deck.wait_for_picture(frame)
+
+
+def test_many_steps_in_a_row_all_count(deck: Deck) -> None:
+    deck.press(*["."] * 30)
+    deck.wait_for_picture(130)
+    deck.press(*[","] * 45)
+    deck.wait_for_picture(85)
+
+
+def test_a_click_on_the_timeline_seeks_there(deck: Deck) -> None:
+    box = deck.page.locator("#timeline").bounding_box()
+    assert box
+    deck.page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 20)
+    deck.wait_until("() => Math.abs(document.querySelector('#screen').dataset.frame - 250) <= 1")
+    assert deck.number() == int(deck.page.locator("#frame").input_value())
+
+
+def test_dragging_shows_pictures_as_the_hand_moves(deck: Deck) -> None:
+    box = deck.page.locator("#timeline").bounding_box()
+    assert box
+    deck.forget()
+    y = box["y"] + 20
+    deck.page.mouse.move(box["x"] + box["width"] * 0.2, y)
+    deck.page.mouse.down()
+    for share in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
+        deck.page.mouse.move(box["x"] + box["width"] * share, y, steps=4)
+        deck.page.evaluate("() => new Promise((done) => setTimeout(done, 60))")
+    deck.wait_until("() => Math.abs(document.querySelector('#screen').dataset.frame - 400) <= 1")
+    shown_before_release = deck.painted()
+    deck.page.mouse.up()
+    assert len(shown_before_release) >= 4
+    assert all(picture["frame"] == picture["number"] for picture in shown_before_release)
+    assert deck.page.locator("#play").get_attribute("aria-label") == "Play", "still paused"
+
+
+def test_a_zoomed_timeline_reaches_single_frames(deck: Deck) -> None:
+    deck.press(*["+"] * 8)
+    box = deck.page.locator("#timeline").bounding_box()
+    assert box
+    deck.page.evaluate("() => new Promise(requestAnimationFrame)")
+    deck.page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + 20)
+    deck.wait_until("() => document.querySelector('#screen').dataset.frame !== '100'")
+    assert 100 < deck.number() <= 115
+
+
+def test_nonsense_is_refused_with_words(deck: Deck) -> None:
+    deck.type_into("Time", "soon")
+    message = deck.page.locator("#time").evaluate("(input) => input.validationMessage")
+    assert "1:23.5" in message
+    assert deck.number() == 100
+
+
+def test_a_seek_is_painted_within_a_moment(deck: Deck) -> None:
+    times_ms = deck.page.evaluate(
+        """async () => {
+          const frames = [400, 20, 310, 57, 222, 480, 5, 150, 333, 90];
+          const times = [];
+          const input = document.querySelector("#frame");
+          for (const frame of frames) {
+            const began = performance.now();
+            input.value = String(frame);
+            input.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+            while (document.querySelector("#screen").dataset.frame !== String(frame)) {
+              await new Promise(requestAnimationFrame);
+            }
+            times.push(performance.now() - began);
+          }
+          return times.sort((a, b) => a - b);
+        }"""
+    )
+    assert times_ms[len(times_ms) // 2] < 150
