@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 from framelog_local import ports, programs, prometheus
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from framelog_local.preparation import Parts
     from framelog_local.programs import KafkaNode, Program
     from framelog_local.settings import Settings
-
-START_SECONDS = 90.0
-POLL_SECONDS = 0.1
 
 
 def up(settings: Settings) -> None:
@@ -101,7 +97,7 @@ def _bring_up(settings: Settings, parts: Parts, supervisor: Supervisor) -> None:
     supervised = supervisor.states()
     all_programs = {p.name: p for p in _programs(settings, parts) if p.name in supervised}
     services = [all_programs.pop(name) for name in ("viewer", "ingest")]
-    _start_and_await(list(all_programs.values()), supervisor)
+    supervisor.bring_up(list(all_programs.values()))
     setup = subprocess.run(
         [parts.stack.python, "-m", "framelog_setup"],
         check=False,
@@ -114,38 +110,7 @@ def _bring_up(settings: Settings, parts: Parts, supervisor: Supervisor) -> None:
         raise LocalError(setup.stderr.strip())
     for line in setup.stdout.splitlines():
         say(f"setup: {line}")
-    _start_and_await(services, supervisor)
-
-
-def _start_and_await(chosen: list[Program], supervisor: Supervisor) -> None:
-    began = time.monotonic()
-    for program in chosen:
-        supervisor.start_program(program.name)
-    pids: dict[str, int] = {}
-    waiting = list(chosen)
-    while waiting:
-        states = supervisor.states()
-        for program in list(waiting):
-            state = states[program.name]
-            seconds = time.monotonic() - began
-            # A new process id: it died and was started again.
-            if not state.running or pids.setdefault(state.name, state.pid) != state.pid:
-                raise LocalError(_failure(program, supervisor, "ended while it was starting"))
-            if program.is_ready():
-                say(f"{program.name}: ready in {seconds:.1f} s")
-                waiting.remove(program)
-            elif seconds > START_SECONDS:
-                raise LocalError(
-                    _failure(program, supervisor, f"was not ready within {START_SECONDS:g} s")
-                )
-        time.sleep(POLL_SECONDS)
-
-
-def _failure(program: Program, supervisor: Supervisor, what: str) -> str:
-    return (
-        f"{program.name} {what}. The end of its log, {supervisor.log(program.name)}:\n"
-        f"{supervisor.log_tail(program.name)}"
-    )
+    supervisor.bring_up(services)
 
 
 def _kafka(settings: Settings, parts: Parts) -> KafkaNode:

@@ -14,6 +14,7 @@ import xmlrpc.client
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from framelog_local.console import say
 from framelog_local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # What the kernel's address of a Unix socket has room for on macOS; Linux allows four more.
 LONGEST_SOCKET_PATH = 103
+START_SECONDS = 90.0
 STOP_SECONDS = 90.0
 POLL_SECONDS = 0.1
 REQUEST_SECONDS = 30.0
@@ -93,18 +95,37 @@ class Supervisor:
             for info in self._call("getAllProcessInfo")
         }
 
-    def start_program(self, name: str) -> None:
-        """Start a program that isn't running; return without waiting for it."""
-        if not self.states()[name].running:
-            self._call("startProcess", name, False)
+    def bring_up(self, programs: Sequence[Program]) -> None:
+        """Start those that aren't running; return when all are ready.
 
-    def log_tail(self, name: str) -> str:
-        """Return the last lines of the program's output."""
-        try:
-            text = self.log(name).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-LOG_TAIL_LINES:])
+        Raises LocalError, with the end of its log, when one ends or is not ready in time.
+        """
+        began = time.monotonic()
+        for name, state in self.states().items():
+            if name in {program.name for program in programs} and not state.running:
+                self._call("startProcess", name, False)
+        pids: dict[str, int] = {}
+        waiting = list(programs)
+        while waiting:
+            states = self.states()
+            seconds = time.monotonic() - began
+            for program in list(waiting):
+                state = states[program.name]
+                # A new process id: it ended and was started again.
+                if not state.running or pids.setdefault(state.name, state.pid) != state.pid:
+                    raise LocalError(self._failure(state, "ended while it was starting"))
+                if program.is_ready():
+                    say(f"{program.name}: ready in {seconds:.1f} s")
+                    waiting.remove(program)
+                elif seconds > START_SECONDS:
+                    raise LocalError(self._failure(state, f"is not ready after {seconds:.0f} s"))
+            time.sleep(POLL_SECONDS)
+
+    def _failure(self, state: State, what: str) -> str:
+        log = self.log(state.name)
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        tail = "\n".join(lines[-LOG_TAIL_LINES:])
+        return f"{state.name} {what}. The end of its log, {log}:\n{tail}"
 
     def stop(self) -> None:
         """Stop all programs, the last started first, then supervisord; return when all are gone."""
@@ -174,9 +195,10 @@ class _SocketTransport(xmlrpc.client.Transport):
         self._path = path
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        del host
         connection = http.client.HTTPConnection("supervisor", timeout=REQUEST_SECONDS)
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.sock.settimeout(REQUEST_SECONDS)
         connection.sock.connect(str(self._path))
+        # Where the base class closes it.
+        self._connection = (host, connection)
         return connection

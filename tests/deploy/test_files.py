@@ -1,0 +1,148 @@
+"""The files that describe the stack agree with each other and with the code."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from framelog_local.artifacts import check_versions, read_lock
+from framelog_local.settings import read_settings
+
+ROOT = Path(__file__).parents[2]
+PROJECTS = ("services/ingest", "services/viewer", "deploy/setup", "deploy/local")
+LOCKS = [*(f"{project}/requirements.lock" for project in PROJECTS), "tests/requirements.lock"]
+DOCKERFILES = [f"{project}/Dockerfile" for project in PROJECTS[:3]]
+KEY_ORDER = (
+    *("<<", "image", "build", "profiles", "user", "cap_add", "command", "env_file", "environment"),
+    *("volumes", "tmpfs", "ports", "networks", "network_mode", "depends_on", "healthcheck"),
+    *("mem_limit", "stop_grace_period", "restart"),
+)
+ONE_SHOT = {"setup", "registry-volume"}
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def compose_file() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(text("compose.yaml"))
+    return loaded
+
+
+def env_names() -> set[str]:
+    return set(re.findall(r"^(\w+)=", text(".env"), re.MULTILINE))
+
+
+def test_every_variable_of_compose_is_in_env_and_none_there_is_idle() -> None:
+    in_compose = set(re.findall(r"\$\{(\w+)\}", text("compose.yaml")))
+    in_code = {
+        name
+        for path in (ROOT / "deploy/local/src").rglob("*.py")
+        for name in re.findall(r"FRAMELOG_\w+", path.read_text(encoding="utf-8"))
+    }
+
+    assert in_compose <= env_names()
+    assert env_names() <= in_compose | in_code | {"COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"}
+
+
+def test_containers_and_processes_run_the_same_versions() -> None:
+    settings = read_settings(ROOT, {})
+
+    check_versions(read_lock(), settings.kafka_version, settings.registry_version)
+    images = {name: service.get("image") for name, service in compose_file()["services"].items()}
+    assert images["kafka"] == "apache/kafka:${FRAMELOG_KAFKA_VERSION}"
+    assert images["registry"] == "apicurio/apicurio-registry:${FRAMELOG_REGISTRY_VERSION}"
+
+
+@pytest.mark.parametrize("name", compose_file()["services"])
+def test_every_service_is_confined_and_bounded(name: str) -> None:
+    service = compose_file()["services"][name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"]
+    assert service["mem_limit"]
+    assert service["logging"] == compose_file()["x-logging"]
+    assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
+    for port in service.get("ports", []):
+        assert port.startswith("${FRAMELOG_BIND_ADDRESS}:${")
+
+
+@pytest.mark.parametrize("name", set(compose_file()["services"]) - ONE_SHOT)
+def test_every_lasting_service_tells_its_health(name: str) -> None:
+    service = compose_file()["services"][name]
+    context = service.get("build", {}).get("context")
+
+    assert "healthcheck" in service or "HEALTHCHECK" in text(f"{context}/Dockerfile")
+
+
+def test_services_have_their_keys_in_one_order() -> None:
+    keys: list[str] = []
+    for line in text("compose.yaml").partition("\nservices:\n")[2].splitlines():
+        if re.match(r"(  )?[\w-]+:", line):
+            assert keys == sorted(keys, key=KEY_ORDER.index)
+            keys = []
+        elif key := re.match(r"    ([\w<]+):", line):
+            keys.append(key[1])
+
+
+@pytest.mark.parametrize("path", DOCKERFILES)
+def test_images_are_built_from_hashes_and_run_without_root(path: str) -> None:
+    dockerfile = text(path)
+
+    assert f"ARG PYTHON_IMAGE={read_settings(ROOT, {}).variables['FRAMELOG_PYTHON_IMAGE']}\n" in (
+        dockerfile
+    )
+    assert "# syntax" not in dockerfile
+    assert "--require-hashes" in dockerfile
+    assert dockerfile.count("\nFROM ") == 2
+    assert re.search(r"\nUSER [1-9]\d*:[1-9]\d*\n", dockerfile)
+    assert "\nSTOPSIGNAL " in dockerfile
+    assert "org.opencontainers.image.licenses" in dockerfile
+
+
+def locked_versions(path: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", text(path), re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", LOCKS)
+def test_locks_have_hashes_and_no_addresses_and_agree(path: str) -> None:
+    everything = locked_versions("tests/requirements.lock")
+    entries = re.split(r"^(?=[\w.-]+==)", text(path), flags=re.MULTILINE)[1:]
+
+    assert entries
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "://" not in text(path)
+    assert "setuptools" in locked_versions(path)
+    assert locked_versions(path).items() <= everything.items()
+
+
+def test_every_panel_asks_for_a_metric_that_a_service_has() -> None:
+    exported = {
+        name.removesuffix("_total")
+        for path in (ROOT / "services").glob("*/src/*/metrics.py")
+        for name in re.findall(r"framelog_\w+", path.read_text(encoding="utf-8"))
+    }
+    source = yaml.safe_load(text("deploy/grafana/datasources/prometheus.yml"))
+    uid = source["datasources"][0]["uid"]
+    for path in (ROOT / "deploy/grafana/dashboards").glob("*.json"):
+        for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
+            assert panel["datasource"]["uid"] == uid
+            for target in panel["targets"]:
+                for metric in re.findall(r"framelog_\w+", target["expr"]):
+                    assert metric.removesuffix("_total") in exported
+
+
+def test_prometheus_scrapes_the_ports_that_containers_serve() -> None:
+    targets = yaml.safe_load(text("deploy/prometheus/targets.yml"))
+    services = compose_file()["services"]
+
+    for target in targets:
+        (address,) = target["targets"]
+        job = target["labels"]["job"]
+        assert services[job]["ports"][0].endswith(f":{address.rpartition(':')[2]}")

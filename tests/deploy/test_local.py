@@ -1,0 +1,224 @@
+"""The local stack's parts: ports, settings, environments, supervision, and what people are told."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from framelog_local.artifacts import Artifact
+from framelog_local.download import fetch
+from framelog_local.errors import LocalError
+from framelog_local.ports import check_free
+from framelog_local.programs import Program
+from framelog_local.settings import read_settings
+from framelog_local.supervision import Supervisor
+from framelog_local.venvs import Venv
+
+from tests.support.processes import Process, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_taken_port_is_named_with_its_holder_and_its_variable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(LocalError) as refusal:
+            check_free("127.0.0.1", port, "FRAMELOG_VIEWER_PORT")
+
+    sentence = str(refusal.value)
+    assert f"Port {port} is already taken" in sentence
+    assert f"(process {os.getpid()})" in sentence
+    assert "change FRAMELOG_VIEWER_PORT in .env" in sentence
+    check_free("127.0.0.1", port, "FRAMELOG_VIEWER_PORT")
+
+
+def test_the_environment_overrules_the_env_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text((ROOT / ".env").read_text(encoding="utf-8"), encoding="utf-8")
+    ours = read_settings(tmp_path, {})
+    theirs = read_settings(tmp_path, {"FRAMELOG_KAFKA_PORT": "19999", "FRAMELOG_VIDEOS": "/films"})
+
+    assert ours.bootstrap_servers == "127.0.0.1:9092"
+    assert ours.videos == tmp_path / "videos"
+    assert theirs.bootstrap_servers == "127.0.0.1:19999"
+    assert theirs.videos == Path("/films")
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "http", "-1"])
+def test_a_port_that_is_none_is_named(value: str) -> None:
+    with pytest.raises(LocalError, match=f"FRAMELOG_KAFKA_PORT is '{value}'"):
+        read_settings(ROOT, {"FRAMELOG_KAFKA_PORT": value})
+
+
+def test_an_open_bind_address_is_reached_on_loopback() -> None:
+    settings = read_settings(ROOT, {"FRAMELOG_BIND_ADDRESS": "0.0.0.0"})  # noqa: S104
+
+    assert settings.registry_url.startswith("http://127.0.0.1:")
+
+
+def test_an_environment_is_current_until_its_lock_changes(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("# nothing\n", encoding="utf-8")
+    venv = Venv(name="test", directory=tmp_path / "venv", locks=(lock,))
+
+    before = venv.current
+    venv.make(tmp_path / "pip.log")
+    made = venv.current
+    lock.write_text("# nothing yet\n", encoding="utf-8")
+
+    assert (before, made, venv.current) == (False, True, False)
+
+
+def test_a_package_without_a_hash_is_refused_with_pips_reason(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("setuptools==80.0.0\n", encoding="utf-8")
+    venv = Venv(name="test", directory=tmp_path / "venv", locks=(lock,))
+
+    with pytest.raises(LocalError, match=r"packages of test can't be installed: .*[Hh]ash"):
+        venv.make(tmp_path / "pip.log")
+    assert not venv.current
+
+
+@dataclass
+class FakeMaven:
+    """Maven's repository as `fetch` sees it, with one file whose downloads are as given."""
+
+    folder: Path
+    contents: list[bytes]
+    asked: list[str] = field(default_factory=list)
+
+    def project(self, group: str, name: str) -> FakeMaven:
+        self.asked.append(f"{group}:{name}")
+        return self
+
+    def at_version(self, version: str) -> FakeMaven:
+        self.asked.append(version)
+        return self
+
+    def artifact(self, classifier: str, packaging: str) -> FakeMaven:
+        self.asked.append(f"{classifier}.{packaging}")
+        return self
+
+    def resolve(self) -> Path:
+        path = self.folder / "download"
+        path.write_bytes(self.contents.pop(0))
+        return path
+
+
+def test_a_broken_download_is_repeated_and_then_refused(tmp_path: Path) -> None:
+    sha256 = hashlib.sha256(b"whole").hexdigest()
+    artifact = Artifact("group", "name", "jar", "", "1.0", sha256)
+
+    path = fetch(FakeMaven(tmp_path, [b"who", b"whole"]), artifact)  # type: ignore[arg-type]
+    assert path.read_bytes() == b"whole"
+    with pytest.raises(RuntimeError, match=r"name-1\.0\.jar is not the file"):
+        fetch(FakeMaven(tmp_path, [b"who", b"le"]), artifact)  # type: ignore[arg-type]
+    assert not path.exists()
+
+
+@pytest.fixture
+def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    """Yield a supervisor that is stopped at the end."""
+    supervisor = Supervisor(tmp_path_factory.mktemp("s"))
+    yield supervisor
+    if supervisor.running:
+        supervisor.stop()
+
+
+def start(supervisor: Supervisor, *programs: Program) -> None:
+    supervisord = Path(sys.prefix) / "bin" / "supervisord"
+    supervisor.start(supervisord, programs, dict(os.environ))
+    supervisor.bring_up(programs)
+
+
+def scripted(name: str, folder: Path, priority: int, script: str) -> Program:
+    """Return a program that runs the Python script; it is ready when it has made its file."""
+    # A name with what a supervisor's configuration could take for its own.
+    file = folder / f"{name} 100%(here)s.py"
+    file.write_text(script, encoding="utf-8")
+    return Program(
+        name=name,
+        command=(sys.executable, str(file)),
+        directory=folder,
+        priority=priority,
+        is_ready=(folder / f"{name} ready").exists,
+    )
+
+
+SERVER = """
+import pathlib, signal, sys
+def stop(*_):
+    with open("stopped", "a") as file:
+        file.write("{name} ")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+pathlib.Path("{name} ready").touch()
+while True:
+    signal.pause()
+"""
+
+
+def test_programs_stop_in_reverse_order_and_leave_no_process(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    names = {"first": 10, "second": 20, "third": 30}
+    programs = [
+        scripted(name, tmp_path, priority, SERVER.format(name=name))
+        for name, priority in names.items()
+    ]
+    start(supervisor, *programs)
+    pids = [state.pid for state in supervisor.states().values()]
+    assert all(Path("/proc", str(pid)).exists() for pid in pids)
+
+    supervisor.stop()
+
+    assert (tmp_path / "stopped").read_text(encoding="utf-8").split() == [
+        "third",
+        "second",
+        "first",
+    ]
+    assert not supervisor.running
+    assert not any(Path("/proc", str(pid)).exists() for pid in pids)
+
+
+def test_a_program_that_dies_later_is_started_again(supervisor: Supervisor, tmp_path: Path) -> None:
+    start(supervisor, scripted("phoenix", tmp_path, 10, SERVER.format(name="phoenix")))
+    wait_for(lambda: supervisor.states()["phoenix"].state == "RUNNING")
+    before = supervisor.states()["phoenix"].pid
+    os.kill(before, 9)
+
+    wait_for(lambda: supervisor.states()["phoenix"].pid not in {0, before})
+
+
+def test_a_program_that_dies_at_start_is_told_with_the_end_of_its_log(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    with pytest.raises(LocalError) as failure:
+        start(supervisor, scripted("broken", tmp_path, 10, "raise SystemExit('no disk: 100%')"))
+
+    assert "broken ended while it was starting" in str(failure.value)
+    assert str(supervisor.log("broken")) in str(failure.value)
+    assert "no disk: 100%" in str(failure.value)
+
+
+def test_too_long_a_path_for_the_socket_is_told(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / ("long" * 30))
+    with pytest.raises(LocalError, match="too long a path for a socket"):
+        start(supervisor)
+
+
+def test_waiting_for_a_dead_process_fails_at_once_with_its_log(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "raise SystemExit('that is why')"]
+    with (
+        Process("mortal", command, log=tmp_path / "log") as mortal,
+        pytest.raises(AssertionError, match=r"(?s)mortal ended with 1 .*that is why"),
+    ):
+        wait_for(lambda: False, 3600, alive=mortal)
