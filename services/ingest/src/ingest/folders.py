@@ -45,17 +45,23 @@ class Folders:
         for folder in (self.incoming, self.done, self.failed, self._mine):
             folder.mkdir(parents=True, exist_ok=True)
         alive = self._mine / _ALIVE
-        if self._lock is None or not alive.exists():
-            self.release()
+        if self._lock is not None and not alive.exists():
+            os.close(self._lock)  # of a folder that was deleted, or taken over by mistake
+            self._lock = None
+        if self._lock is None:
             self._lock = os.open(alive, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.utime(alive)
 
     def release(self) -> None:
         """Let others take over at once what this replica has not finished."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if self._lock is None:
+            return
+        if next((path for path in self._mine.iterdir() if path.name != _ALIVE), None) is None:
+            (self._mine / _ALIVE).unlink(missing_ok=True)
+            self._mine.rmdir()
+        os.close(self._lock)
+        self._lock = None
 
     def claim(self, path: Path) -> Path | None:
         """Take a file of incoming/; None when it is gone, as when another replica was first."""

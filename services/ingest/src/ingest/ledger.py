@@ -119,7 +119,9 @@ class Ledger:
             heard = self._now()
             while waiting:
                 message = consumer.poll(1.0)
-                if message is None or message.error() not in (None, _END_OF_PARTITION):
+                error = None if message is None else message.error()
+                at_end = error is not None and error.code() == _END_OF_PARTITION
+                if message is None or (error is not None and not at_end):
                     if self._now() - heard > _ANSWER_SECONDS:
                         raise Unavailable(f"Kafka does not deliver the records of {topic}.")
                     continue
@@ -128,7 +130,6 @@ class Ledger:
                 end = waiting.get(partition)
                 if end is None:
                     continue
-                at_end = message.error() is not None
                 if not at_end and offset < end:
                     yield message.key() or b"", message.value()
                 if (offset if at_end else offset + 1) >= end:

@@ -11,6 +11,8 @@ def set_up(level: str, style: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else _Text())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("httpx", "httpx2"):  # the registry client's; each request is a line
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
 
 def _when(record: logging.LogRecord) -> str:

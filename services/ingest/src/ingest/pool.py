@@ -59,7 +59,10 @@ class Pool:
         """Start a worker on job."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=worker.main, args=(self._settings, job, theirs), name=f"ingest {job.path.name}"
+            target=worker.main,
+            args=(self._settings, job, theirs),
+            name=f"ingest {job.path.name}",
+            daemon=True,
         )
         process.start()
         theirs.close()
@@ -86,8 +89,9 @@ class Pool:
 
     def dismiss(self, running: Running) -> None:
         """End a worker that is not needed; nothing more is heard of it."""
-        self._running.remove(running)
-        _end([running])
+        if running in self._running:
+            self._running.remove(running)
+            _end([running])
 
     def stop(self) -> None:
         """End all workers; a transaction under way is finished if the cluster lets it."""

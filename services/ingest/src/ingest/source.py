@@ -194,7 +194,10 @@ def _open(path: Path) -> InputContainer:
     try:
         return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except FFmpegError as error:
-        raise Unreadable(f"It is not a video that FFmpeg can open: {error.strerror}.") from error
+        raise Unreadable(
+            "It is not a video in a format that can be read, or its header is missing "
+            f"(FFmpeg: {error.strerror})."
+        ) from error
 
 
 def _default_video(container: InputContainer) -> VideoStream:
