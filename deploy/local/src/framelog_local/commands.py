@@ -9,7 +9,7 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from framelog_local import containers, preparation, stack, system_packages
+from framelog_local import containers, preparation, prometheus, stack, system_packages
 from framelog_local.console import say
 from framelog_local.errors import LocalError
 
@@ -37,8 +37,12 @@ def up_local(settings: Settings) -> None:
         raise LocalError("The stack runs in containers already: 'make down' stops it.")
     with _alone(settings):
         stack.up(settings)
-    _say_what_next(settings)
-    say("Grafana       in containers only ('make up-docker')")
+    scraped = prometheus.find(preparation.cache_of(settings)) is not None
+    _say_what_next(
+        settings,
+        prometheus=_address(settings, "PROMETHEUS") if scraped else "not here (said above)",
+        grafana="in containers only ('make up-docker')",
+    )
 
 
 def up_docker(settings: Settings) -> None:
@@ -47,9 +51,11 @@ def up_docker(settings: Settings) -> None:
         raise LocalError("The stack runs as processes already: 'make down' stops it.")
     containers.hand_over_videos(settings)
     containers.compose(settings.root, "up", "--detach", "--build", "--wait")
-    _say_what_next(settings)
-    port = settings.variables["FRAMELOG_GRAFANA_PORT"]
-    say(f"Grafana       http://{settings.host}:{port}")
+    _say_what_next(
+        settings,
+        prometheus=_address(settings, "PROMETHEUS"),
+        grafana=_address(settings, "GRAFANA"),
+    )
 
 
 def down(settings: Settings) -> None:
@@ -120,13 +126,17 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _say_what_next(settings: Settings) -> None:
-    host = settings.host
+def _address(settings: Settings, part: str) -> str:
+    return f"http://{settings.host}:{settings.variables[f'FRAMELOG_{part}_PORT']}"
+
+
+def _say_what_next(settings: Settings, *, prometheus: str, grafana: str) -> None:
     say("")
-    say(f"Viewer        http://{host}:{settings.viewer_port}")
-    say(f"Ingest        http://{host}:{settings.ingest_port}/metrics")
-    say(f"Kafka         {settings.bootstrap_servers}")
-    say(f"Registry      {settings.registry_url}")
-    say(f"Prometheus    http://{host}:{settings.prometheus_port}")
+    say(f"Viewer      {_address(settings, 'VIEWER')}")
+    say(f"Ingest      {_address(settings, 'INGEST')}/metrics")
+    say(f"Kafka       {settings.bootstrap_servers}")
+    say(f"Registry    {settings.registry_url}")
+    say(f"Prometheus  {prometheus}")
+    say(f"Grafana     {grafana}")
     say("")
     say(f"Ready. Drop a video into {settings.videos / 'incoming'} and open the viewer.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from framelog_local.artifacts import JavaPrograms
     from framelog_local.settings import Settings
 
-# Packages and programs take 1.2 GB; the rest is for their downloads and the first videos.
+# Packages and programs take 0.9 GB; the rest is for their downloads and the first videos.
 NEEDED_BYTES = 2_500_000_000
 
 
