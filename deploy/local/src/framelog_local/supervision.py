@@ -12,6 +12,7 @@ import subprocess
 import time
 import xmlrpc.client
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framelog_local.console import say
@@ -19,7 +20,6 @@ from framelog_local.errors import LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from framelog_local.programs import Program
 
@@ -69,6 +69,9 @@ class Supervisor:
             )
         for folder in (self._socket.parent, self.logs, *(p.directory for p in programs)):
             folder.mkdir(parents=True, exist_ok=True)
+        for log in filter(Path.exists, map(self.log, (program.name for program in programs))):
+            # What the last run wrote must not pass for this one's; the supervisor rotates alike.
+            log.replace(f"{log}.1")
         self._configuration.write_text(self._render(programs), encoding="utf-8")
         result = subprocess.run(
             [supervisord, "--configuration", self._configuration],
