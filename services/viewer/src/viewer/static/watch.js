@@ -18,7 +18,6 @@ import { Timeline } from "./player/timeline.js";
 
 const addresses = addressesUnder(base());
 const stream_id = document.body.dataset.stream ?? "";
-const frameUrl = (/** @type {number} */ frame) => addresses.frame(stream_id, frame);
 
 /** @param {string} text shown over the picture @param {string} [kind] */
 function say(text, kind = "busy") {
@@ -53,10 +52,11 @@ async function start() {
     () => timeline?.redraw());
   const feed = new Feed(base(), stream_id);
   const player = new Player(stream, feed, index, new Screen(/** @type {HTMLCanvasElement} */ (part("screen"))));
+  const frameUrl = (/** @type {number} */ frame) => addresses.frame(player.stream, frame);
   timeline = new Timeline(part("timeline"), player, index, frameUrl);
   const notice = new Notice(part("notice"), player);
   bind(player, index, timeline);
-  bindPage(player, timeline, notice);
+  bindPage(player, timeline, notice, new Details(part("details"), player, frameUrl));
   watchTrouble(feed, player, notice);
 
   if (address.speed !== 1) player.setSpeed(address.speed);
@@ -103,9 +103,8 @@ function watchTrouble(feed, player, notice) {
     notice.pass(words.player.expired(/** @type {CustomEvent} */ (event).detail)));
 }
 
-/** @param {Player} player @param {Timeline} timeline @param {Notice} notice */
-function bindPage(player, timeline, notice) {
-  const details = new Details(part("details"), player, frameUrl);
+/** @param {Player} player @param {Timeline} timeline @param {Notice} notice @param {Details} details */
+function bindPage(player, timeline, notice, details) {
   const help = /** @type {HTMLDialogElement} */ (part("help"));
   describe(/** @type {HTMLElement} */ (help.querySelector(".keys")));
   const toggleHelp = () => (help.open ? help.close() : help.showModal());

@@ -111,7 +111,9 @@ export function addresses(base) {
     position: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}/position`,
     index: (/** @type {string} */ stream, /** @type {number} */ from, /** @type {number} */ count, stride = 1) =>
       `${base}api/streams/${id(stream)}/index?from=${from}&count=${count}&stride=${stride}`,
-    frame: (/** @type {string} */ stream, /** @type {number} */ frame) => `${base}streams/${id(stream)}/frames/${frame}`,
+    /** A run in the address keeps cached pictures of another run apart. */
+    frame: (/** @type {Stream} */ { stream_id, run_id }, /** @type {number} */ frame) =>
+      `${base}streams/${id(stream_id)}/frames/${frame}?run=${id(run_id)}`,
     frames: (/** @type {string} */ stream) => `${base}streams/${id(stream)}/frames`,
   };
 }

@@ -8,6 +8,7 @@ import { FrameStore } from "./store.js";
 
 /**
  * @typedef {object} Wish
+ * @property {string} run_id whose frames are wanted
  * @property {number[]} frames to decode, the most urgent first
  * @property {number} frame the place that is watched
  * @property {number} step signed stride
@@ -44,10 +45,20 @@ self.onmessage = ({ data }) => {
     url = addresses(data.open.base).frames(data.open.stream_id);
     return;
   }
+  if (data.wish.run_id !== wish?.run_id) forget();
   wish = /** @type {Wish} */ (data.wish);
   for (const [frame, number] of posted) if (number <= wish.received) posted.delete(frame);
   work();
 };
+
+/** Another run replaces every frame: nothing held or under way is worth anything. */
+function forget() {
+  reading?.abort.abort();
+  reading = null;
+  encoded.clear();
+  posted.clear();
+  decoding.clear();
+}
 
 function work() {
   decodeNext();
@@ -69,14 +80,15 @@ async function decode({ header, image }) {
   sequence += 1;
   posted.set(header.frame, sequence);
   const number = sequence;
+  const run_id = wish?.run_id;
   try {
     const bitmap = await createImageBitmap(new Blob([image], { type: header.mime_type }));
-    const decode_ms = (performance.now() - began_ms) / decoding.size;
-    postMessage({ type: "frame", header, bitmap, number, decode_ms }, { transfer: [bitmap] });
+    const decode_ms = (performance.now() - began_ms) / Math.max(1, decoding.size);
+    postMessage({ type: "frame", run_id, header, bitmap, number, decode_ms }, { transfer: [bitmap] });
   } catch {
-    postMessage({ type: "unreadable", frame: header.frame, number });
+    postMessage({ type: "unreadable", run_id, frame: header.frame, number });
   }
-  decoding.delete(header.frame);
+  if (run_id === wish?.run_id) decoding.delete(header.frame);
   decodeNext();
 }
 
@@ -89,7 +101,9 @@ function missingFrame() {
   const later = ahead.find((frame) => !encoded.has(frame));
   if (later !== undefined) return later;
   // All that is committed is here: at a live edge, wait at the server for what comes next.
-  return wish.follow && ahead.length < wish.ahead_frames ? onGrid(wish.range.edge, wish.step) : null;
+  const atEdge = wish.follow && ahead.length < wish.ahead_frames;
+  const waiting = reading?.window.follow && reading.window.stride === wish.step;
+  return atEdge && !waiting ? onGrid(wish.range.edge, wish.step) : null;
 }
 
 function readNext() {
@@ -100,8 +114,11 @@ function readNext() {
   const missing = missingFrame();
   if (!wish || missing === null || retry_timer !== undefined) return;
   if (reading) {
-    // A window of one frame is nearly there: a hand that moves on must not starve the screen.
-    if (reading.window.count === 1 || covers(reading.window, reading.next, missing)) return;
+    // Only the picture that is waited for is worth breaking off a window, and not one of a single
+    // frame: that is nearly there, and a hand that moves on must not starve the screen.
+    const { window, next } = reading;
+    const urgent = window.follow || (missing === wish.frame && window.count !== 1);
+    if (!urgent || covers(window, next, missing)) return;
     reading.abort.abort();
   }
   const step = missing < wish.frame && wish.step === 1 ? -1 : wish.step;
@@ -114,7 +131,7 @@ function readNext() {
 async function read(current, missing) {
   let arrived = false;
   try {
-    for await (const record of readWindow(url, current.window, current.abort.signal)) {
+    for await (const record of readWindow(url, wish?.run_id ?? "", current.window, current.abort.signal)) {
       if (reading !== current) return;
       recovered();
       const { frame, pts_ns, image_bytes, skipped } = record.header;
@@ -122,7 +139,7 @@ async function read(current, missing) {
       current.next = frame + 1;
       const focus = wish?.frame ?? frame;
       encoded.put(frame, record, image_bytes, (other) => distance(other, focus));
-      postMessage({ type: "arrived", frame, pts_ns, image_bytes, skipped });
+      postMessage({ type: "arrived", run_id: wish?.run_id, frame, pts_ns, image_bytes, skipped });
       work();
     }
     if (reading !== current) return;

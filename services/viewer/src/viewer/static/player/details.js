@@ -94,5 +94,6 @@ export class Details {
     this.#topic = "…";
     const response = await fetch(this.#topicUrl(frame), { method: "HEAD" }).catch(() => null);
     this.#topic = response?.headers.get("X-Kafka-Topic") ?? "";
+    if (this.#topic) this.#render();
   }
 }

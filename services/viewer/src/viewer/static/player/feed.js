@@ -27,6 +27,7 @@ export class Feed extends EventTarget {
   /** @type {FrameStore<Picture>} */
   #pictures = new FrameStore(BITMAP_LIMIT_BYTES, ({ bitmap }) => bitmap?.close());
   #worker;
+  #run_id = "";
   #received = 0;
   #decode_ms = 6;
   #sent = "";
@@ -48,7 +49,9 @@ export class Feed extends EventTarget {
   }
 
   /** The stream's figures, from which the read-ahead follows. @param {import("../common/api.js").Stream} stream */
-  update({ fps, bytes, frame_count, width, height }) {
+  update({ run_id, fps, bytes, frame_count, width, height }) {
+    if (run_id !== this.#run_id) this.#pictures.clear();
+    this.#run_id = run_id;
     this.fps = fps || this.fps;
     if (frame_count) this.frame_bytes = Math.max(1, bytes / frame_count);
     this.bitmap_bytes = Math.max(1, width * height * 4);
@@ -84,12 +87,6 @@ export class Feed extends EventTarget {
     return this.#pictures.nearest(since, frame);
   }
 
-  /** Forgets all pictures. */
-  clear() {
-    this.#pictures.clear();
-    this.#sent = "";
-  }
-
   /** Says what is wanted now; replaces what was. @param {Scene} scene */
   want({ frame, mode, rate, follow, range }) {
     const playing = mode === "playing";
@@ -103,6 +100,7 @@ export class Feed extends EventTarget {
     this.#focus = frame;
     this.#direction = Math.sign(step);
     const wish = {
+      run_id: this.#run_id,
       frames: soon.filter((wanted) => !this.#pictures.has(wanted)),
       frame,
       step,
@@ -119,7 +117,11 @@ export class Feed extends EventTarget {
 
   /** @param {any} message one of the worker's */
   #receive(message) {
-    const { type, header, bitmap, number } = message;
+    const { type, run_id, header, bitmap, number } = message;
+    if (run_id !== undefined && run_id !== this.#run_id) {
+      bitmap?.close();
+      return;
+    }
     if (type === "frame") {
       this.#received = Math.max(this.#received, number);
       this.#decode_ms += 0.1 * (message.decode_ms - this.#decode_ms);

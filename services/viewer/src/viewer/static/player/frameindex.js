@@ -6,7 +6,7 @@ import { json } from "../common/api.js";
 const PAGE_FRAMES = 2048;
 const OVERVIEW_POINTS = 1024;
 
-/** @typedef {{pts_ns: number[], sizes: number[], loading: boolean}} Page */
+/** @typedef {{pts_ns: number[], sizes: number[], loading: Promise<void> | null}} Page */
 /** @typedef {{frame: number, pts_ns: number, size: number}} Sample */
 
 export class FrameIndex {
@@ -94,6 +94,16 @@ export class FrameIndex {
     return low;
   }
 
+  /** The frame shown at a moment, once the index there is known. @param {number} pts_ns */
+  async locate(pts_ns) {
+    let frame = this.frameAt(pts_ns);
+    for (let tries = 0; tries < 3 && !this.ready(frame); tries += 1) {
+      await Promise.all([this.#loadPage(frame), this.#loadPage(Math.min(frame + 1, this.count - 1))]);
+      frame = this.frameAt(pts_ns);
+    }
+    return frame;
+  }
+
   /** When a frame stops being shown. @param {number} frame */
   endOf(frame) {
     return frame + 1 < this.count ? this.ptsOf(frame + 1) : this.end_ns;
@@ -130,16 +140,23 @@ export class FrameIndex {
   #page(frame) {
     const number = Math.floor(frame / PAGE_FRAMES);
     let page = this.#pages.get(number);
-    if (!page) this.#pages.set(number, (page = { pts_ns: [], sizes: [], loading: false }));
+    if (!page) this.#pages.set(number, (page = { pts_ns: [], sizes: [], loading: null }));
     return page;
   }
 
-  /** @param {number} frame */
-  async #loadPage(frame) {
+  /** @param {number} frame @returns {Promise<void>} */
+  #loadPage(frame) {
     const page = this.#page(frame);
-    if (page.loading || this.#knows(frame)) return;
-    page.loading = true;
-    const start = frame - (frame % PAGE_FRAMES);
+    if (this.#knows(frame)) return Promise.resolve();
+    page.loading ??= this.#fillPage(page, frame - (frame % PAGE_FRAMES)).finally(() => {
+      // Whatever is still missing is asked for again, but not at once.
+      setTimeout(() => (page.loading = null), 500);
+    });
+    return page.loading;
+  }
+
+  /** @param {Page} page @param {number} start its first frame */
+  async #fillPage(page, start) {
     const from = Math.max(start, this.first);
     try {
       const part = await json(this.#url(from, start + PAGE_FRAMES - from, 1));
@@ -151,7 +168,6 @@ export class FrameIndex {
     } catch {
       // Asked again by a later question.
     }
-    setTimeout(() => (page.loading = false), 500);
   }
 
   async #loadOverview() {

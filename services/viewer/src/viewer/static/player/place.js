@@ -65,8 +65,7 @@ export class Place {
     this.#saved = body;
     const headers = { "Content-Type": "application/json" };
     // A place that could not be saved is saved with the next one: nothing to say.
-    fetch(this.#url, { method: "PUT", body, headers, keepalive: true })
-      .then((response) => { if (!response.ok) this.#saved = ""; }, () => { this.#saved = ""; });
+    json(this.#url, { method: "PUT", body, headers, keepalive: true }).catch(() => { this.#saved = ""; });
   }
 
   #beacon() {

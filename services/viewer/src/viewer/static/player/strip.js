@@ -36,10 +36,7 @@ export function draw(canvas, strip) {
   drawSizes(context, strip, x, floor, colour);
   hatch(context, x(0), x(strip.expired_ns), floor, colour("--strip-expired"));
   hatch(context, x(strip.end_ns), width, floor, colour("--strip-coming"));
-  if (strip.loop) {
-    context.fillStyle = colour("--strip-loop");
-    context.fillRect(x(strip.loop.start_ns), 0, Math.max(1, x(strip.loop.end_ns) - x(strip.loop.start_ns)), floor);
-  }
+  if (strip.loop) drawLoop(context, x(strip.loop.start_ns), x(strip.loop.end_ns), floor, colour("--strip-loop"));
   drawRuler(context, strip.view, x, width, height, style);
 }
 
@@ -79,6 +76,21 @@ function hatch(context, from, to, floor, colour) {
     context.lineTo(at + floor, 0);
   }
   context.stroke();
+  context.restore();
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context @param {number} from @param {number} to
+ * @param {number} floor @param {string} colour
+ */
+function drawLoop(context, from, to, floor, colour) {
+  context.save();
+  context.fillStyle = colour;
+  context.fillRect(from, 0, 2, floor);
+  context.fillRect(to - 2, 0, 2, floor);
+  context.fillRect(from, 0, Math.max(2, to - from), 3);
+  context.globalAlpha = 0.22;
+  context.fillRect(from, 3, Math.max(2, to - from), floor - 3);
   context.restore();
 }
 

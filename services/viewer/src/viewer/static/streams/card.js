@@ -101,7 +101,7 @@ export class Card {
   #picture(frame) {
     if (frame === this.#frame) return;
     this.#frame = frame;
-    this.#showPicture(this.#addresses.frame(this.#stream.stream_id, frame));
+    this.#showPicture(this.#addresses.frame(this.#stream, frame));
   }
 
   /** @param {string} selector @returns {HTMLElement} */
