@@ -1,0 +1,81 @@
+"""The ingest service as a process of its own."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.processes import Process, wait_for
+
+START_SECONDS = 60.0
+INGEST_SECONDS = 120.0
+
+
+class Ingest:
+    """An ingest process on a folder, which can die and come back."""
+
+    def __init__(self, folder: Path, port: int, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{port}"
+        self._environment = {
+            **os.environ,
+            **environment,
+            "FRAMELOG_VIDEOS": str(folder / "videos"),
+            "FRAMELOG_INGEST_PORT": str(port),
+        }
+        self.process: Process | None = None
+
+    def start(self, **settings: str) -> None:
+        """Start it, and wait until it is ready."""
+        self.process = Process(
+            "ingest",
+            [sys.executable, "-m", "ingest"],
+            log=self.folder / "ingest.log",
+            env={**self._environment, **settings},
+        )
+        wait_for(self.is_ready, START_SECONDS, alive=self.process, what="ingest")
+
+    def stop(self) -> None:
+        """Stop it as an orderly shutdown does."""
+        if self.process is not None:
+            self.process.stop()
+            self.process = None
+
+    def is_ready(self) -> bool:
+        """Ask /readyz."""
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=15).ok
+        except requests.ConnectionError:
+            return False
+
+    def drop(self, path: Path, name: str | None = None) -> None:
+        """Drop a copy of a video, as a person would: written beside, then moved in."""
+        whole = self.folder / "being-copied"
+        shutil.copyfile(path, whole)
+        whole.rename(self.videos / "incoming" / (name or path.name))
+
+    @property
+    def videos(self) -> Path:
+        """The watched folder."""
+        return self.folder / "videos"
+
+    def wait_for_file(self, *places: str) -> Path:
+        """Wait until one of places, such as 'done/a.mp4', is there, and return it."""
+
+        def found() -> Path | None:
+            return next((self.videos / p for p in places if (self.videos / p).exists()), None)
+
+        return wait_for(found, INGEST_SECONDS, alive=self.process, what=" or ".join(places))
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return one value of /metrics."""
+        text = requests.get(f"{self.url}/metrics", timeout=10).text
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return float(sample.value)
+        raise AssertionError(f"no metric {name} {labels}")

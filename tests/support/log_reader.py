@@ -1,0 +1,86 @@
+"""Reads the log as anyone's own program would: bare Kafka and Avro, nothing of the services."""
+
+import json
+import struct
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import fastavro
+import requests
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from tests.support.cluster import Cluster
+
+LIMIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """One committed record."""
+
+    key: str
+    value: dict[str, Any]
+    partition: int
+    offset: int
+    schema_id: int
+
+
+class LogReader:
+    """A consumer in a group of its own."""
+
+    def __init__(self, cluster: Cluster, group: str = "test-reader") -> None:
+        self._cluster = cluster
+        self._group = group
+        self._schemas: dict[int, Any] = {}
+
+    def read(self, topic: str) -> list[Record]:
+        """Return everything that is committed to topic now, partition by partition."""
+        return list(self._records(topic))
+
+    def frames(self, topic: str, stream_id: str) -> list[Record]:
+        """Return the frames of one stream in the log's order."""
+        return [record for record in self.read(topic) if record.key == stream_id]
+
+    def _records(self, topic: str) -> Iterator[Record]:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._cluster.bootstrap_servers,
+                "group.id": self._group,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "enable.auto.commit": False,
+            }
+        )
+        with closing(consumer):
+            partitions = consumer.list_topics(topic, LIMIT_SECONDS).topics[topic].partitions
+            consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+            unread = set(partitions)
+            while unread:
+                message = consumer.poll(LIMIT_SECONDS)
+                assert message is not None, f"nothing more of {topic} within {LIMIT_SECONDS:g} s"
+                error = message.error()
+                if error is None:
+                    key, value = message.key(), message.value()
+                    assert key is not None
+                    assert value is not None
+                    schema_id, body = self._body(value)
+                    yield Record(
+                        key.decode(), body, message.partition(), message.offset(), schema_id
+                    )  # fmt: skip
+                else:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
+                    unread.discard(message.partition())
+
+    def _body(self, value: bytes) -> tuple[int, dict[str, Any]]:
+        magic, schema_id = struct.unpack_from(">bI", value)
+        assert magic == 0
+        if schema_id not in self._schemas:
+            url = f"{self._cluster.registry_url}/schemas/ids/{schema_id}"
+            schema = requests.get(url, timeout=10).json()["schema"]
+            self._schemas[schema_id] = fastavro.parse_schema(json.loads(schema))
+        body = fastavro.schemaless_reader(BytesIO(value[5:]), self._schemas[schema_id], None)
+        assert isinstance(body, dict)
+        return schema_id, body
