@@ -46,6 +46,8 @@ def compile_lock(root: Path, sources: list[str], output: str, options: list[str]
     command = [
         str(Path(sys.executable).parent / "uv"),
         *("pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
+        # One version for every Python: containers and processes must not differ.
+        *("--fork-strategy", "fewest"),
         *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header"),
         *("--output-file", output, *options, *sources, "-"),
     ]
