@@ -7,9 +7,9 @@ nothing there.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -74,26 +74,27 @@ def download(cache: Path) -> None:
     # The archive first: it takes as long as all the jars.
     missing.sort(key=is_registry, reverse=True)
     progress = Progress(len(missing))
-    staging = cache / "staging"
-    shutil.rmtree(staging, ignore_errors=True)
     (cache / "kafka").mkdir(parents=True, exist_ok=True)
-    context = MavenContext(
-        resolver=PythonResolver(progress_callback=progress.of_file),
-        repo_cache=staging,
-        local_repos=[],
-        timeout=30,
-    )
+    # A folder of its own: the tests and `make up` may fill the cache at the same time.
+    with (
+        tempfile.TemporaryDirectory(dir=cache, prefix="staging-") as staging,
+        ThreadPoolExecutor(WORKERS) as workers,
+    ):
+        context = MavenContext(
+            resolver=PythonResolver(progress_callback=progress.of_file),
+            repo_cache=Path(staging),
+            local_repos=[],
+            timeout=30,
+        )
 
-    def bring(artifact: Artifact) -> None:
-        path = fetch(context, artifact)
-        if is_registry(artifact):
-            unpack(path, programs.registry)
-        else:
-            path.replace(cache / "kafka" / artifact.filename)
+        def bring(artifact: Artifact) -> None:
+            path = fetch(context, artifact)
+            if is_registry(artifact):
+                unpack(path, programs.registry)
+            else:
+                path.replace(cache / "kafka" / artifact.filename)
 
-    with ThreadPoolExecutor(WORKERS) as workers:
         list(workers.map(bring, missing))
-    shutil.rmtree(staging, ignore_errors=True)
 
 
 def fetch(context: MavenContext, artifact: Artifact) -> Path:
@@ -110,13 +111,13 @@ def fetch(context: MavenContext, artifact: Artifact) -> Path:
 
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack into the folder, which appears only when it is whole."""
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = archive.with_suffix(".unpacked")
     with tarfile.open(archive) as tar:
         # Python 3.11's first releases don't have the filter; the archive is verified either way.
         tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
         tar.extractall(partial)  # noqa: S202
-    partial.rename(folder)
+    if not folder.is_dir():
+        partial.rename(folder)
 
 
 def main() -> int:
