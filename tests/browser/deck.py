@@ -20,7 +20,8 @@ const look = () => {{
   const canvas = document.querySelector("#screen");
   const frame = canvas?.dataset.frame;
   if (frame !== undefined && Number(frame) !== window.painted.at(-1)?.frame) {{
-    window.painted.push({{ frame: Number(frame), number: readNumber(canvas), at_ms: performance.now() }});
+    const number = readNumber(canvas);
+    window.painted.push({{ frame: Number(frame), number, at_ms: performance.now() }});
   }}
   requestAnimationFrame(look);
 }};
@@ -39,9 +40,11 @@ class Deck:
     def wait_for_picture(self, number: int) -> None:
         """Wait until the canvas shows the picture with this number, and says so."""
         self.page.wait_for_function(
-            f"([number]) => {{ const canvas = document.querySelector('#screen');"
-            f" return canvas.dataset.frame === String(number) && ({READ_NUMBER})(canvas) === number }}",
-            arg=[number],
+            f"""(number) => {{
+              const canvas = document.querySelector("#screen");
+              return canvas.dataset.frame === String(number) && ({READ_NUMBER})(canvas) === number;
+            }}""",
+            arg=number,
             timeout=LIMIT_MS,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
 from tests.browser.deck import Deck
 from tests.browser.videos import Video, picture, write_video
@@ -100,9 +100,7 @@ def test_another_run_of_the_same_video_replaces_its_pictures(
     deck.wait_for_picture(3)
     again = Video(cluster, topics)
     again.write([picture(1000 + i) for i in range(20)], state="COMPLETE")
-    deck.wait_until(
-        "([read]) => document.querySelector('#total-frames').textContent === '19'", [""]
-    )
+    deck.wait_until("() => document.querySelector('#total-frames').textContent === '19'")
     deck.press(".")
     deck.wait_until("() => document.querySelector('#screen').dataset.frame === '4'")
     assert deck.number() == 1004

@@ -54,8 +54,8 @@ def test_records_are_cut_from_chunks_of_any_size(run: Callable[[str, str], Any])
           for (let at = 0; at < whole.length; at += size) {
             records.push(...parser.push(whole.slice(at, at + size)));
           }
-          return [parser.unfinished, records.map(({ header, image }) =>
-            [header.frame, header.pts_ns, header.is_last, header.skipped, header.mime_type, image.length])];
+          return [parser.unfinished, records.map(({ header: h, image }) =>
+            [h.frame, h.pts_ns, h.is_last, h.skipped, h.mime_type, image.length])];
         });
         """,
     )
@@ -158,7 +158,8 @@ def test_a_store_keeps_what_is_near_within_its_bytes(run: Callable[[str, str], A
         for (const frame of [1, 2, 3, 9, 4, 5, 6]) {
           store.put(frame, frame, 10, (other) => Math.abs(other - 4));
         }
-        return [store.bytes, dropped, store.nearest(2, 8), store.nearest(6, 0), store.nearest(6, 9)];
+        const nearest = [store.nearest(2, 8), store.nearest(6, 0), store.nearest(6, 9)];
+        return [store.bytes, dropped, ...nearest];
         """,
     )
     assert result == [50, [9, 1], 6, 2, None]
@@ -168,8 +169,9 @@ def test_the_edge_is_followed_at_its_own_speed(run: Callable[[str, str], Any]) -
     result = run(
         "player/edge.js",
         """
-        const samples = (speed) => Array.from({ length: 8 }, (_, i) => ({ at_ms: i * 500, pts_ns: i * 5e8 * speed }))
-          .reduce(m.observe, []);
+        const sample = (speed, i) => ({ at_ms: i * 500, pts_ns: i * 5e8 * speed });
+        const samples = (speed) =>
+          Array.from({ length: 8 }, (_, i) => sample(speed, i)).reduce(m.observe, []);
         return [m.speed(samples(1.05)), m.speed(samples(12)), m.speed([]),
           m.pursue(samples(1), m.DELAY_MS * 1e6), m.pursue(samples(1), 2e9).rate > 1,
           m.pursue(samples(1), 1e7).rate < 1, m.pursue(samples(1), 60e9).jump_ns / 1e6];
@@ -182,8 +184,9 @@ def test_typed_times_are_read(run: Callable[[str, str], Any]) -> None:
     result = run(
         "common/format.js",
         """
-        return [["95", "1:35", "0:01:35.250", "1,5", " 7 s ", "soon", "", "1:2:3:4"].map(m.parseTime),
-          m.time(95.25e9, { exact: true }), m.time(3723e9), m.bytes(1500), m.bytes(0), m.span(2.4e9)];
+        const typed = ["95", "1:35", "0:01:35.250", "1,5", " 7 s ", "soon", "", "1:2:3:4"];
+        return [typed.map(m.parseTime), m.time(95.25e9, { exact: true }), m.time(3723e9),
+          m.bytes(1500), m.bytes(0), m.span(2.4e9)];
         """,
     )
     times_ns = [95e9, 95e9, 95.25e9, 1.5e9, 7e9, None, None, None]

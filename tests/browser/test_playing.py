@@ -70,25 +70,20 @@ def test_frames_of_a_variable_rate_are_drawn_at_their_own_times(
     assert median(abs(late - middle) for late in lateness_ms) < 40
 
 
-@pytest.mark.parametrize(("speed", "least", "most"), [(4, 3, 5), (16, 11, 19)])
+@pytest.mark.parametrize("speed", [4, 16])
 def test_speed_strides_instead_of_falling_behind(
-    cluster: Cluster,
-    topics: Topics,
-    viewer: Viewer,
-    page: Page,
-    speed: float,
-    least: float,
-    most: float,
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page, speed: int
 ) -> None:
     video = write_video(cluster, topics, 1200)
     viewer.wait_for_frames(video.stream_id, 1200)
     deck = Deck(page, viewer.watch(video.stream_id, f"?frame=0&speed={speed}"))
-    deck.wait_past(round(speed * 25))
+    deck.wait_past(speed * 25)
     deck.forget()
-    deck.wait_past(round(speed * 60))
+    deck.wait_past(speed * 60)
     first, last = deck.painted()[0], deck.painted()[-1]
     media_ms = (last["frame"] - first["frame"]) * 40
-    assert least < media_ms / (last["at_ms"] - first["at_ms"]) < most
+    achieved = media_ms / (last["at_ms"] - first["at_ms"])
+    assert 0.7 * speed < achieved < 1.25 * speed
     assert all(picture["frame"] == picture["number"] for picture in deck.painted())
 
 
@@ -122,7 +117,6 @@ def test_playing_between_marks_loops(
     deck.press("o")
     deck.forget()
     deck.press("k")
-    deck.wait_until(
-        "() => window.painted.filter(({ frame }, i, all) => i && frame < all[i - 1].frame).length >= 2"
-    )
+    turns = "window.painted.filter(({ frame }, i, all) => i && frame < all[i - 1].frame).length"
+    deck.wait_until(f"() => {turns} >= 2")
     assert {picture["frame"] for picture in deck.painted()} <= set(range(20, 31))

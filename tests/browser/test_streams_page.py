@@ -70,7 +70,7 @@ def test_hostile_names_are_only_text(
     deck.wait_past(5)
     assert page.locator("#name").text_content() == HOSTILE
     assert page.locator("img[src=x]").count() == 0
-    assert "owned" != page.title()
+    assert page.title() != "owned"
 
 
 def test_search_state_and_order_choose_what_is_shown(

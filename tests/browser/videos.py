@@ -85,9 +85,9 @@ class Video(StreamWriter):
             return times | {"width": WIDTH, "height": HEIGHT}
         if topic == self.topics.index:
             first, count = record["first_frame"], len(record["offsets"])
-            times = [self._time(first + i) for i in range(count)]
-            deltas = [b - a for a, b in pairwise(times)]
-            return {"pts_ns": [times[0], *deltas], "end_pts_ns": self._time(first + count)}
+            shown = [self._time(first + i) for i in range(count)]
+            deltas = [b - a for a, b in pairwise(shown)]
+            return {"pts_ns": [shown[0], *deltas], "end_pts_ns": self._time(first + count)}
         return {
             "source_name": self.name,
             "error": self.error,

@@ -25,6 +25,12 @@ export function strideFor(frames_per_second, decodable_fps) {
 export const onGrid = (frame, stride) => frame - (frame % stride);
 
 /**
+ * How many pictures were due between two that were shown.
+ * @param {number} shown @param {number} frame @param {number} step signed stride
+ */
+export const passedOver = (shown, frame, step) => Math.max(0, Math.round((frame - shown) / step) - 1);
+
+/**
  * The frames to have next while playing, the most urgent first.
  * @param {number} frame @param {number} step signed stride @param {number} count @param {Range} range
  */

@@ -3,6 +3,7 @@
 import { DELAY_MS } from "./edge.js";
 import { NONE, bounds, marked } from "./marks.js";
 import { Pacer } from "./pacer.js";
+import { passedOver } from "./plan.js";
 import { nextSpeed } from "./speeds.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
@@ -28,8 +29,7 @@ export class Player extends EventTarget {
     this.#pacer = new Pacer(feed, index);
     this.stream = stream;
     this.speed = 1;
-    this.live = false;
-    this.ended = false;
+    this.live = this.ended = false;
     /** @type {import("./marks.js").Marks} */
     this.marks = NONE;
     this.skipped = { late: 0, server: 0 };
@@ -48,7 +48,7 @@ export class Player extends EventTarget {
   get ingesting() { return this.stream.state === "INGESTING"; }
   get watchable() { return this.#index.count > this.stream.first_available_frame; }
   get scrubbing() { return this.#scrubbing; }
-  /** Playing, but without a picture to go on with. */
+  /** Without the picture to go on with. */
   get waiting() { return this.#shown !== this.frame && (this.#pacer.held || !this.playing); }
   get atEdge() { return this.ingesting && this.frame >= this.last; }
   get looping() { return this.marks.in !== null || this.marks.out !== null; }
@@ -88,7 +88,7 @@ export class Player extends EventTarget {
     this.#changed();
   }
 
-  toggle() { if (this.playing) this.pause(); else this.play(); }
+  toggle() { return this.playing ? this.pause() : this.play(); }
 
   /** Goes to a frame exactly; playing goes on from there. @param {number} frame */
   seek(frame) {
@@ -127,7 +127,6 @@ export class Player extends EventTarget {
 
   /** @param {1 | -1} change to the next quicker or slower speed, keeping the way */
   changeSpeed(change) { this.setSpeed(nextSpeed(this.speed, change)); }
-
   reverse() { this.setSpeed(-this.speed); }
 
   /** Shows pictures as a hand moves; playing waits until endScrub(). @param {number} frame */
@@ -188,19 +187,16 @@ export class Player extends EventTarget {
 
   /** @param {number} last frame to show */
   #reachEnd(last) {
-    if (!this.ingesting) {
-      this.ended = true;
-      this.#stopAt(last);
-    } else if (!this.live && this.speed >= 1 && !this.looping) {
-      this.live = true;
-      this.#changed();
-    }
+    this.ended = !this.ingesting;
+    if (this.ended) return this.#stopAt(last);
+    if (this.live || this.speed < 1 || this.looping) return;
+    this.live = true;
+    this.#changed();
   }
 
   /** @param {number} frame */
   #stopAt(frame) {
-    this.#pacer.pause();
-    this.#leaveEdge();
+    this.pause();
     this.#pacer.go(frame);
     this.#changed();
   }
@@ -219,15 +215,12 @@ export class Player extends EventTarget {
     }
     this.#shown = frame;
     this.#pacer.shown(now_ms);
-    if (!this.playing) this.#changed();
   }
 
   /** @param {number} frame about to be shown in the place of #shown */
   #countLate(frame) {
     if (!this.playing || this.#scrubbing || this.#shown < 0 || this.#pacer.held) return;
-    const { stride } = this.#feed;
-    const moved = (frame - this.#shown) * Math.sign(this.#pacer.rate);
-    if (moved > stride && moved < 4 * this.#feed.fps) this.skipped.late += Math.round(moved / stride) - 1;
+    this.skipped.late += passedOver(this.#shown, frame, Math.sign(this.#pacer.rate) * this.#feed.stride);
   }
 
   #leaveEdge() {
