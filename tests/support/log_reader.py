@@ -67,9 +67,8 @@ class LogReader:
                     assert key is not None
                     assert value is not None
                     schema_id, body = self._body(value)
-                    yield Record(
-                        key.decode(), body, message.partition(), message.offset(), schema_id
-                    )  # fmt: skip
+                    place = (message.partition() or 0, message.offset() or 0)
+                    yield Record(key.decode(), body, *place, schema_id)
                 else:
                     assert error.code() == KafkaError._PARTITION_EOF, error
                     unread.discard(message.partition())
