@@ -84,15 +84,24 @@ class StreamWriter:
         )
         self._producer.init_transactions(30)
 
-    def write(self, images: Sequence[bytes], *, state: str = "INGESTING") -> None:
-        """Commit one batch: the frames, their segment and the stream's new state."""
+    def write(
+        self,
+        images: Sequence[bytes],
+        *,
+        state: str = "INGESTING",
+        claimed_offsets: Sequence[int] | None = None,
+    ) -> None:
+        """Commit one batch: the frames, their segment and the stream's new state.
+
+        The segment can be made to claim other offsets than the true ones.
+        """
         self._producer.begin_transaction()
         first = len(self.images)
         offsets = self._send_frames(images, ended=state != "INGESTING")
         self.images += images
         self.offsets += offsets
         if images:
-            self._send_segment(first, images, offsets)
+            self._send_segment(first, images, claimed_offsets or offsets)
         self._send_stream(state)
         self._producer.commit_transaction(30)
 

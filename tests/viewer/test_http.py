@@ -61,7 +61,7 @@ class TestCatalogue:
         assert client.get("/api/streams", headers={"If-None-Match": etag}).status_code == 200
 
     def test_the_index_lists_times_and_sizes(self, viewer: World, client: FlaskClient) -> None:
-        answer = client.get(f"{API}/index?from=3&count=3&stride=4").json
+        answer = json_of(client.get(f"{API}/index?from=3&count=3&stride=4"))
         assert answer["from"] == 3
         assert answer["frames"] == [[n * FRAME_NS, 1000 + n] for n in (3, 7, 11)]
         assert viewer.fetcher.fetches == []

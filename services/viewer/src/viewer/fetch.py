@@ -132,7 +132,7 @@ class SegmentFetcher:
             message = consumer.poll(_POLL_SECONDS)
             if self._now() > deadline:
                 raise LogAwayError(f"no answer in {self._timeout_seconds:g} s")
-            error = message.error() if message else None
+            error = None if message is None else message.error()
             if message is None or error is not None:
                 if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 (public in effect)
                     raise FramesGoneError(f"offset {place.offsets[0]} is out of range")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
-_PARTITIONS_SECONDS = 10.0
+_PARTITIONS_SECONDS = 5.0
 _RPC_SECONDS = 5.0
 
 
@@ -105,7 +105,8 @@ class Follower:
         partitions_at = retention_at = self._now()
         while not self._stopping.is_set():
             first = self._consumer.poll(0.25)
-            for message in [first, *self._consumer.consume(500, 0)] if first else ():
+            # A message without a value has the length 0, which is no reason to pass it by.
+            for message in [] if first is None else [first, *self._consumer.consume(500, 0)]:
                 self._take(message)
             if self._now() >= retention_at:
                 retention_at = self._now() + self._settings.retention_poll_seconds

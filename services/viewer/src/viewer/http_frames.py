@@ -96,6 +96,8 @@ def _stream(
     """Answer with frames as they come, and at the end with a farewell made of the last one."""
 
     def body() -> Iterator[bytes]:
+        # Sends the headers: who follows a stream may wait long for its next frame.
+        yield b""
         last = None
         for last in deliveries:
             parts.metrics.delivered(route, len(last.frame.image))

@@ -35,16 +35,17 @@ class UnknownSchemaError(Exception):
     """The registry answers that it has no such schema."""
 
 
-def schema_source(registry_url: str) -> Callable[[int], str]:
-    """Look schemas up by id in the registry.
+class Registry:
+    """The schema registry."""
 
-    The function raises UnknownSchemaError or RegistryAwayError.
-    """
-    client = SchemaRegistryClient({"url": registry_url, "timeout": 5.0, "max.retries": 0})
+    def __init__(self, url: str) -> None:
+        """Ask the registry at this address, once a question: whoever asks tries again."""
+        self._client = SchemaRegistryClient({"url": url, "timeout": 5.0, "max.retries": 0})
 
-    def look_up(schema_id: int) -> str:
+    def schema(self, schema_id: int) -> str:
+        """Return a schema's text. Raises UnknownSchemaError or RegistryAwayError."""
         try:
-            text = client.get_schema(schema_id).schema_str
+            text = self._client.get_schema(schema_id).schema_str
         except SchemaRegistryError as error:
             if error.http_status_code == 404:
                 raise UnknownSchemaError(schema_id) from error
@@ -56,7 +57,9 @@ def schema_source(registry_url: str) -> Callable[[int], str]:
             raise UnknownSchemaError(schema_id)
         return text
 
-    return look_up
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
 
 
 class Decoder:

@@ -17,7 +17,7 @@ from viewer.positions import GroupPositions
 from viewer.reader import FrameReader
 from viewer.settings import Settings
 from viewer.watchers import Watchers
-from viewer.wire import Decoder, schema_source
+from viewer.wire import Decoder, Registry
 
 
 def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
@@ -25,11 +25,12 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
 
     Kafka's clients don't survive a fork: call this in the process that serves.
     """
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    metrics = Metrics(registry)
-    decoder = Decoder(schema_source(settings.registry_url))
+    collectors = CollectorRegistry()
+    ProcessCollector(registry=collectors)
+    PlatformCollector(registry=collectors)
+    metrics = Metrics(collectors)
+    registry = Registry(settings.registry_url)
+    decoder = Decoder(registry.schema)
     catalogue = Catalogue()
     admin = admin_client(settings)
     follower = Follower(
@@ -60,5 +61,6 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         watchers.stopping.set()
         follower.stop()
         fetcher.close()
+        registry.close()
 
     return parts, close

@@ -1,0 +1,300 @@
+"""The viewer on a real broker and registry: what it reads, and what it makes of what it can't."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions
+from viewer.app import create_app
+from viewer.settings import Settings
+from viewer.wiring import assemble
+
+from tests.support.log_writer import StreamWriter, Wire, jpeg, write_stream
+from tests.support.processes import wait_for
+from tests.viewer.builders import value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flask.testing import FlaskClient
+    from viewer.parts import Parts
+
+    from tests.support.cluster import Cluster, Topics
+
+
+@dataclass
+class Viewer:
+    """A viewer in this process, and a client of it."""
+
+    parts: Parts
+    client: FlaskClient
+
+    def entry(self, stream_id: str) -> dict[str, object]:
+        found = self.client.get(f"/api/streams/{stream_id}").json
+        return found if isinstance(found, dict) else {}
+
+    def shows(self, stream_id: str, **expected: object) -> None:
+        """Wait until the catalogue says this of the stream."""
+        wait_for(
+            lambda: expected.items() <= self.entry(stream_id).items(),
+            what=f"{stream_id} to show {expected}",
+        )
+
+    def follow(self, stream_id: str) -> Iterator[bytes]:
+        """Open a stream from its first frame on, and return its images as they come."""
+        response = self.client.get(f"/streams/{stream_id}/frames?from=0&follow=1")
+        return (record[88:] for record in response.iter_encoded() if record)
+
+
+@pytest.fixture
+def start(topics: Topics) -> Iterator[Callable[[], Viewer]]:
+    """Start viewers of the test's topics, one for each call."""
+    closers = []
+
+    def started() -> Viewer:
+        settings = Settings.from_environ(
+            {**topics.environment, "FRAMELOG_VIEWER_RETENTION_POLL_SECONDS": "1"}
+        )
+        parts, close = assemble(settings)
+        closers.append(close)
+        client = create_app(parts).test_client()
+        wait_for(lambda: client.get("/readyz").status_code == 200, what="the viewer to be ready")
+        return Viewer(parts, client)
+
+    yield started
+    for close in closers:
+        close()
+
+
+def delete_before(cluster: Cluster, topics: Topics, partition: int, offset: int) -> None:
+    """Take records away from the frames topic, as retention does."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    where = TopicPartition(topics.frames, partition, offset)
+    for deleted in admin.delete_records([where]).values():
+        deleted.result()
+
+
+def has_partitions(producer: Producer, topic: str, count: int) -> bool:
+    return len(producer.list_topics(topic, 10).topics[topic].partitions) == count
+
+
+def produce(cluster: Cluster, *records: tuple[str, bytes, bytes | None]) -> None:
+    """Write bare (topic, key, value) records to partition 0."""
+    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers})
+    for topic, key, body in records:
+        producer.produce(topic, key=key, value=body, partition=0)
+    assert producer.flush(30) == 0
+
+
+def test_frames_are_those_that_were_published(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    writer = write_stream(cluster, topics, 50)
+    viewer = start()
+    viewer.shows(writer.stream_id, frame_count=50, state="COMPLETE")
+    for n in (0, 15, 16, 49, 3):
+        response = viewer.client.get(f"/streams/{writer.stream_id}/frames/{n}")
+        assert response.data == writer.images[n]
+        assert response.headers["X-Kafka-Offset"] == str(writer.offsets[n])
+        assert response.headers["X-Schema-Id"] == str(writer.wire.schema_id(topics.frames))
+    window = viewer.client.get(f"/streams/{writer.stream_id}/frames").data
+    assert window == b"".join(
+        window[at : at + 88] + image for image in writer.images for at in [window.index(image) - 88]
+    )
+    assert value(viewer.parts.metrics, "cache_misses_total") == 4
+
+
+def test_streams_that_share_a_partition_do_not_mix(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    writers = [StreamWriter(cluster, topics, stream_id=f"clip-{n}") for n in range(3)]
+    for batch in range(4):
+        for n, writer in enumerate(writers):
+            images = [jpeg(100 * n + 8 * batch + i) for i in range(8)]
+            writer.write(images, state="COMPLETE" if batch == 3 else "INGESTING")
+    viewer = start()
+    for writer in writers:
+        viewer.shows(writer.stream_id, frame_count=32)
+        for n in (0, 7, 8, 31):
+            response = viewer.client.get(f"/streams/{writer.stream_id}/frames/{n}")
+            assert response.data == writer.images[n]
+
+
+def test_frames_appear_as_they_are_committed(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    viewer = start()
+    writer = StreamWriter(cluster, topics)
+    writer.announce()
+    viewer.shows(writer.stream_id, frame_count=0)
+    images_sent = viewer.follow(writer.stream_id)
+    for batch in range(3):
+        images = [jpeg(4 * batch + i) for i in range(4)]
+        writer.write(images, state="COMPLETE" if batch == 2 else "INGESTING")
+        assert [next(images_sent) for _ in images] == images
+    assert list(images_sent) == []
+
+
+def test_many_watchers_of_a_live_edge_cost_one_fetch_a_segment(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    viewer = start()
+    writer = StreamWriter(cluster, topics)
+    writer.announce()
+    viewer.shows(writer.stream_id, frame_count=0)
+    watchers = [viewer.follow(writer.stream_id) for _ in range(10)]
+    for batch in range(3):
+        writer.write([jpeg(batch)], state="COMPLETE" if batch == 2 else "INGESTING")
+        for images_sent in watchers:
+            assert next(images_sent) == jpeg(batch)
+    assert value(viewer.parts.metrics, "cache_misses_total") == 3
+
+
+def test_a_new_run_is_shown_and_the_old_one_never_again(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    old = write_stream(cluster, topics, 20)
+    viewer = start()
+    viewer.shows(old.stream_id, frame_count=20)
+    viewer.client.get(f"/streams/{old.stream_id}/frames/2")
+    new = StreamWriter(cluster, topics, partition=1)
+    new.write([jpeg(900 + n) for n in range(5)], state="COMPLETE")
+    viewer.shows(new.stream_id, frame_count=5, run_id=new.run_id, partition=1)
+    assert viewer.client.get(f"/streams/{new.stream_id}/frames/2").data == new.images[2]
+    assert start().entry(new.stream_id)["run_id"] == new.run_id
+
+
+def test_a_forgotten_stream_goes(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    writer = write_stream(cluster, topics, 4)
+    viewer = start()
+    viewer.shows(writer.stream_id, frame_count=4)
+    produce(cluster, (topics.streams, writer.stream_id.encode(), None))
+    wait_for(lambda: viewer.client.get(f"/api/streams/{writer.stream_id}").status_code == 404)
+
+
+def test_foreign_records_are_skipped_and_counted(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    wire = Wire(cluster, topics)
+    unknown = b"\0\x7f\xff\xff\xff" + b"body"
+    for topic in (topics.streams, topics.index):
+        produce(
+            cluster,
+            (topic, b"clip", b"plain text"),
+            (topic, b"clip", b""),
+            (topic, b"clip", unknown),
+            (topic, b"clip", b"\0" + wire.schema_id(topics.frames).to_bytes(4, "big")),
+            (topic, b"\xff\xfe", wire.schema_id(topic).to_bytes(5, "big") + b"\xff" * 9),
+        )
+    writer = write_stream(cluster, topics, 4)
+    viewer = start()
+    viewer.shows(writer.stream_id, frame_count=4)
+    counts = {
+        reason: value(viewer.parts.metrics, "foreign_records_total", reason=reason)
+        for reason in ("no_magic", "unknown_schema", "other_record", "malformed")
+    }
+    assert counts == {"no_magic": 4, "unknown_schema": 2, "other_record": 2, "malformed": 2}
+    assert viewer.client.get("/healthz").status_code == 200
+
+
+def test_a_record_under_another_key_is_foreign(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    writer = write_stream(cluster, topics, 4)
+    viewer = start()
+    viewer.shows(writer.stream_id, frame_count=4)
+    segment = {
+        "stream_id": writer.stream_id, "run_id": writer.run_id, "segment_number": 0, "partition": 0,
+        "first_frame": 4, "offsets": [0], "pts_ns": [9], "sizes_bytes": [1], "end_pts_ns": 10,
+    }  # fmt: skip
+    produce(cluster, (topics.index, b"another/00000000", writer.wire.encode(topics.index, segment)))
+    wait_for(lambda: value(viewer.parts.metrics, "foreign_records_total", reason="other_key") == 1)
+
+
+@pytest.mark.parametrize("claimed", [0, 1, 2])
+def test_no_other_picture_is_shown_in_a_frames_place(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer], claimed: int
+) -> None:
+    # 0: no frame at all. 1: a frame of another run. 2: the end of its transaction.
+    produce(cluster, (topics.frames, b"clip-0123456789ab", b"not a frame"))
+    StreamWriter(cluster, topics).write([jpeg(0)])
+    writer = StreamWriter(cluster, topics)
+    writer.write([jpeg(0)], claimed_offsets=[claimed])
+    viewer = start()
+    viewer.shows(writer.stream_id, frame_count=1)
+    response = viewer.client.get(f"/streams/{writer.stream_id}/frames/0")
+    assert response.status_code == 410
+    assert viewer.client.get("/healthz").status_code == 200
+
+
+def test_what_retention_takes_is_410_with_the_earliest_left(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    writer = write_stream(cluster, topics, 50)
+    viewer = start()
+    viewer.shows(writer.stream_id, frame_count=50)
+    delete_before(cluster, topics, 0, writer.offsets[20])
+    response = viewer.client.get(f"/streams/{writer.stream_id}/frames/3")
+    assert response.status_code == 410
+    assert response.json == {"first_available_frame": 20, "error": (response.json or {})["error"]}
+    assert viewer.client.get(f"/streams/{writer.stream_id}/frames/20").data == writer.images[20]
+    delete_before(cluster, topics, 0, writer.offsets[40])
+    viewer.shows(writer.stream_id, first_available_frame=40, frame_count=50)
+
+
+def test_positions_outlive_the_viewer_and_are_group_offsets(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    writer = write_stream(cluster, topics, 20)
+    path = f"/api/streams/{writer.stream_id}/position?viewer=ann"
+    first = start()
+    first.shows(writer.stream_id, frame_count=20)
+    assert first.client.get(path).json == {"frame": None}
+    assert first.client.put(path, json={"frame": 7}).json == {"frame": 7}
+    second = start()
+    assert second.client.get(path).json == {"frame": 7}
+    second.client.put(path, json={"frame": 20})
+    assert first.client.get(path).json == {"frame": 20}
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    groups = [group.group_id for group in admin.list_consumer_groups().result().valid]
+    assert f"viewer.ann.{writer.stream_id}" in groups
+
+
+def test_partitions_that_are_added_are_read(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    viewer = start()
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    for topic in (topics.frames, topics.index):
+        for grown in admin.create_partitions([NewPartitions(topic, 8)]).values():
+            grown.result()
+    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers})
+    for topic in (topics.frames, topics.index):
+        wait_for(partial(has_partitions, producer, topic, 8))
+    writer = write_stream(cluster, topics, 20, partition=7)
+    viewer.shows(writer.stream_id, frame_count=20)
+    assert viewer.client.get(f"/streams/{writer.stream_id}/frames/3").data == writer.images[3]
+
+
+def test_a_commit_reaches_a_watcher_soon(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    viewer = start()
+    writer = StreamWriter(cluster, topics)
+    writer.announce()
+    viewer.shows(writer.stream_id, frame_count=0)
+    images_sent = viewer.follow(writer.stream_id)
+    delays = []
+    for n in range(20):
+        writer.write([jpeg(n)])
+        committed = time.monotonic()
+        next(images_sent)
+        delays.append(time.monotonic() - committed)
+    assert sorted(delays)[10] < 0.25, delays

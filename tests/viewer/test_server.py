@@ -1,0 +1,154 @@
+"""The viewer as the process that it is: how it starts, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from tests.support.log_writer import StreamWriter, jpeg, write_stream
+from tests.support.processes import Process, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.cluster import Cluster, Topics
+
+
+@pytest.fixture
+def serve(topics: Topics, tmp_path: Path, free_port: int) -> Iterator[Callable[..., Process]]:
+    """Start `python -m viewer` on a free port with more settings, and wait until it is ready."""
+    with ExitStack() as stack:
+
+        def started(**settings: str) -> Process:
+            env = {
+                **os.environ,
+                **topics.environment,
+                **settings,
+                "FRAMELOG_VIEWER_PORT": str(free_port),
+            }
+            command = [sys.executable, "-m", "viewer"]
+            process = Process("viewer", command, log=tmp_path / "viewer.log", env=env)
+            stack.enter_context(process)
+            ready = f"http://127.0.0.1:{free_port}/readyz"
+            wait_for(lambda: answers(ready), alive=process, what="the viewer to be ready")
+            return process
+
+        yield started
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+@pytest.fixture
+def base(free_port: int) -> str:
+    return f"http://127.0.0.1:{free_port}"
+
+
+def stalled_client(port: int, path: str) -> socket.socket:
+    """Ask for something large, and read nothing of it."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=30)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: viewer\r\n\r\n".encode())
+    return client
+
+
+def metric(base: str, name: str) -> float:
+    lines = requests.get(f"{base}/metrics", timeout=5).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def test_a_bad_setting_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    env = {**os.environ, "FRAMELOG_VIEWER_PORT": "none"}
+    command = [sys.executable, "-m", "viewer"]
+    process = Process("viewer", command, log=tmp_path / "viewer.log", env=env)
+    assert process.wait(30) == 1
+    sentence = "FRAMELOG_VIEWER_PORT is 'none'; allowed is a whole number from 1 to 65535."
+    assert process.log_tail() == sentence
+
+
+def test_it_ends_open_streams_within_two_seconds(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
+) -> None:
+    writer = StreamWriter(cluster, topics)
+    writer.write([jpeg(0)])
+    process = serve()
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
+    paths = ("api/events", f"streams/{writer.stream_id}/frames?follow=1")
+    with ExitStack() as stack:
+        session = stack.enter_context(requests.Session())
+        open_streams = [
+            stack.enter_context(session.get(f"{base}/{path}", stream=True, timeout=10))
+            for path in paths
+        ]
+        began = time.monotonic()
+        assert process.stop() == 0
+        assert time.monotonic() - began < 3
+        for response in open_streams:
+            # Chunked responses end with an empty chunk, or this raises.
+            assert response.content
+
+
+def test_a_stalled_client_is_dropped_and_delays_nobody(
+    cluster: Cluster,
+    topics: Topics,
+    serve: Callable[..., Process],
+    base: str,
+    free_port: int,
+) -> None:
+    writer = StreamWriter(cluster, topics)
+    large = jpeg(0, width=1600, height=1600) * 100
+    for _ in range(4):
+        writer.write([large] * 8)
+    process = serve(FRAMELOG_VIEWER_THREADS="10", FRAMELOG_VIEWER_STALL_SECONDS="1")
+    frame = f"{base}/streams/{writer.stream_id}/frames/0"
+    wait_for(lambda: answers(frame), alive=process)
+    path = f"/streams/{writer.stream_id}/frames"
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(stalled_client(free_port, path))
+        wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
+        refused = requests.get(base + path, timeout=10)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+        began = time.monotonic()
+        assert requests.get(frame, timeout=10).content == large
+        assert time.monotonic() - began < 1
+        wait_for(lambda: metric(base, "framelog_viewer_clients_dropped_total") == 2, alive=process)
+        assert metric(base, "framelog_viewer_watchers{") == 0
+    assert len(requests.get(f"{base}{path}?count=4", timeout=10).content) == 4 * (88 + len(large))
+    assert "Traceback" not in process.log_tail()
+
+
+def test_a_client_that_leaves_makes_room(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
+) -> None:
+    writer = write_stream(cluster, topics, 4)
+    process = serve()
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
+    with requests.get(f"{base}/api/events", stream=True, timeout=10):
+        wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 1, alive=process)
+
+    def left() -> bool:
+        # It is noticed when there is something to tell.
+        writer.announce("COMPLETE")
+        return metric(base, "framelog_viewer_watchers{") == 0
+
+    wait_for(left, alive=process)
+
+
+def test_logs_are_json_when_asked_for(serve: Callable[..., Process], tmp_path: Path) -> None:
+    serve(FRAMELOG_LOG_FORMAT="json").stop()
+    lines = (tmp_path / "viewer.log").read_text().splitlines()
+    assert lines
+    assert all(line.startswith('{"time": "') for line in lines)
