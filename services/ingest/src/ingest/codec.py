@@ -27,8 +27,13 @@ class Codec:
         self, registry_url: str, frames_topic: str, index_topic: str, streams_topic: str
     ) -> None:
         client = SchemaRegistryClient({"url": registry_url, "timeout": 10, "max.retries": 0})
-        for topic in (frames_topic, index_topic, streams_topic):
-            _look_up(client, registry_url, f"{topic}-value")
+        try:
+            for topic in (frames_topic, index_topic, streams_topic):
+                _look_up(client, registry_url, f"{topic}-value")
+        except Unavailable:
+            client.close()
+            raise
+        self._client = client
         strategy = {"subject.name.strategy": topic_subject_name_strategy}
         self._serializer = AvroSerializer(
             client,
@@ -59,6 +64,10 @@ class Codec:
     def read_frame(self, value: bytes) -> dict[str, Any]:
         """Return the record of a frame, with its times in microseconds."""
         return self._read(value, self._frames)
+
+    def close(self) -> None:
+        """Close the connections to the registry."""
+        self._client.close()
 
     def _write(self, record: dict[str, Any], context: SerializationContext) -> bytes:
         return cast("bytes", self._serializer(record, context))

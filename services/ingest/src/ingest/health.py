@@ -52,7 +52,7 @@ class Health:
         try:
             admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
             present = admin.list_topics(timeout=_ANSWER_SECONDS).topics
-            Codec(settings.registry_url, *topics)
+            Codec(settings.registry_url, *topics).close()
         except KafkaException as error:
             return f"Kafka at {settings.bootstrap_servers} does not answer: {error.args[0].str()}."
         except Unavailable as error:

@@ -81,6 +81,7 @@ class KafkaPublisher:
         """See Publisher.close."""
         self._producer.purge()
         self._producer.flush(0)
+        self._codec.close()
 
     def _transact(
         self, stream: Stream, batch: Sequence[Frame], values: Sequence[bytes], advance: Advance
