@@ -55,6 +55,7 @@ def run(settings: Settings) -> None:
     pool = Pool(settings)
     intake = Intake(settings, folders, pool, metrics, time.monotonic)
     folders.prepare()
+    pool.prepare()
     with (
         serving(app, settings.host, settings.port) as port,
         Watcher(folders.incoming) as watcher,

@@ -75,8 +75,8 @@ class Intake:
 
     def hear(self, running: Running, report: Report | Exited) -> None:
         """Act on what a worker said, or on its end."""
-        candidate = self._candidates.get(running.job.path) or self._by_worker(running)
-        if candidate is None or candidate.running is not running:
+        candidate = self._by_worker(running)
+        if candidate is None:
             return
         match report:
             case Opened():

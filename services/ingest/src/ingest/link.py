@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from ingest.messages import Proceed, Progress, Report
+from ingest.messages import Job, Proceed, Progress, Report
 
 _SIGN_OF_LIFE_SECONDS = 5.0
 
@@ -28,6 +28,13 @@ class Link:
         """Tell the service that work goes on, unless it has heard something lately."""
         if self._now() - self._sent > _SIGN_OF_LIFE_SECONDS:
             self.send(Progress())
+
+    def wait_for_job(self) -> Job:
+        """Return the job that the service gives."""
+        job = self._service.recv()
+        if not isinstance(job, Job):
+            raise EOFError  # noqa: TRY004  (as recv does: the service wants nothing)
+        return job
 
     def wait_for_go(self) -> str:
         """Return the name under which the service has claimed the file."""

@@ -34,9 +34,9 @@ class Exited:
 
 @dataclass(eq=False)
 class Running:
-    """A worker's process."""
+    """A worker's process; job is None while it waits for one."""
 
-    job: Job
+    job: Job | None
     process: BaseProcess
     line: Connection
     heard: float
@@ -44,30 +44,36 @@ class Running:
 
 
 class Pool:
-    """The worker processes of one service."""
+    """The worker processes of one service.
+
+    One more than are at work is kept waiting: starting an interpreter and loading the
+    libraries takes longer than sending a video's first frame.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         # Spawned, not forked: Kafka clients and threads do not survive a fork.
         self._context = multiprocessing.get_context("spawn")
         self._running: list[Running] = []
+        self._spare: Running | None = None
 
     def __len__(self) -> int:
         return len(self._running)
 
+    def prepare(self) -> None:
+        """Have a worker wait for its job."""
+        if self._spare is None or self._spare.process.exitcode is not None:
+            self._spare = self._spawn()
+
     def start(self, job: Job) -> Running:
-        """Start a worker on job."""
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=worker.main,
-            args=(self._settings, job, theirs),
-            name=f"ingest {job.path.name}",
-            daemon=True,
-        )
-        process.start()
-        theirs.close()
-        running = Running(job, process, ours, time.monotonic())
+        """Set a worker to work on job."""
+        self.prepare()
+        running, self._spare = self._spare, None
+        assert running is not None
+        running.job, running.heard = job, time.monotonic()
+        running.line.send(job)
         self._running.append(running)
+        self.prepare()
         return running
 
     def listen(
@@ -96,7 +102,22 @@ class Pool:
     def stop(self) -> None:
         """End all workers; a transaction under way is finished if the cluster lets it."""
         ending, self._running = self._running, []
+        if self._spare is not None:
+            ending.append(self._spare)
+            self._spare = None
         _end(ending)
+
+    def _spawn(self) -> Running:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=worker.main,
+            args=(self._settings, theirs),
+            name="ingest worker",
+            daemon=True,
+        )
+        process.start()
+        theirs.close()
+        return Running(None, process, ours, time.monotonic())
 
     def _hear(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
         try:

@@ -17,7 +17,7 @@ from ingest.errors import Fenced, Unreadable
 from ingest.fingerprint import fingerprint, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches
 from ingest.link import Link
-from ingest.messages import Ended, Job, LetGo, NotAVideo, Opened, Progress, Waiting
+from ingest.messages import Ended, Job, LetGo, NotAVideo, Opened, Progress, Report, Waiting
 from ingest.pacing import paced
 from ingest.picture import JpegEncoder
 from ingest.session import Session
@@ -33,20 +33,29 @@ _LONGEST_SLEEP_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
-def main(settings: Settings, job: Job, service: Connection) -> None:
-    """Ingest one file and tell the service how it went; the process's whole life."""
+def main(settings: Settings, service: Connection) -> None:
+    """Wait for a job, ingest its file and tell how it went; the process's whole life."""
     logs.set_up(settings.log_level, settings.log_format)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
     signal.signal(signal.SIGTERM, _leave)
     link = Link(service, time.monotonic)
     try:
-        link.send(Worker(settings, job, link).run())
+        job = link.wait_for_job()
+        last_words = _last_words(settings, job, link)
+        # The service ends the process once it has heard this; there is nothing to clean up.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        link.send(last_words)
+    except (EOFError, ConnectionError) as error:
+        log.info("event=worker_left reason=%r", str(error) or "the service is gone")
+
+
+def _last_words(settings: Settings, job: Job, link: Link) -> Report:
+    try:
+        return Worker(settings, job, link).run()
     except Unreadable as error:
-        link.send(NotAVideo(str(error)))
+        return NotAVideo(str(error))
     except Fenced:
-        link.send(LetGo())
-    except (EOFError, OSError) as error:
-        log.warning("event=worker_left file=%r reason=%r", job.path.name, str(error))
+        return LetGo()
 
 
 class Worker:
