@@ -21,11 +21,12 @@ from framelog_setup.errors import SetupError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from confluent_kafka.admin import ClusterMetadata
+    from confluent_kafka.admin import ClusterMetadata, TopicMetadata
 
     from framelog_setup.settings import Topic
 
 REQUEST_SECONDS = 15
+POLL_SECONDS = 0.05
 
 
 def connect(bootstrap_servers: str, timeout_seconds: float) -> AdminClient:
@@ -48,12 +49,13 @@ def connect(bootstrap_servers: str, timeout_seconds: float) -> AdminClient:
 
 
 def apply(admin: AdminClient, topics: Sequence[Topic]) -> list[str]:
-    """Create, grow and configure the topics; return a line on each."""
+    """Create, grow and configure the topics; return a line on each once clients can use them."""
     try:
         cluster = admin.list_topics(timeout=REQUEST_SECONDS)
         lines = [_create_or_grow(admin, topic, cluster) for topic in topics]
         for topic in topics:
             _configure(admin, topic)
+        _await_leaders(admin, topics)
     except KafkaException as error:
         raise SetupError(f"The broker refused a topic's settings: {error.args[0].str()}") from error
     return lines
@@ -76,6 +78,31 @@ def _create_or_grow(admin: AdminClient, topic: Topic, cluster: ClusterMetadata) 
         admin.create_partitions([growth], operation_timeout=REQUEST_SECONDS)[topic.name].result()
         return f"topic {topic.name}: grown, partitions={partitions}->{topic.partitions}"
     return f"topic {topic.name}: exists, partitions={partitions}"
+
+
+def _await_leaders(admin: AdminClient, topics: Sequence[Topic]) -> None:
+    """Return once every partition has a leader: a topic is made before brokers tell of it."""
+    deadline = time.monotonic() + REQUEST_SECONDS
+    while True:
+        known = admin.list_topics(timeout=REQUEST_SECONDS).topics
+        missing = [topic.name for topic in topics if not _is_led(known.get(topic.name), topic)]
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise SetupError(
+                f"{', '.join(missing)} has partitions without a leader after {REQUEST_SECONDS} s: "
+                "see that every broker is up, then run the setup again."
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _is_led(known: TopicMetadata | None, topic: Topic) -> bool:
+    wanted = topic.partitions if topic.may_grow else 1
+    return (
+        known is not None
+        and len(known.partitions) >= wanted
+        and all(partition.leader >= 0 for partition in known.partitions.values())
+    )
 
 
 def _configure(admin: AdminClient, topic: Topic) -> None:
