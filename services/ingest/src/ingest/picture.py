@@ -45,6 +45,7 @@ class JpegEncoder:
             dst_color_range=ColorRange.JPEG,
         )
         luma, *chroma = [orientation.apply(plane) for plane in _planes(full)]
+        luma = _extended(luma)
         blue, red = chroma or (None, None)
         quality = self.quality
         while True:
@@ -71,3 +72,15 @@ def _planes(picture: VideoFrame) -> list[Plane]:
 def _rows(plane: Any, width: int, height: int) -> Plane:
     rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
     return rows[:height, :width]
+
+
+def _extended(luma: Plane) -> Plane:
+    """Return luma as a view of a plane of even size, its edge repeated.
+
+    With halved chroma, TurboJPEG reads the sample behind an odd edge: it must be there.
+    """
+    height, width = luma.shape
+    if height % 2 == width % 2 == 0:
+        return luma
+    even = np.pad(luma, ((0, height % 2), (0, width % 2)), mode="edge")
+    return even[:height, :width]
