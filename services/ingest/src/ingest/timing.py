@@ -45,8 +45,8 @@ def timed(pictures: Iterable[Stamped[P]], nominal: Fraction) -> Iterator[Timed[P
     index, held_ns = -1, -nominal_ns
     held: tuple[Stamped[P], str | None] | None = None
     for stamped in pictures:
-        if start is None:
-            start = stamped.pts
+        if start is None and stamped.pts is not None:
+            start = stamped.pts - Fraction(held_ns + nominal_ns, _NS)
         pts_ns, repaired = held_ns + nominal_ns, None
         if stamped.pts is None or start is None:
             repaired = "the container states no time"
