@@ -51,6 +51,25 @@ def test_pause_holds_the_picture_and_play_goes_on_from_it(
     assert deck.painted()[0]["frame"] in {held, held + 1}
 
 
+def test_a_page_that_was_asleep_goes_on_where_it_was(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    video = write_video(cluster, topics, 300)
+    viewer.wait_for_frames(video.stream_id, 300)
+    deck = Deck(page, viewer.watch(video.stream_id))
+    deck.wait_past(20)
+    page.evaluate(
+        """() => {
+          window.painted = [];
+          const began = performance.now();
+          while (performance.now() - began < 3000);
+          window.asleep_at = Number(document.querySelector("#screen").dataset.frame);
+        }"""
+    )
+    deck.wait_past(page.evaluate("window.asleep_at") + 5)
+    assert deck.painted()[0]["frame"] <= page.evaluate("window.asleep_at") + 5
+
+
 def test_frames_of_a_variable_rate_are_drawn_at_their_own_times(
     cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
 ) -> None:

@@ -6,6 +6,8 @@ import { onGrid } from "./plan.js";
 
 /** Pictures later than this stop the clock, so that nothing is missed. */
 const LATE_MS = 250;
+/** No look at the clock for so long: the page was hidden, or the machine asleep. */
+const ASLEEP_MS = 1000;
 
 export class Pacer {
   #feed;
@@ -13,6 +15,7 @@ export class Pacer {
   #clock = clocks.at(0);
   #frame = 0;
   #fresh_ms = 0;
+  #looked_ms = 0;
   /** @type {import("./edge.js").Sample[]} */
   #edge_samples = [];
 
@@ -66,6 +69,9 @@ export class Pacer {
    */
   advance(now_ms, { low, high, loop, live }) {
     this.#feed.weighStride(this.rate, now_ms);
+    // What nobody saw is not played.
+    if (now_ms - this.#looked_ms > ASLEEP_MS && !live) this.go(this.#frame);
+    this.#looked_ms = now_ms;
     if (this.held) {
       this.#goOn(now_ms);
       return null;
