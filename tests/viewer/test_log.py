@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
+from prometheus_client import CollectorRegistry
 from viewer.app import create_app
+from viewer.catalogue import Catalogue
+from viewer.follower import Follower
+from viewer.kafka import admin_client, follow_consumer
+from viewer.metrics import Metrics
 from viewer.settings import Settings
+from viewer.wire import Decoder, Registry, RegistryAwayError
 from viewer.wiring import assemble
 
 from tests.support.log_writer import StreamWriter, Wire, jpeg, write_stream
@@ -177,6 +184,35 @@ def test_a_forgotten_stream_goes(
     viewer.shows(writer.stream_id, frame_count=4)
     produce(cluster, (topics.streams, writer.stream_id.encode(), None))
     wait_for(lambda: viewer.client.get(f"/api/streams/{writer.stream_id}").status_code == 404)
+
+
+def test_a_registry_that_is_away_is_waited_for(cluster: Cluster, topics: Topics) -> None:
+    writer = write_stream(cluster, topics, 4)
+    settings = Settings.from_environ(topics.environment)
+    registry, catalogue = Registry(cluster.registry_url), Catalogue()
+    back = threading.Event()
+
+    def look_up(schema_id: int) -> str:
+        if not back.is_set():
+            raise RegistryAwayError("connection refused")
+        return registry.schema(schema_id)
+
+    follower = Follower(
+        settings,
+        consumer=follow_consumer(settings),
+        admin=admin_client(settings),
+        decoder=Decoder(look_up),
+        catalogue=catalogue,
+        metrics=Metrics(CollectorRegistry()),
+    )
+    follower.start()
+    sentence = "The schema registry can't be reached: connection refused."
+    wait_for(lambda: follower.waiting_for == sentence)
+    back.set()
+    wait_for(lambda: follower.waiting_for is None)
+    assert catalogue.stream(writer.stream_id).frame_count == 4
+    follower.stop()
+    registry.close()
 
 
 def test_foreign_records_are_skipped_and_counted(
