@@ -78,6 +78,22 @@ def test_a_bad_setting_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
     assert process.log_tail() == sentence
 
 
+def test_topics_that_are_missing_are_named(
+    topics: Topics, tmp_path: Path, free_port: int, base: str
+) -> None:
+    missing = f"{topics.index}-missing"
+    env = {
+        **os.environ,
+        **topics.environment,
+        "FRAMELOG_INDEX_TOPIC": missing,
+        "FRAMELOG_VIEWER_PORT": str(free_port),
+    }
+    command = [sys.executable, "-m", "viewer"]
+    with Process("viewer", command, log=tmp_path / "viewer.log", env=env) as process:
+        wait_for(lambda: answers(f"{base}/healthz"), alive=process)
+        wait_for(lambda: missing in requests.get(f"{base}/readyz", timeout=5).text, alive=process)
+
+
 def test_it_ends_open_streams_within_two_seconds(
     cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
 ) -> None:

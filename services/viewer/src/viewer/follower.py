@@ -37,6 +37,10 @@ class _StartOverError(Exception):
     """What was read is no longer a beginning of what is there."""
 
 
+class _NoTopicError(Exception):
+    """A topic has not been made yet."""
+
+
 class Follower:
     """Keeps a catalogue up with the log, through outages of the broker and the registry."""
 
@@ -92,6 +96,8 @@ class Follower:
             except _StartOverError:
                 logger.warning("catalogue=reset reason=offsets_out_of_range")
                 self._catalogue.clear()
+            except _NoTopicError as error:
+                self._wait("The cluster has not been set up", error)
             except KafkaException as error:
                 self._wait("Kafka can't be reached", error)
         self._consumer.close()
@@ -120,6 +126,8 @@ class Follower:
         """Assign the partitions that the topic has and we don't, from their beginning."""
         known = self._counts.get(topic, 0)
         found = self._consumer.list_topics(topic, _RPC_SECONDS).topics[topic]
+        if found.error is not None and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise _NoTopicError(f"there is no topic {topic}")
         if found.error is not None:
             raise KafkaException(found.error)
         new = range(known, len(found.partitions))
@@ -135,7 +143,7 @@ class Follower:
         try:
             for topic in (self._settings.streams_topic, self._settings.index_topic):
                 self._take_partitions(topic)
-        except KafkaException as error:
+        except (KafkaException, _NoTopicError) as error:
             logger.warning("partitions=unknown error=%r", str(error))
 
     def _take(self, message: Message) -> None:
