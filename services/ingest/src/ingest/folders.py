@@ -49,15 +49,14 @@ class Folders:
             os.close(self._lock)  # of a folder that was deleted, or taken over by mistake
             self._lock = None
         if self._lock is None:
-            self._lock = os.open(alive, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = self._locked(alive)
         os.utime(alive)
 
     def release(self) -> None:
         """Let others take over at once what this replica has not finished."""
         if self._lock is None:
             return
-        if next((path for path in self._mine.iterdir() if path.name != _ALIVE), None) is None:
+        if self._mine.is_dir() and {path.name for path in self._mine.iterdir()} <= {_ALIVE}:
             (self._mine / _ALIVE).unlink(missing_ok=True)
             self._mine.rmdir()
         os.close(self._lock)
@@ -92,6 +91,18 @@ class Folders:
     def owns(self, path: Path) -> bool:
         """Whether a claimed file is still this replica's."""
         return path.parent == self._mine and path.exists()
+
+    def _locked(self, alive: Path) -> int:
+        lock = os.open(alive, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock)
+            raise OSError(
+                f"A replica named {self._mine.name} is running on this folder already: "
+                "give each a FRAMELOG_INGEST_REPLICA of its own."
+            ) from error
+        return lock
 
     def _is_dead(self, folder: Path) -> bool:
         alive = folder / _ALIVE
@@ -159,7 +170,7 @@ def rename_no_replace(source: Path, target: Path) -> None:
 def _numbered(name: str, number: int) -> str:
     """Return 'name (2).mp4' for 'name.mp4', within the length that file systems take."""
     stem, suffix = os.path.splitext(name)  # noqa: PTH122  (Path knows no bare names like '.mp4')
-    tail = os.fsencode(f" ({number}){suffix}")[-100:]
+    tail = os.fsencode(f" ({number})") + os.fsencode(suffix)[-100:]
     return os.fsdecode(os.fsencode(stem)[: _LONGEST_NAME_BYTES - len(tail)] + tail)
 
 
