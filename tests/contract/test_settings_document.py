@@ -1,0 +1,43 @@
+"""docs/settings.md names every setting of both services, with its default, and no other."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import ingest.settings
+import pytest
+import viewer.settings
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
+SERVICES = {"ingest": ingest.settings, "viewer": viewer.settings}
+KEYS = {
+    name: sorted(set(re.findall(r'"(FRAMELOG_[A-Z_]+)"', inspect.getsource(module))))
+    for name, module in SERVICES.items()
+}
+
+
+def documented() -> dict[str, str]:
+    """Return the default column of each setting's row."""
+    rows = re.findall(
+        r"^\| `(FRAMELOG_[A-Z_]+)` \| (.*?) \| .{10,} \|$",
+        DOCUMENT.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert len(rows) == len(dict(rows)), "a setting stands there twice"
+    return dict(rows)
+
+
+def test_the_document_holds_every_setting_and_no_other() -> None:
+    assert set(documented()) == {key for keys in KEYS.values() for key in keys}
+
+
+@pytest.mark.parametrize(("service", "key"), [(s, key) for s in KEYS for key in KEYS[s]])
+def test_the_default_is_the_one_that_the_service_has(service: str, key: str) -> None:
+    default = documented()[key]
+    settings: Any = SERVICES[service]
+    if default.startswith("`"):
+        written_out = settings.Settings.from_environ({key: default.strip("`")})
+        assert written_out == settings.Settings.from_environ({})
+    else:
+        assert re.search(r"[a-z]", default), "neither a value nor words"

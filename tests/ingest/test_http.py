@@ -1,0 +1,82 @@
+"""The service's routes, and the server behind them."""
+
+import socket
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+from ingest.http import create_app, serving
+from ingest.metrics import Metrics
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+
+class Service:
+    """What the routes ask."""
+
+    def __init__(self) -> None:
+        self.dying: str | None = None
+        self.unready: str | None = None
+        self.registry = CollectorRegistry()
+        self.app = create_app(lambda: self.dying, lambda: self.unready, self.registry)
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def client(service: Service) -> FlaskClient:
+    return service.app.test_client()
+
+
+@pytest.mark.parametrize("route", ["/healthz", "/readyz"])
+def test_all_is_well(client: FlaskClient, route: str) -> None:
+    answer = client.get(route)
+    assert (answer.status_code, answer.text, answer.mimetype) == (200, "ok\n", "text/plain")
+
+
+def test_each_route_tells_its_own_trouble(service: Service, client: FlaskClient) -> None:
+    service.unready = "Kafka does not answer."
+    assert client.get("/healthz").status_code == 200
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.text) == (503, "Kafka does not answer.\n")
+    service.dying, service.unready = "The main loop stands still.", None
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.text) == (503, "The main loop stands still.\n")
+    assert client.get("/readyz").status_code == 200
+
+
+def test_metrics_are_in_prometheus_format(service: Service, client: FlaskClient) -> None:
+    Metrics(service.registry, "1.2.3").files.labels("complete").inc(3)
+    answer = client.get("/metrics")
+    assert answer.content_type.startswith("text/plain; version=")
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert samples["framelog_ingest_files_total", "complete"] == 3
+    assert samples["framelog_ingest_build_info", "1.2.3"] == 1
+
+
+@pytest.mark.parametrize("route", ["/", "/static/x", "/healthz/"])
+def test_there_is_nothing_else(client: FlaskClient, route: str) -> None:
+    assert client.get(route).status_code == 404
+
+
+def test_routes_are_served_until_the_end(service: Service) -> None:
+    with serving(service.app, "127.0.0.1", 0) as port:
+        assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10).text == "ok\n"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 10)
+
+
+def test_a_port_that_is_taken_is_an_error(service: Service) -> None:
+    with (
+        serving(service.app, "127.0.0.1", 0) as port,
+        pytest.raises(OSError, match="in use"),
+        serving(service.app, "127.0.0.1", port),
+    ):
+        raise AssertionError

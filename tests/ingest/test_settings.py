@@ -1,0 +1,140 @@
+"""Settings: defaults, values from the environment, and sentences for those not allowed."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from ingest import settings as module
+from ingest.errors import BadSetting
+from ingest.settings import Settings, pace_name, parse_pace
+
+KEYS = sorted(set(re.findall(r'"(FRAMELOG_[A-Z_]+)"', inspect.getsource(module))))
+
+WHOLE_NUMBERS = {
+    "FRAMELOG_INGEST_PORT": (0, 65535),
+    "FRAMELOG_INGEST_WORKERS": (1, 256),
+    "FRAMELOG_INGEST_DECODER_THREADS": (1, 64),
+    "FRAMELOG_INGEST_QUALITY": (1, 100),
+    "FRAMELOG_INGEST_LARGEST_FRAME_BYTES": (65_536, 15_728_640),
+    "FRAMELOG_INGEST_BATCH_FRAMES": (1, 10_000),
+    "FRAMELOG_INGEST_BATCH_BYTES": (1, 1_073_741_824),
+    "FRAMELOG_INGEST_CRASH_LIMIT": (1, 100),
+}
+SECONDS = [key for key in KEYS if key.endswith("_SECONDS")]
+TEXTS = [
+    "FRAMELOG_KAFKA_BOOTSTRAP_SERVERS",
+    "FRAMELOG_SCHEMA_REGISTRY_URL",
+    "FRAMELOG_FRAMES_TOPIC",
+    "FRAMELOG_INDEX_TOPIC",
+    "FRAMELOG_STREAMS_TOPIC",
+    "FRAMELOG_VIDEOS",
+    "FRAMELOG_INGEST_HOST",
+    "FRAMELOG_INGEST_REPLICA",
+]
+
+
+def field_of(key: str) -> str:
+    """Return the name of the field that a key sets."""
+    name = key.removeprefix("FRAMELOG_").removeprefix("INGEST_").lower()
+    return {
+        "kafka_bootstrap_servers": "bootstrap_servers",
+        "schema_registry_url": "registry_url",
+    }.get(name, name)
+
+
+def refused(key: str, value: str) -> str:
+    with pytest.raises(BadSetting) as raised:
+        Settings.from_environ({key: value})
+    sentence = str(raised.value)
+    assert sentence.startswith(f"{key} is {value!r}, but it must be ")
+    return sentence
+
+
+def test_every_field_has_one_key() -> None:
+    assert sorted(map(field_of, KEYS)) == sorted(Settings.__dataclass_fields__)
+
+
+def test_defaults_are_those_of_the_local_stack() -> None:
+    settings = Settings.from_environ({})
+    assert settings.bootstrap_servers == "127.0.0.1:9092"
+    assert settings.registry_url == "http://127.0.0.1:8081/apis/ccompat/v7"
+    topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
+    assert topics == ("video.frames", "video.index", "video.streams")
+    assert settings.videos == Path("videos")
+    assert (settings.host, settings.port) == ("127.0.0.1", 8001)
+    assert (settings.batch_frames, settings.batch_bytes) == (32, 8 << 20)
+    assert (settings.pace, settings.log_level, settings.log_format) == (None, "INFO", "text")
+
+
+def test_two_replicas_have_names_of_their_own() -> None:
+    assert re.fullmatch(r".+-\d+", Settings.from_environ({}).replica)
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_a_text_is_taken_as_it_is_and_must_not_be_empty(key: str) -> None:
+    value = "http://there:1" if key.endswith("_URL") else "there:1"
+    assert str(getattr(Settings.from_environ({key: value}), field_of(key))) == value
+    refused(key, "")
+
+
+@pytest.mark.parametrize(("key", "limits"), list(WHOLE_NUMBERS.items()))
+def test_a_whole_number_has_limits(key: str, limits: tuple[int, int]) -> None:
+    low, high = limits
+    for allowed in limits:
+        assert getattr(Settings.from_environ({key: str(allowed)}), field_of(key)) == allowed
+    for value in (str(low - 1), str(high + 1), "1.5", "many", "", "1e3"):
+        assert refused(key, value).endswith(f"a whole number from {low} to {high}.")
+
+
+@pytest.mark.parametrize("key", SECONDS)
+def test_seconds_are_above_0_and_at_most_a_day(key: str) -> None:
+    for value in ("0.001", "86400"):
+        assert getattr(Settings.from_environ({key: value}), field_of(key)) == float(value)
+    for value in ("0", "-1", "86401", "inf", "nan", "5s", ""):
+        assert refused(key, value).endswith("seconds, above 0 and at most 86400.")
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("FRAMELOG_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        ("FRAMELOG_LOG_FORMAT", ("text", "json")),
+    ],
+)
+def test_a_choice_is_one_of_its_words(key: str, allowed: tuple[str, ...]) -> None:
+    for value in allowed:
+        assert getattr(Settings.from_environ({key: value}), field_of(key)) == value
+    for value in ("", "verbose", allowed[0].swapcase()):
+        assert refused(key, value).endswith(f"one of {', '.join(allowed)}.")
+
+
+def test_every_setting_is_tried_with_bad_values() -> None:
+    tried = {*WHOLE_NUMBERS, *SECONDS, *TEXTS}
+    tried |= {"FRAMELOG_LOG_LEVEL", "FRAMELOG_LOG_FORMAT", "FRAMELOG_INGEST_PACE"}
+    assert set(KEYS) == tried
+
+
+@pytest.mark.parametrize(
+    ("text", "pace", "name"),
+    [
+        ("fast", None, "fast"),
+        ("realtime", 1.0, "realtime"),
+        ("1x", 1.0, "realtime"),
+        ("2x", 2.0, "2x"),
+        ("2×", 2.0, "2x"),
+        ("0.5x", 0.5, "0.5x"),
+        ("0.01x", 0.01, "0.01x"),
+        ("1000x", 1000.0, "1000x"),
+    ],
+)
+def test_a_pace_is_a_word_or_a_factor(text: str, pace: float | None, name: str) -> None:
+    assert parse_pace(text) == pace
+    assert pace_name(pace) == name
+    assert Settings.from_environ({"FRAMELOG_INGEST_PACE": text}).pace == pace
+
+
+@pytest.mark.parametrize("text", ["", "slow", "2", "x", "-2x", "0x", "0.009x", "1001x", "1e2x"])
+def test_any_other_pace_is_refused(text: str) -> None:
+    sentence = refused("FRAMELOG_INGEST_PACE", text)
+    assert sentence.endswith("fast, realtime, or a factor such as 2x (0.01x to 1000x).")
