@@ -14,6 +14,7 @@ from viewer.parts import Health, Parts
 from viewer.playback import Playback
 from viewer.reader import FrameReader
 from viewer.records import Frame, Segment, Stream
+from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.watchers import Watchers
 
@@ -177,6 +178,7 @@ def world(cache_bytes: int = 1 << 20, **settings: object) -> World:
         reader=reader,
         playback=Playback(catalogue, reader, metrics, watchers.stopping, clock),
         positions=positions,
+        rooms=Rooms(now=clock),
         watchers=watchers,
         metrics=metrics,
         health=Health(lambda: True, lambda: waiting_for[0] if waiting_for else None),

@@ -4,7 +4,14 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from viewer import http_catalogue, http_frames, http_health, http_pages, http_positions
+from viewer import (
+    http_catalogue,
+    http_frames,
+    http_health,
+    http_pages,
+    http_positions,
+    http_rooms,
+)
 from viewer.errors import ExpiredError, TryLaterError, ViewerError
 from viewer.parts import Parts
 
@@ -27,7 +34,9 @@ def create_app(parts: Parts) -> Flask:
     if parts.settings.behind_proxy:
         # Keeps Flask's own type for `app`, as its documentation asks.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1, x_host=1)  # type: ignore[method-assign]
-    for module in (http_catalogue, http_frames, http_positions, http_pages, http_health):
+    for module in (
+        http_catalogue, http_frames, http_positions, http_rooms, http_pages, http_health,
+    ):  # fmt: skip
         app.register_blueprint(module.blueprint(parts))
 
     @app.errorhandler(ViewerError)

@@ -9,13 +9,12 @@ from flask import Blueprint, Response, request
 from viewer import params
 from viewer.catalogue import Changes
 from viewer.errors import NeverWasError
+from viewer.events import HEARTBEAT, HEARTBEAT_SECONDS, WAIT_SECONDS, event, event_stream
 from viewer.parts import Parts
 from viewer.reader import require_available
 
 _MAX_ENTRIES = 10_000
-_HEARTBEAT_SECONDS = 15.0
 _MIN_INTERVAL_SECONDS = 0.1
-_WAIT_SECONDS = 0.5
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -71,13 +70,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/api/events")
     def events() -> Response:
-        leave = parts.watchers.enter("events")
-        response = Response(_events(parts), mimetype="text/event-stream")
-        response.call_on_close(leave)
-        # A proxy that collects the answer would hold the events back.
-        response.headers["X-Accel-Buffering"] = "no"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return event_stream(parts.watchers, "events", _events(parts))
 
     return routes
 
@@ -86,27 +79,23 @@ def _events(parts: Parts) -> Iterator[bytes]:
     """Yield the whole list, then what changes, at most so often as the interval allows."""
     stopping = parts.watchers.stopping
     changes = parts.catalogue.changes_since(0)
-    yield b"retry: 1000\n\n" + _event("streams", _streams(changes))
+    yield b"retry: 1000\n\n" + event("streams", _streams(changes))
     quiet_seconds = 0.0
     while not stopping.wait(_MIN_INTERVAL_SECONDS):
         known = changes.version
-        changes = parts.catalogue.changes_since(known, _WAIT_SECONDS)
+        changes = parts.catalogue.changes_since(known, WAIT_SECONDS)
         if changes.version == known:
-            quiet_seconds += _MIN_INTERVAL_SECONDS + _WAIT_SECONDS
-            if quiet_seconds >= _HEARTBEAT_SECONDS:
+            quiet_seconds += _MIN_INTERVAL_SECONDS + WAIT_SECONDS
+            if quiet_seconds >= HEARTBEAT_SECONDS:
                 quiet_seconds = 0.0
-                yield b": still here\n\n"
+                yield HEARTBEAT
             continue
         quiet_seconds = 0.0
         if changes.streams:
-            yield _event("streams", _streams(changes))
+            yield event("streams", _streams(changes))
         if changes.gone:
-            yield _event("gone", json.dumps({"stream_ids": changes.gone}))
+            yield event("gone", json.dumps({"stream_ids": changes.gone}))
 
 
 def _streams(changes: Changes) -> str:
     return '{"streams":[' + ",".join(view.json for view in changes.streams) + "]}"
-
-
-def _event(name: str, data: str) -> bytes:
-    return f"event: {name}\ndata: {data}\n\n".encode()

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-ROUTES = ("frame", "frames", "mjpg", "events")
+ROUTES = ("frame", "frames", "mjpg", "events", "room", "export")
 SKIP_REASONS = ("slow_client", "expired", "pace")
 FOREIGN_REASONS = ("no_magic", "unknown_schema", "other_record", "malformed", "other_key")
 

@@ -9,6 +9,7 @@ from viewer.metrics import Metrics
 from viewer.playback import Playback
 from viewer.positions import Positions
 from viewer.reader import FrameReader
+from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.watchers import Watchers
 
@@ -38,6 +39,7 @@ class Parts:
     reader: FrameReader
     playback: Playback
     positions: Positions
+    rooms: Rooms
     watchers: Watchers
     metrics: Metrics
     health: Health

@@ -15,6 +15,7 @@ from viewer.parts import Health, Parts
 from viewer.playback import Playback
 from viewer.positions import GroupPositions
 from viewer.reader import FrameReader
+from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.watchers import Watchers
 from viewer.wire import Decoder, Registry
@@ -51,6 +52,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         reader=reader,
         playback=Playback(catalogue, reader, metrics, watchers.stopping),
         positions=GroupPositions(admin, settings.frames_topic, metrics),
+        rooms=Rooms(),
         watchers=watchers,
         metrics=metrics,
         health=Health(alive=lambda: follower.alive, waiting_for=lambda: follower.waiting_for),

@@ -1,0 +1,124 @@
+"""Rooms: the last move wins, everyone hears of it, and there is an end to them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from viewer.app import create_app
+from viewer.errors import TryLaterError
+from viewer.rooms import Place, Rooms
+
+from tests.viewer.builders import STREAM_ID, FakeClock, World, stream, value, world
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+
+PLACE = Place(STREAM_ID, frame=3, pts_ns=9, playing=True, speed=-2.0, at_us=50, by="ann")
+BODY: dict[str, Any] = {
+    "stream_id": STREAM_ID, "frame": 3, "pts_ns": 9, "playing": True, "speed": -2.0,
+    "at_us": 50, "by": "ann",
+}  # fmt: skip
+
+
+@pytest.fixture
+def viewer() -> World:
+    made = world()
+    made.catalogue.put_stream(stream(4))
+    return made
+
+
+@pytest.fixture
+def client(viewer: World) -> FlaskClient:
+    return create_app(viewer.parts).test_client()
+
+
+def test_the_last_to_arrive_wins_whatever_its_clock_says() -> None:
+    rooms = Rooms()
+    rooms.move("den", PLACE)
+    moved = rooms.move("den", replace(PLACE, frame=7, at_us=1, by="ben"))
+    assert moved.place.frame == 7
+
+
+def test_what_one_sender_sent_earlier_and_came_later_changes_nothing() -> None:
+    rooms = Rooms()
+    rooms.move("den", replace(PLACE, frame=8, at_us=60))
+    assert rooms.move("den", PLACE).place.frame == 8
+
+
+def test_a_room_that_nobody_moves_is_forgotten() -> None:
+    clock = FakeClock()
+    rooms = Rooms(idle_seconds=10, now=clock)
+    rooms.move("den", PLACE)
+    clock.seconds = 9
+    assert rooms.wait("den", 0, 0) is not None
+    clock.seconds = 11
+    assert rooms.wait("den", 0, 0) is None
+
+
+def test_there_are_no_more_rooms_than_allowed() -> None:
+    clock = FakeClock()
+    rooms = Rooms(limit=2, idle_seconds=10, now=clock)
+    for name in ("den", "attic", "den"):
+        rooms.move(name, PLACE)
+    with pytest.raises(TryLaterError):
+        rooms.move("cellar", PLACE)
+    clock.seconds = 11
+    assert rooms.move("cellar", PLACE).place == PLACE
+
+
+def test_who_comes_hears_where_the_room_is_and_then_of_each_move(
+    viewer: World, client: FlaskClient
+) -> None:
+    assert client.post("/api/rooms/den", json=BODY).json == BODY | {"age_us": 0}
+    viewer.clock.seconds = 2
+    response = client.get("/api/rooms/den/events")
+    assert response.mimetype == "text/event-stream"
+    chunks = response.iter_encoded()
+    assert next(chunks).startswith(b"retry:")
+    assert told(next(chunks)) == BODY | {"age_us": 2_000_000}
+    client.post("/api/rooms/attic", json=BODY)
+    client.post("/api/rooms/den", json=BODY | {"frame": 1, "by": "ben"})
+    assert told(next(chunks)) == BODY | {"frame": 1, "by": "ben", "age_us": 0}
+    assert value(viewer.metrics, "watchers", route="room") == 1
+    response.close()
+    assert value(viewer.metrics, "watchers", route="room") == 0
+
+
+def told(chunk: bytes) -> Any:
+    name, data = chunk.decode().splitlines()[:2]
+    assert name == "event: room"
+    return json.loads(data.removeprefix("data: "))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame": -1},
+        {"frame": True},
+        {"frame": 1 << 63},
+        {"pts_ns": 1.5},
+        {"playing": 1},
+        {"speed": 17},
+        {"speed": "fast"},
+        {"speed": float("nan")},
+        {"at_us": None},
+        {"by": ""},
+        {"by": "x" * 65},
+        {"by": "a\nb"},
+        {"stream_id": 5},
+    ],
+)
+def test_what_is_no_place_is_refused(client: FlaskClient, change: dict[str, Any]) -> None:
+    assert client.post("/api/rooms/den", json=BODY | change).status_code == 400
+
+
+def test_what_is_no_room_or_stream_is_told_apart(client: FlaskClient) -> None:
+    assert client.post("/api/rooms/den", data="[]").status_code == 400
+    assert client.post(f"/api/rooms/{'x' * 65}", json=BODY).status_code == 400
+    assert client.get(f"/api/rooms/{'x' * 65}/events").status_code == 400
+    assert client.post("/api/rooms/den", json=BODY | {"stream_id": "no"}).status_code == 404
+    assert client.post("/api/rooms/den", data="x" * 5000).status_code in {400, 413}
+    assert client.get("/api/rooms/den").status_code == 405
