@@ -1,15 +1,17 @@
 """Connecting to Kafka and the registry, as the settings say."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ingest.codec import Codec
 from ingest.fingerprint import content_id
 from ingest.ledger import Ledger
-from ingest.publisher import KafkaPublisher, Publisher
+from ingest.publisher import KafkaPublisher
 from ingest.settings import Settings
 
 
-def connect(settings: Settings, fingerprint: str) -> tuple[Publisher, Ledger]:
+def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, Ledger]:
     """Open the one publisher of this content, which fences any earlier one, and its ledger.
 
     Raises Unavailable.
@@ -22,11 +24,26 @@ def connect(settings: Settings, fingerprint: str) -> tuple[Publisher, Ledger]:
         f"{settings.frames_topic}.{content_id(fingerprint)}",
         codec,
     )
-    ledger = Ledger(
+    return publisher, _ledger(settings, codec)
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[tuple[Ledger, Codec]]:
+    """Give a ledger, and what reads its records, that fence nobody. Raises Unavailable."""
+    codec = Codec(
+        settings.registry_url, settings.frames_topic, settings.index_topic, settings.streams_topic
+    )
+    try:
+        yield _ledger(settings, codec), codec
+    finally:
+        codec.close()
+
+
+def _ledger(settings: Settings, codec: Codec) -> Ledger:
+    return Ledger(
         settings.bootstrap_servers,
         settings.frames_topic,
         settings.streams_topic,
         codec,
         time.monotonic,
     )
-    return publisher, ledger

@@ -61,6 +61,10 @@ class Codec:
         """Return the stream of a record's value."""
         return stream_from_record(self._read(value, self._streams))
 
+    def read_segment(self, value: bytes) -> Segment:
+        """Return the segment of a record's value."""
+        return Segment(**self._read(value, self._index))
+
     def read_frame(self, value: bytes) -> dict[str, Any]:
         """Return the record of a frame, with its times in microseconds."""
         return self._read(value, self._frames)

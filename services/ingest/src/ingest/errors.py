@@ -19,3 +19,11 @@ class Unavailable(IngestError):
 
 class Fenced(IngestError):
     """Let go of the file: another worker has taken its stream over."""
+
+
+class Unknown(IngestError):
+    """Ask for something else: there is no file or stream of this name."""
+
+
+class Refused(IngestError):
+    """Ask again later, or do first what the text says: it can't be done as things stand."""

@@ -6,10 +6,11 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 
 _ALIVE = ".alive"
+_PAST_NOTES = ".notes"
 _NOTE_SUFFIX = ".reason.txt"
 _LONGEST_NAME_BYTES = 255
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
@@ -69,6 +70,17 @@ class Folders:
     def unclaim(self, path: Path) -> None:
         """Put a claimed file back."""
         self._move(path, self.incoming)
+
+    def give_back(self, path: Path) -> Path | None:
+        """Move a file of done/ or failed/ to incoming/; its notes go to .notes/ beside it.
+
+        None when the file is gone.
+        """
+        moved = self._move(path, self.incoming)
+        if moved is not None:
+            for note in notes_of(path):
+                self._move(note, path.parent / _PAST_NOTES)
+        return moved
 
     def finish(self, path: Path, folder: Path, note: str | None) -> Path | None:
         """Move a claimed file to done or failed, with note in a text file beside it.
@@ -174,11 +186,19 @@ def _numbered(name: str, number: int) -> str:
     return os.fsdecode(os.fsencode(stem)[: _LONGEST_NAME_BYTES - len(tail)] + tail)
 
 
-def _write_note(path: Path, note: str) -> None:
+def notes_of(path: Path) -> list[Path]:
+    """Return the notes beside a file of done/ or failed/, the latest last."""
+    return list(takewhile(Path.exists, _note_paths(path)))
+
+
+def _note_paths(path: Path) -> Iterator[Path]:
     tail = os.fsencode(_NOTE_SUFFIX)
     name = os.fsdecode(os.fsencode(path.name)[: _LONGEST_NAME_BYTES - len(tail)] + tail)
-    for number in count(1):
-        target = path.with_name(name if number == 1 else _numbered(name, number))
+    return (path.with_name(name if n == 1 else _numbered(name, n)) for n in count(1))
+
+
+def _write_note(path: Path, note: str) -> None:
+    for target in _note_paths(path):
         try:
             with target.open("x", encoding="utf-8") as file:
                 file.write(f"{note}\n")

@@ -1,12 +1,25 @@
 """What becomes of each file: from incoming/ through a worker to done/ or failed/."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ingest.candidate import Candidate
+from ingest.control_marks import Marks
 from ingest.folders import Folders
-from ingest.messages import Ended, Job, LetGo, NotAVideo, Opened, Proceed, Progress, Report, Waiting
+from ingest.messages import (
+    AtWork,
+    Begun,
+    Ended,
+    Job,
+    LetGo,
+    NotAVideo,
+    Opened,
+    Proceed,
+    Progress,
+    Report,
+    Waiting,
+)
 from ingest.metrics import Metrics
 from ingest.pool import Exited, Pool, Running
 from ingest.settings import Settings
@@ -14,20 +27,6 @@ from ingest.settling import Settled, Settling, sights
 from ingest.stream import State
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class Candidate:
-    """A file that is being looked at or ingested."""
-
-    path: Path
-    claimed: bool
-    running: Running | None = None
-    fingerprint: str = ""
-    give_up: str | None = None
-    crashes: int = 0
-    not_before: float = 0.0
-    still_seconds: float = 0.0
 
 
 class Intake:
@@ -49,6 +48,9 @@ class Intake:
         self._settling = Settling(settings.settle_seconds)
         self._candidates: dict[Path, Candidate] = {}
         self._left_alone: set[Path] = set()
+        self._marks = Marks(folders.root)
+        self.at_work: Sequence[AtWork] = ()
+        """The claimed files as of the latest look; replaced, never changed: any thread may read."""
 
     @property
     def settling(self) -> bool:
@@ -58,6 +60,7 @@ class Intake:
     def look(self) -> None:
         """Look at the folders, take over what dead replicas left, start what there is room for."""
         self._folders.prepare()
+        self._paused = self._marks.paused
         for path in self._folders.orphans():
             self._candidates[path] = Candidate(path, claimed=True)
         files, strange = sights(self._folders.incoming)
@@ -72,6 +75,8 @@ class Intake:
         waiting = [c for c in self._candidates.values() if c.running is None]
         self._metrics.files_waiting.set(len(waiting))
         self._metrics.workers_active.set(len(self._pool))
+        self._metrics.paused.set(self._paused)
+        self.at_work = [c.at_work for c in self._candidates.values() if c.claimed]
 
     def hear(self, running: Running, report: Report | Exited) -> None:
         """Act on what a worker said, or on its end."""
@@ -81,14 +86,19 @@ class Intake:
         match report:
             case Opened():
                 self._opened(candidate, running, report)
+            case Begun(stream_id, frame_count):
+                candidate.stream_id, candidate.frame_count = stream_id, frame_count
             case NotAVideo(reason):
                 self._not_a_video(candidate, reason)
             case Progress():
                 self._metrics.progress(report)
                 if report.frames:
                     candidate.crashes = 0
+                    candidate.frame_count += report.frames
+                    candidate.waits_for = None
             case Waiting(reason):
                 self._metrics.waits.inc()
+                candidate.waits_for = reason
                 log.warning("event=waiting file=%r reason=%r", candidate.path.name, reason)
             case Ended():
                 self._ended(candidate, report)
@@ -113,6 +123,8 @@ class Intake:
         for candidate in self._candidates.values():
             if len(self._pool) >= self._settings.workers:
                 return
+            if self._paused and not candidate.claimed:
+                continue
             if candidate.running is None and candidate.not_before <= now:
                 candidate.running = self._pool.start(Job(candidate.path, candidate.give_up))
 
@@ -122,6 +134,9 @@ class Intake:
             self._rest(candidate, self._settings.rescan_seconds)
             return
         if not candidate.claimed:
+            if self._paused:
+                self._rest(candidate, 0.0)
+                return
             claimed = self._folders.claim(candidate.path)
             if claimed is None:
                 self._drop(candidate)
@@ -130,8 +145,10 @@ class Intake:
             candidate.path, candidate.claimed = claimed, True
             self._candidates[claimed] = candidate
         candidate.fingerprint = report.fingerprint
+        candidate.estimated_frame_count = report.estimated_frame_count
         log.info("event=started file=%r", candidate.path.name)
-        running.line.send(Proceed(candidate.path.name))
+        superseded = self._marks.superseded(report.fingerprint)
+        running.line.send(Proceed(candidate.path.name, superseded))
 
     def _not_a_video(self, candidate: Candidate, reason: str) -> None:
         """Record the failure, unless the file may be one that is still being written."""
@@ -153,6 +170,8 @@ class Intake:
             note = f"Its content is in the log already, as {report.stream_id}: no frame was sent."
             folder = self._folders.done if report.state is State.COMPLETE else folder
         moved = self._folders.finish(candidate.path, folder, note)
+        if not report.duplicate:
+            self._marks.clear(candidate.fingerprint)
         result = "duplicate" if report.duplicate else report.state.value.lower()
         self._metrics.files.labels(result).inc()
         log.info(

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from ingest.codec import Codec
@@ -43,13 +50,18 @@ class Ledger:
         Everything committed before the call is seen, also while others' transactions are open.
         """
         suffix = f"-{content_id(fingerprint)}".encode()
-        latest: dict[bytes, bytes | None] = {}
-        for key, value in self._records(self._streams_topic, self._stream_ranges()):
-            if key.endswith(suffix):
-                latest.pop(key, None)
-                latest[key] = value
-        streams = [self._codec.read_stream(value) for value in latest.values() if value]
+        streams = self.streams(lambda key: key.endswith(suffix))
         return [stream for stream in streams if stream.fingerprint == fingerprint]
+
+    def streams(self, wanted: Callable[[bytes], bool]) -> list[Stream]:
+        """Return the latest state of every stream whose key is wanted, oldest change first."""
+        latest: dict[bytes, bytes | None] = {}
+        for message in self.records(self._streams_topic, self.whole(self._streams_topic)):
+            key = message.key() or b""
+            if wanted(key):
+                latest.pop(key, None)
+                latest[key] = message.value()
+        return [self._codec.read_stream(value) for value in latest.values() if value]
 
     def hash_images(self, stream: Stream) -> "hashlib._Hash | None":
         """Return SHA-256 over the images committed so far; None when some have expired."""
@@ -58,8 +70,9 @@ class Ledger:
             return digest
         place = TopicPartition(self._frames_topic, stream.partition, stream.first_offset)
         expected = 0
-        for key, value in self._records(self._frames_topic, {place: stream.last_offset + 1}):
-            if key != stream.stream_id.encode() or not value:
+        for message in self.records(self._frames_topic, {place: stream.last_offset + 1}):
+            value = message.value()
+            if message.key() != stream.stream_id.encode() or not value:
                 continue
             frame = self._codec.read_frame(value)
             if frame["run_id"] == stream.run_id:
@@ -69,19 +82,18 @@ class Ledger:
                 expected += 1
         return digest if expected == stream.frame_count else None
 
-    def _stream_ranges(self) -> dict[TopicPartition, int]:
-        """Return each partition of the streams topic, from its start, and its true end.
+    def whole(self, topic: str) -> dict[TopicPartition, int]:
+        """Return each partition of a topic, from its start, and its true end.
 
         The end is the high watermark, not the last stable offset: another worker's open
         transaction holds that back, and with it committed states of the stream looked for.
         """
         admin = AdminClient(self._connection)
         try:
-            metadata = admin.list_topics(self._streams_topic, _ANSWER_SECONDS)
-            topic = metadata.topics[self._streams_topic]
-            if topic.error is not None:
-                raise KafkaException(topic.error)
-            places = {p: TopicPartition(self._streams_topic, p) for p in topic.partitions}
+            metadata = admin.list_topics(topic, _ANSWER_SECONDS).topics[topic]
+            if metadata.error is not None:
+                raise KafkaException(metadata.error)
+            places = {p: TopicPartition(topic, p) for p in metadata.partitions}
             ends = admin.list_offsets(
                 {
                     place: OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -96,13 +108,11 @@ class Ledger:
             }
         except KafkaException as error:
             raise Unavailable(
-                f"Kafka does not tell the state of {self._streams_topic}: {error.args[0].str()}."
+                f"Kafka does not tell the state of {topic}: {error.args[0].str()}."
             ) from error
 
-    def _records(
-        self, topic: str, ranges: dict[TopicPartition, int]
-    ) -> Iterator[tuple[bytes, bytes | None]]:
-        """Yield key and value of the committed records of each range, up to its end."""
+    def records(self, topic: str, ranges: dict[TopicPartition, int]) -> Iterator[Message]:
+        """Yield the committed records of each range, up to its end."""
         consumer = Consumer(
             {
                 **self._connection,
@@ -131,6 +141,6 @@ class Ledger:
                 if end is None:
                     continue
                 if not at_end and offset < end:
-                    yield message.key() or b"", message.value()
+                    yield message
                 if (offset if at_end else offset + 1) >= end:
                     del waiting[partition]

@@ -36,9 +36,9 @@ class Link:
             raise EOFError  # noqa: TRY004  (as recv does: the service wants nothing)
         return job
 
-    def wait_for_go(self) -> str:
-        """Return the name under which the service has claimed the file."""
+    def wait_for_go(self) -> Proceed:
+        """Return under which name the service has claimed the file."""
         answer = self._service.recv()
         if not isinstance(answer, Proceed):
             raise EOFError  # noqa: TRY004  (as recv does: the service does not want this file)
-        return answer.name
+        return answer

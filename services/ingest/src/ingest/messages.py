@@ -24,9 +24,21 @@ class Opened:
 
 @dataclass(frozen=True)
 class Proceed:
-    """The file is claimed: ingest it under this name."""
+    """The file is claimed: ingest it under this name.
+
+    supersedes: the ended run that the file is to be sent again in place of, if there is one.
+    """
 
     name: str
+    supersedes: str | None = None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The stream is open; of this run, frame_count frames were in the log before."""
+
+    stream_id: str
+    frame_count: int
 
 
 @dataclass(frozen=True)
@@ -74,4 +86,19 @@ class LetGo:
     """Another worker has taken the stream over. The worker ends."""
 
 
-Report = Opened | NotAVideo | Progress | Waiting | Ended | LetGo
+@dataclass(frozen=True)
+class AtWork:
+    """A claimed file as it is told to people; the stream's id is empty until it is known.
+
+    waits_for: why its worker waits for the cluster, None when it does not.
+    """
+
+    name: str
+    stream_id: str
+    fingerprint: str
+    frame_count: int
+    estimated_frame_count: int | None
+    waits_for: str | None
+
+
+Report = Opened | Begun | NotAVideo | Progress | Waiting | Ended | LetGo

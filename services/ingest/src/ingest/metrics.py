@@ -36,6 +36,9 @@ class Metrics:
         self.workers_active = Gauge(
             "framelog_ingest_workers_active", "Worker processes running.", registry=registry
         )
+        self.paused = Gauge(
+            "framelog_ingest_paused", "Whether no new file is taken: 1 or 0.", registry=registry
+        )
         self.restarts = Counter(
             "framelog_ingest_worker_restarts",
             "Workers that ended before their video did, by reason.",

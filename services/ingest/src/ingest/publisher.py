@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -21,6 +21,7 @@ _FENCED = (
 PARTITION_BY_KEY = -1
 _MESSAGE_BYTES = 16 << 20
 _TRANSACTION_SECONDS = 10.0
+_TOMBSTONES_AT_ONCE = 10_000
 
 T = TypeVar("T")
 
@@ -77,6 +78,13 @@ class KafkaPublisher:
         values = [self._codec.frame(frame, stream) for frame in batch]
         return self._guard(lambda: self._transact(stream, batch, values, advance))
 
+    def forget(self, stream_id: str, segments: Iterable[tuple[bytes, int]]) -> None:
+        """Take a stream out of the catalogue, and segments (key, partition) out of the index.
+
+        In one transaction. Raises Fenced and Unavailable, as commit does.
+        """
+        self._guard(lambda: self._bury(stream_id, segments))
+
     def close(self) -> None:
         """See Publisher.close."""
         self._producer.purge()
@@ -101,6 +109,15 @@ class KafkaPublisher:
         self._producer.produce(self._streams_topic, self._codec.stream(after), key)
         self._producer.commit_transaction(_TRANSACTION_SECONDS * 2)
         return after
+
+    def _bury(self, stream_id: str, segments: Iterable[tuple[bytes, int]]) -> None:
+        self._producer.begin_transaction()
+        for number, (key, partition) in enumerate(segments, 1):
+            self._producer.produce(self._index_topic, None, key, partition)
+            if number % _TOMBSTONES_AT_ONCE == 0:
+                self._producer.flush(_TRANSACTION_SECONDS)
+        self._producer.produce(self._streams_topic, None, stream_id.encode())
+        self._producer.commit_transaction(_TRANSACTION_SECONDS * 2)
 
     def _place(self, key: bytes, values: Sequence[bytes], partition: int | None) -> Placement:
         """Send the frames' values and return where they lie; without partition, by the key."""

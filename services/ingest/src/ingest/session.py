@@ -31,12 +31,16 @@ class Session:
         self._wait = wait
         self._now_us = now_us
 
-    def open(self, fresh: Stream) -> Stream:
+    def open(self, fresh: Stream, supersedes: str | None = None) -> Stream:
         """Return the stream to write: fresh, or the committed one of the same content.
 
-        The committed one may have ended: then there is nothing to do.
+        The committed one may have ended: then there is nothing to do, unless it is of the run
+        to be superseded. In place of that one fresh's run is begun, and that is committed
+        before anything else: whoever takes over from here goes on with the new run.
         """
-        self.stream = self._reopen(fresh)
+        self.stream = self._reopen(fresh) or fresh
+        if self.stream.ended and self.stream.run_id == supersedes:
+            self.stream = self._begin_again(self.stream, fresh)
         if self.stream.ended:
             return self.stream
         while True:
@@ -91,6 +95,10 @@ class Session:
             else:
                 return
             found = self._reopen(before)
+            if found is None and before.segment_count == 0:
+                continue
+            if found is None:
+                raise Fenced("The stream has been forgotten.")
             if (found.run_id, found.segment_count, found.ended) == (
                 before.run_id,
                 before.segment_count,
@@ -103,8 +111,21 @@ class Session:
                 return
             raise Fenced("Another worker has moved the stream on.")
 
-    def _reopen(self, own: Stream) -> Stream:
-        """Open a new publisher and return what is committed of own's content, or else own."""
+    def _begin_again(self, old: Stream, fresh: Stream) -> Stream:
+        new = old.again(fresh)
+        while True:
+            try:
+                return self._publisher.commit(old, [], lambda *_: new)
+            except Unavailable as error:
+                self._wait(str(error))
+            found = self._reopen(new)
+            if found is not None and found.run_id == new.run_id:
+                return found
+            if found is None or found.run_id != old.run_id:
+                raise Fenced("Another worker has moved the stream on.")
+
+    def _reopen(self, own: Stream) -> Stream | None:
+        """Open a new publisher and return what is committed of own's content, if anything is."""
         while True:
             try:
                 self._publisher, self._ledger = self._connect()
@@ -113,4 +134,4 @@ class Session:
                 self._wait(str(error))
             else:
                 holding = [stream for stream in found if stream.holds_frames]
-                return holding[-1] if holding else own
+                return holding[-1] if holding else None

@@ -137,6 +137,10 @@ class Stream:
         """Whether the log has this content already, or is getting it."""
         return self.state is not State.FAILED
 
+    def again(self, fresh: "Stream") -> "Stream":
+        """Return fresh, the state of a new run of this content, as this stream's."""
+        return replace(fresh, stream_id=self.stream_id)
+
     def with_batch(self, batch: Sequence[Frame], placement: Placement, now_us: int) -> "Stream":
         """Return the state after batch has been written at placement."""
         return replace(

@@ -17,7 +17,17 @@ from ingest.errors import Fenced, Unreadable
 from ingest.fingerprint import fingerprint, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches
 from ingest.link import Link
-from ingest.messages import Ended, Job, LetGo, NotAVideo, Opened, Progress, Report, Waiting
+from ingest.messages import (
+    Begun,
+    Ended,
+    Job,
+    LetGo,
+    NotAVideo,
+    Opened,
+    Progress,
+    Report,
+    Waiting,
+)
 from ingest.pacing import paced
 from ingest.picture import JpegEncoder
 from ingest.session import Session
@@ -66,6 +76,7 @@ class Worker:
         self._job = job
         self._link = link
         self._stopwatch = Stopwatch(time.perf_counter)
+        self._supersedes: str | None = None
 
     def run(self) -> Ended:
         """Bring the job's stream to its end. Raises Unreadable and Fenced."""
@@ -73,9 +84,10 @@ class Worker:
             return self._end_with(self._job.give_up)
         with Source(self._job.path, self._settings.decoder_threads) as source:
             fresh = self._announced(source.describe())
-            session = self._session(fresh)
+            session = self._session(fresh, self._supersedes)
             duplicate = session.stream.ended
             if not duplicate:
+                self._link.send(Begun(session.stream.stream_id, session.stream.frame_count))
                 self._send(source, session)
             return _ended(session.stream, duplicate)
 
@@ -129,7 +141,8 @@ class Worker:
         content = fingerprint(self._job.path)
         size_bytes = self._job.path.stat().st_size
         self._link.send(Opened(content, description.estimated_frame_count))
-        name = self._link.wait_for_go()
+        go = self._link.wait_for_go()
+        name, self._supersedes = go.name, go.supersedes
         return Stream.begin(
             description,
             stream_id=stream_id(name, content),
@@ -142,9 +155,9 @@ class Worker:
             now_us=_now_us(),
         )
 
-    def _session(self, fresh: Stream) -> Session:
+    def _session(self, fresh: Stream, supersedes: str | None = None) -> Session:
         session = Session(lambda: connect(self._settings, fresh.fingerprint), self._wait, _now_us)
-        session.open(fresh)
+        session.open(fresh, supersedes)
         return session
 
     def _wait(self, reason: str) -> None:

@@ -1,0 +1,37 @@
+"""What is known of one file while it is waited for or worked on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.messages import AtWork
+from ingest.pool import Running
+
+
+@dataclass(eq=False)
+class Candidate:
+    """A file that is being looked at or ingested."""
+
+    path: Path
+    claimed: bool
+    running: Running | None = None
+    fingerprint: str = ""
+    give_up: str | None = None
+    crashes: int = 0
+    not_before: float = 0.0
+    still_seconds: float = 0.0
+    stream_id: str = ""
+    frame_count: int = 0
+    estimated_frame_count: int | None = None
+    waits_for: str | None = None
+
+    @property
+    def at_work(self) -> AtWork:
+        """How far it is, for people."""
+        return AtWork(
+            self.path.name,
+            self.stream_id,
+            self.fingerprint,
+            self.frame_count,
+            self.estimated_frame_count,
+            self.waits_for,
+        )
