@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import ingest.choices
 import ingest.settings
 import pytest
 import viewer.settings
@@ -12,15 +13,16 @@ import viewer.settings
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 SERVICES = {"ingest": ingest.settings, "viewer": viewer.settings}
 KEYS = {
-    name: sorted(set(re.findall(r'"(FRAMELOG_[A-Z_]+)"', inspect.getsource(module))))
+    name: sorted(set(re.findall(r'"(FRAMELOG_[A-Z_]+[A-Z])"', inspect.getsource(module))))
     for name, module in SERVICES.items()
 }
+KEYS["ingest"] += [f"FRAMELOG_INGEST_{name.upper()}" for name in ingest.choices.CHOICE_NAMES]
 
 
 def documented() -> dict[str, str]:
     """Return the default column of each setting's row."""
     rows = re.findall(
-        r"^\| `(FRAMELOG_[A-Z_]+)` \| (.*?) \| .{10,} \|$",
+        r"^\| `(FRAMELOG_[A-Z_]+)` \| (?:`[a-z_]+` \| )?(`.*?`|[^`]*?) \| .{10,} \|$",
         DOCUMENT.read_text(encoding="utf-8"),
         re.MULTILINE,
     )

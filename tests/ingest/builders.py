@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+from ingest.choices import Choices
 from ingest.description import Description
 from ingest.frame import Frame
 from ingest.stream import Stream
@@ -61,7 +62,6 @@ def fresh(run_id: str = RUN, fingerprint: str = CONTENT, name: str = "clip") -> 
         source_name=f"{name}.mkv",
         source_bytes=12_345,
         fingerprint=fingerprint,
-        pace="2x",
-        quality=90,
+        choices=Choices(),
         now_us=NOW_US,
     )

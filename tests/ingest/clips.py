@@ -12,6 +12,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from ingest.decoded import Limits
 from ingest.source import Source
 
 Pixels = npt.NDArray[np.uint8]
@@ -115,7 +116,7 @@ def make_sound(path: Path, cover: Path | None = None) -> Path:
 
 def opened(path: Path) -> Source:
     """Open a file as a worker does."""
-    return Source(path, 2)
+    return Source(path, Limits(decoder_threads=2, largest_pixels=1 << 24))
 
 
 def cut(path: Path, share: float) -> Path:

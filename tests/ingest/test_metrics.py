@@ -8,6 +8,13 @@ from ingest.metrics import RESTARTS, RESULTS, STAGES, Metrics
 from ingest.stream import State
 from prometheus_client import CollectorRegistry
 
+ENDINGS = {
+    "counter": ("_total", "_created"),
+    "gauge": ("",),
+    "info": ("_info",),
+    "histogram": ("_bucket", "_count", "_sum", "_created"),
+}
+
 
 @pytest.fixture
 def metrics() -> Metrics:
@@ -26,12 +33,7 @@ def test_names_are_prometheus_own_and_each_has_a_sentence(metrics: Metrics) -> N
         assert re.fullmatch(r"[A-Z].*\.", family.documentation)
         for sample in family.samples:
             ending = sample.name.removeprefix(family.name)
-            assert (
-                ending
-                in {"counter": ("_total", "_created"), "gauge": ("",), "info": ("_info",)}[
-                    family.type
-                ]
-            )
+            assert ending in ENDINGS[family.type]
 
 
 def test_every_series_is_there_from_the_start(metrics: Metrics) -> None:

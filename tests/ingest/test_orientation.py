@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ingest.choices import Choices
+from ingest.decoded import Picture
 from ingest.orientation import UPRIGHT, Orientation, Plane, from_display_matrix
 
 from tests.ingest.clips import BLUE, GREEN, RED, WHITE, Clip, corners, make, opened
@@ -92,9 +94,10 @@ def test_a_files_picture_is_laid_as_ffmpeg_lays_it(
     turned, mirrored = asked
     path = make(tmp_path / "a.mp4", Clip(frames=2, turned=turned, mirrored=mirrored))
     with opened(path) as source:
-        description = source.describe()
-        for stamped in source.pictures():
+        description = source.describe(Choices())
+        for stamped in source.pictures(Choices()):
             picture = stamped.picture
+            assert isinstance(picture, Picture)
             pixels = np.ascontiguousarray(picture.frame.to_ndarray(format="rgb24"))
             laid = picture.orientation.apply(pixels.astype(np.uint8))
             assert "".join(LETTERS[name] for name in corners(laid)) == shown

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from ingest.decoded import Picture
 from ingest.orientation import UPRIGHT
-from ingest.pacing import paced
-from ingest.source import Picture
+from ingest.pacing import Pacer
 from ingest.timing import Timed
 
 from tests.ingest.clock import FakeClock
@@ -34,7 +34,7 @@ def schedule(
 
 
 def held(clock: FakeClock, pace: float | None, *seconds: float) -> Iterator[Timed[Picture] | None]:
-    return paced(pictures(*seconds), pace, clock, clock.sleep, PATIENCE_SECONDS)
+    return Pacer(pace, clock, clock.sleep, PATIENCE_SECONDS).due(pictures(*seconds))
 
 
 def test_fast_holds_nothing_back() -> None:
@@ -79,8 +79,21 @@ def test_lateness_is_caught_up() -> None:
 
 def test_a_sleep_that_ends_early_is_continued() -> None:
     clock = FakeClock()
-    due = paced(
-        pictures(0, 12), 1.0, clock, lambda seconds: clock.sleep(min(seconds, 5)), PATIENCE_SECONDS
-    )
+    pacer = Pacer(1.0, clock, lambda seconds: clock.sleep(min(seconds, 5)), PATIENCE_SECONDS)
+    due = pacer.due(pictures(0, 12))
     assert schedule(clock, due)[-1] == (1, 12)
     assert clock.slept == [5, 5, 2]
+
+
+def test_lateness_is_told_once_and_only_of_a_paced_stream() -> None:
+    clock = FakeClock()
+    pacer = Pacer(1.0, clock, clock.sleep, PATIENCE_SECONDS)
+    due = pacer.due(pictures(0, 0.04, 0.08))
+    next(due)
+    clock.seconds += 0.1
+    list(due)
+    assert pacer.take_late_seconds() == pytest.approx(0.06)
+    assert pacer.take_late_seconds() is None
+    fast = Pacer(None, clock, clock.sleep, PATIENCE_SECONDS)
+    list(fast.due(pictures(0, 1)))
+    assert fast.take_late_seconds() is None

@@ -2,12 +2,15 @@
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 import simplejpeg  # type: ignore[import-untyped]
 from av.video.frame import VideoFrame
+from ingest.choices import Choices
+from ingest.decoded import Picture
+from ingest.encoders import Image, encoder
 from ingest.orientation import UPRIGHT, Orientation
-from ingest.picture import JpegEncoder
 
 from tests.ingest.pictures import Matrix, decoded, flat, levels_of, samples
 
@@ -17,7 +20,18 @@ UNSPECIFIED = 2
 
 
 def encode(picture: VideoFrame, orientation: Orientation = UPRIGHT, quality: int = 95) -> bytes:
-    return JpegEncoder(quality, LARGEST_BYTES).encode(picture, orientation)[0]
+    return jpeg(picture, quality, orientation=orientation).data
+
+
+def jpeg(
+    picture: VideoFrame,
+    quality: int,
+    largest_bytes: int = LARGEST_BYTES,
+    *,
+    orientation: Orientation = UPRIGHT,
+) -> Image:
+    jpegs = encoder(Choices(quality=quality), largest_bytes)
+    return jpegs.encode(Picture(picture, orientation))
 
 
 def noise(width: int, height: int) -> VideoFrame:
@@ -44,13 +58,13 @@ def noise(width: int, height: int) -> VideoFrame:
 def test_colours_are_the_ones_that_the_source_means(
     pixel_format: str, bits: int, matrix: Matrix, full_range: bool
 ) -> None:
-    encoder = JpegEncoder(95, LARGEST_BYTES)
+    jpegs = encoder(Choices(quality=95), LARGEST_BYTES)
     for red, green, blue in itertools.product((40, 200), repeat=3):
         rgb = (red, green, blue)
         levels = levels_of(rgb, matrix, full_range=full_range, bits=bits)
         picture = flat(64, 48, pixel_format, levels)
         picture.colorspace, picture.color_range = matrix, 2 if full_range else 1
-        image, _ = encoder.encode(picture, UPRIGHT)
+        image = jpegs.encode(Picture(picture)).data
         assert np.abs(decoded(image).astype(int) - rgb).max() <= TOLERANCE, rgb
 
 
@@ -106,21 +120,21 @@ def test_chroma_keeps_the_sources_resolution(pixel_format: str, subsampling: str
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv440p", "yuv444p", "gray"])
 @pytest.mark.parametrize("turned", [UPRIGHT, Orientation(transpose=True, mirror_x=True)])
 def test_every_size_is_kept(pixel_format: str, turned: Orientation) -> None:
-    encoder = JpegEncoder(95, LARGEST_BYTES)
+    jpegs = encoder(Choices(quality=95), LARGEST_BYTES)
     for width, height in itertools.product(range(1, 18), range(1, 20)):
         levels = [90] if pixel_format == "gray" else [90, 128, 128]
         picture = flat(width, height, pixel_format, levels)
         picture.color_range = 2
-        pixels = decoded(encoder.encode(picture, turned)[0])
+        pixels = decoded(jpegs.encode(Picture(picture, turned)).data)
         shown_width, shown_height = turned.size(width, height)
         assert pixels.shape == (shown_height, shown_width, 3)
         assert np.abs(pixels.astype(int) - 90).max() <= 1, (width, height)
 
 
 def test_one_encoder_takes_pictures_that_change() -> None:
-    encoder = JpegEncoder(95, LARGEST_BYTES)
+    jpegs = encoder(Choices(quality=95), LARGEST_BYTES)
     for width, pixel_format in ((64, "yuv420p"), (33, "yuv444p10le"), (64, "yuv420p")):
-        image, _ = encoder.encode(VideoFrame(width, 16, pixel_format), UPRIGHT)
+        image = jpegs.encode(Picture(VideoFrame(width, 16, pixel_format))).data
         assert decoded(image).shape == (16, width, 3)
 
 
@@ -135,21 +149,81 @@ def test_a_turned_picture_shows_its_corners_where_they_belong() -> None:
 
 
 def test_a_picture_that_fits_has_the_quality_asked_for() -> None:
-    image, quality = JpegEncoder(90, LARGEST_BYTES).encode(noise(64, 48), UPRIGHT)
-    assert quality == 90
-    assert len(image) < len(encode(noise(64, 48), quality=95))
+    image = jpeg(noise(64, 48), 90)
+    assert image.quality == 90
+    assert len(image.data) < len(encode(noise(64, 48), quality=95))
 
 
 def test_quality_is_lowered_until_the_picture_fits() -> None:
-    whole, _ = JpegEncoder(90, LARGEST_BYTES).encode(noise(256, 256), UPRIGHT)
-    limit = len(whole) // 2
-    image, quality = JpegEncoder(90, limit).encode(noise(256, 256), UPRIGHT)
-    assert quality < 90
-    assert len(image) <= limit
-    assert image == JpegEncoder(quality, LARGEST_BYTES).encode(noise(256, 256), UPRIGHT)[0]
+    limit = len(jpeg(noise(256, 256), 90).data) // 2
+    image = jpeg(noise(256, 256), 90, limit)
+    assert image.quality is not None
+    assert image.quality < 90
+    assert len(image.data) <= limit
+    assert image.data == jpeg(noise(256, 256), image.quality).data
 
 
 def test_a_limit_that_nothing_meets_gives_the_lowest_quality() -> None:
-    image, quality = JpegEncoder(90, 10).encode(noise(256, 256), UPRIGHT)
-    assert quality == 1
-    assert decoded(image).shape == (256, 256, 3)
+    image = jpeg(noise(256, 256), 90, 10)
+    assert image.quality == 1
+    assert decoded(image.data).shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("turned", [UPRIGHT, Orientation(transpose=True, mirror_x=True)])
+def test_a_png_holds_every_value(turned: Orientation) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (31, 45, 3), np.uint8)
+    frame = VideoFrame.from_ndarray(pixels, format="rgb24")
+    image = encoder(Choices(encoding="PNG"), LARGEST_BYTES).encode(Picture(frame, turned))
+    assert image.quality is None
+    assert np.array_equal(decoded(image.data), turned.apply(pixels))
+
+
+def test_a_png_is_as_deep_as_its_source() -> None:
+    pixels = np.random.default_rng(1).integers(0, 65_536, (32, 48, 3), np.uint16)
+    frame = VideoFrame.from_ndarray(pixels, format="rgb48le")
+    image = encoder(Choices(encoding="PNG"), LARGEST_BYTES).encode(Picture(frame))
+    shown = cv2.imdecode(np.frombuffer(image.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert shown is not None
+    assert np.array_equal(shown[:, :, ::-1], pixels)
+
+
+def test_transparency_is_kept_where_it_can_be_and_black_where_not() -> None:
+    pixels = np.full((32, 48, 4), (200, 60, 60, 255), np.uint8)
+    pixels[:, :24, 3] = 0
+    frame = VideoFrame.from_ndarray(pixels, format="rgba")
+    for encoding in ("PNG", "WEBP"):
+        image = encoder(Choices(encoding=encoding), LARGEST_BYTES).encode(Picture(frame))
+        shown = cv2.imdecode(np.frombuffer(image.data, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert shown is not None
+        assert shown[16, 8, 3] == 0
+        assert shown[16, 40, 3] == 255
+    shown = decoded(encode(frame))
+    assert shown[16, 8].max() <= TOLERANCE
+    assert np.abs(shown[16, 40].astype(int) - (200, 60, 60)).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("encoding", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("side", "shown"), [(100, (100, 50)), (200, (200, 100)), (900, (400, 200))]
+)
+def test_the_longest_side_is_kept_to_and_nothing_is_enlarged(
+    encoding: str, side: int, shown: tuple[int, int]
+) -> None:
+    small = encoder(Choices(encoding=encoding, longest_side=side), LARGEST_BYTES)
+    image = small.encode(Picture(flat(400, 200, "yuv420p", [90, 128, 128])))
+    assert (image.width, image.height) == shown
+    assert decoded(image.data).shape == (shown[1], shown[0], 3)
+
+
+@pytest.mark.parametrize("curve", [16, 18], ids=["PQ", "HLG"])
+def test_hdr_is_shown_in_its_order_of_brightness_and_grey_stays_grey(curve: int) -> None:
+    shown = []
+    for level in (64, 300, 500, 700, 940):
+        frame = flat(32, 32, "yuv420p10le", [level, 512, 512])
+        frame.color_trc, frame.colorspace, frame.color_range = curve, 9, 1
+        pixel = decoded(encode(frame))[16, 16].astype(int)
+        assert pixel.max() - pixel.min() <= TOLERANCE
+        shown.append(int(pixel.mean()))
+    assert shown == sorted(set(shown))
+    assert shown[0] <= TOLERANCE
+    assert shown[-1] >= 250

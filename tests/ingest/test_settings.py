@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 from ingest import settings as module
+from ingest.choices import CHOICE_NAMES
 from ingest.errors import BadSetting
-from ingest.settings import Settings, pace_name, parse_pace
+from ingest.settings import Settings
 
-KEYS = sorted(set(re.findall(r'"(FRAMELOG_[A-Z_]+)"', inspect.getsource(module))))
+CHOICES = [f"FRAMELOG_INGEST_{name.upper()}" for name in CHOICE_NAMES]
+KEYS = sorted({*CHOICES, *re.findall(r'"(FRAMELOG_[A-Z_]+[A-Z])"', inspect.getsource(module))})
 
 WHOLE_NUMBERS = {
     "FRAMELOG_INGEST_PORT": (0, 65535),
     "FRAMELOG_INGEST_WORKERS": (1, 256),
     "FRAMELOG_INGEST_DECODER_THREADS": (1, 64),
-    "FRAMELOG_INGEST_QUALITY": (1, 100),
+    "FRAMELOG_INGEST_PACED_WORKERS": (1, 256),
+    "FRAMELOG_INGEST_LARGEST_PIXELS": (256, 1 << 31),
+    "FRAMELOG_INGEST_MEMORY_BYTES": (1 << 28, 1 << 40),
     "FRAMELOG_INGEST_LARGEST_FRAME_BYTES": (65_536, 15_728_640),
     "FRAMELOG_INGEST_BATCH_FRAMES": (1, 10_000),
     "FRAMELOG_INGEST_BATCH_BYTES": (1, 1_073_741_824),
@@ -39,6 +43,7 @@ def field_of(key: str) -> str:
     name = key.removeprefix("FRAMELOG_").removeprefix("INGEST_").lower()
     return {
         "kafka_bootstrap_servers": "bootstrap_servers",
+        "oversize": "lower_oversize",
         "schema_registry_url": "registry_url",
     }.get(name, name)
 
@@ -52,7 +57,8 @@ def refused(key: str, value: str) -> str:
 
 
 def test_every_field_has_one_key() -> None:
-    assert sorted(map(field_of, KEYS)) == sorted(Settings.__dataclass_fields__)
+    own = sorted(field_of(key) for key in KEYS if key not in CHOICES)
+    assert sorted([*own, "choices"]) == sorted(Settings.__dataclass_fields__)
 
 
 def test_defaults_are_those_of_the_local_stack() -> None:
@@ -64,7 +70,8 @@ def test_defaults_are_those_of_the_local_stack() -> None:
     assert settings.videos == Path("videos")
     assert (settings.host, settings.port) == ("127.0.0.1", 8001)
     assert (settings.batch_frames, settings.batch_bytes) == (32, 8 << 20)
-    assert (settings.pace, settings.log_level, settings.log_format) == (None, "INFO", "text")
+    assert (settings.log_level, settings.log_format) == ("INFO", "text")
+    assert (settings.choices.encoding, settings.choices.pace) == ("JPEG", None)
 
 
 def test_two_replicas_have_names_of_their_own() -> None:
@@ -111,7 +118,7 @@ def test_a_choice_is_one_of_its_words(key: str, allowed: tuple[str, ...]) -> Non
 
 def test_every_setting_is_tried_with_bad_values() -> None:
     tried = {*WHOLE_NUMBERS, *SECONDS, *TEXTS}
-    tried |= {"FRAMELOG_LOG_LEVEL", "FRAMELOG_LOG_FORMAT", "FRAMELOG_INGEST_PACE"}
+    tried |= {"FRAMELOG_LOG_LEVEL", "FRAMELOG_LOG_FORMAT", "FRAMELOG_INGEST_OVERSIZE", *CHOICES}
     assert set(KEYS) == tried
 
 
@@ -129,9 +136,9 @@ def test_every_setting_is_tried_with_bad_values() -> None:
     ],
 )
 def test_a_pace_is_a_word_or_a_factor(text: str, pace: float | None, name: str) -> None:
-    assert parse_pace(text) == pace
-    assert pace_name(pace) == name
-    assert Settings.from_environ({"FRAMELOG_INGEST_PACE": text}).pace == pace
+    choices = Settings.from_environ({"FRAMELOG_INGEST_PACE": text}).choices
+    assert choices.pace == pace
+    assert choices.named()["pace"] == name
 
 
 @pytest.mark.parametrize("text", ["", "slow", "2", "x", "-2x", "0x", "0.009x", "1001x", "1e2x"])

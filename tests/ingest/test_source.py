@@ -5,8 +5,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from ingest.choices import Choices
+from ingest.decoded import CodedPicture, Picture
 from ingest.errors import Unreadable
-from ingest.source import Picture
 from ingest.timing import Timed, timed
 
 from tests.ingest.clips import Clip, cut, make, make_sound, opened
@@ -17,10 +18,10 @@ B_FRAMES = {"preset": "veryfast", "bf": "3"}
 MS = 1_000_000
 
 
-def decoded(path: Path) -> tuple[list[Timed[Picture]], str | None]:
+def decoded(path: Path) -> tuple[list[Timed[Picture | CodedPicture]], str | None]:
     """Return every picture, and what is missing."""
     with opened(path) as source:
-        pictures: list[Timed[Picture]] = list(timed(source.pictures(), source.nominal))
+        pictures = list(timed(source.pictures(Choices()), source.nominal(Choices())))
         return pictures, source.shortfall()
 
 
@@ -60,8 +61,8 @@ def test_every_frame_of_every_container_comes_at_its_time(
     assert [p.pts_ns for p in pictures] == [n * 40 * MS for n in range(clip.frames)]
     assert {p.repaired for p in pictures} == {None}
     with opened(path) as source:
-        description = source.describe()
-        assert source.nominal == Fraction(1, 25)
+        description = source.describe(Choices())
+        assert source.nominal(Choices()) == Fraction(1, 25)
     assert (description.container, description.codec) == (container, codec)
     assert (description.width, description.height) == (clip.width, clip.height)
     assert description.frame_rate == 25
@@ -78,7 +79,7 @@ def test_ntsc_times_are_exact(tmp_path: Path) -> None:
     rate = Fraction(30_000, 1001)
     path = make(tmp_path / "a.mp4", Clip(frames=60, rate=rate))
     with opened(path) as source:
-        assert source.describe().frame_rate == rate
+        assert source.describe(Choices()).frame_rate == rate
     pictures, _ = decoded(path)
     assert [p.pts_ns for p in pictures] == [round(n * 10**9 / rate) for n in range(60)]
 
@@ -103,7 +104,7 @@ def test_a_video_that_does_not_begin_at_0_is_whole(tmp_path: Path, suffix: str) 
 def test_an_estimate_of_the_frames_is_given(tmp_path: Path, suffix: str) -> None:
     clip = MJPEG if suffix == "avi" else Clip()
     with opened(make(tmp_path / f"a.{suffix}", clip)) as source:
-        assert source.describe().estimated_frame_count == pytest.approx(25, abs=1)
+        assert source.describe(Choices()).estimated_frame_count == pytest.approx(25, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_an_aspect_of_pixels_turns_with_the_picture(tmp_path: Path) -> None:
     for turned, aspect in ((0, Fraction(4, 3)), (90, Fraction(3, 4))):
         clip = Clip(frames=2, turned=turned, sample_aspect=Fraction(4, 3))
         with opened(make(tmp_path / "a.mp4", clip)) as source:
-            assert source.describe().sample_aspect == aspect
+            assert source.describe(Choices()).sample_aspect == aspect
 
 
 def test_a_file_that_is_gone_is_an_error_of_the_system(tmp_path: Path) -> None:

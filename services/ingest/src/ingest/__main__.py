@@ -1,4 +1,4 @@
-"""Starts the ingest service: `python -m ingest`."""
+"""Starts the ingest service, `python -m ingest`, or carries out one of its commands."""
 
 import logging
 import os
@@ -10,11 +10,14 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 
-from ingest import logs
+from ingest import cli, logs, verify
+from ingest.control import Control
+from ingest.control_catalogue import KafkaCatalogue
 from ingest.errors import BadSetting
 from ingest.folders import Folders
 from ingest.health import Health
 from ingest.http import create_app, serving
+from ingest.http_control import control_routes
 from ingest.intake import Intake
 from ingest.metrics import Metrics
 from ingest.pool import Pool
@@ -27,12 +30,20 @@ log = logging.getLogger("ingest")
 
 
 def main() -> int:
-    """Run until told to stop; returns the exit status."""
+    """Carry out the command, which is to run until told to stop if none is given.
+
+    Returns the exit status.
+    """
+    chosen = cli.parse(sys.argv[1:])
     try:
         settings = Settings.from_environ(os.environ)
     except BadSetting as error:
         sys.stderr.write(f"ingest: {error}\n")
         return 2
+    if chosen.command == "verify":
+        return verify.main(settings, chosen.stream, chosen.file)
+    if chosen.command != "serve":
+        return cli.ask(settings, chosen)
     logs.set_up(settings.log_level, settings.log_format)
     try:
         run(settings)
@@ -54,6 +65,8 @@ def run(settings: Settings) -> None:
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
     pool = Pool(settings)
     intake = Intake(settings, folders, pool, metrics, time.monotonic)
+    control = Control(folders, KafkaCatalogue(settings), lambda: intake.at_work)
+    app.register_blueprint(control_routes(control))
     folders.prepare()
     pool.prepare()
     with (

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.choices import Choices
 from ingest.messages import AtWork
 from ingest.pool import Running
 
@@ -15,6 +16,7 @@ class Candidate:
     claimed: bool
     running: Running | None = None
     fingerprint: str = ""
+    choices: Choices | None = None
     give_up: str | None = None
     crashes: int = 0
     not_before: float = 0.0
@@ -28,7 +30,7 @@ class Candidate:
     def at_work(self) -> AtWork:
         """How far it is, for people."""
         return AtWork(
-            self.path.name,
+            self.path,
             self.stream_id,
             self.fingerprint,
             self.frame_count,

@@ -1,43 +1,78 @@
-"""From decoded pictures to frames."""
+"""From pictures to frames."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from ingest import hdr
+from ingest.decoded import CodedPicture, Picture
+from ingest.encoders import Encoder, Image
 from ingest.frame import Frame
-from ingest.picture import JpegEncoder
-from ingest.source import Picture
 from ingest.timing import Timed
 
 
-def encoded(
-    pictures: Iterable[Timed[Picture] | None],
-    encoder: JpegEncoder,
-    attributes: dict[str, str],
-    now_us: Callable[[], int],
-) -> Iterator[Frame | None]:
-    """Encode pictures; now_us gives the wall clock in microseconds. A pause (None) is kept."""
-    for timed in pictures:
-        if timed is None:
-            yield None
-            continue
-        picture = timed.picture
-        captured_at_us = now_us()
-        image, quality = encoder.encode(picture.frame, picture.orientation)
-        width, height = picture.orientation.size(picture.frame.width, picture.frame.height)
-        own = dict(attributes)
-        if quality != encoder.quality:
-            own["quality"] = str(quality)
-        if timed.repaired:
-            own["pts_repaired"] = timed.repaired
-        yield Frame(
-            frame_index=timed.index,
-            pts_ns=timed.pts_ns,
-            duration_ns=timed.duration_ns,
-            width=width,
-            height=height,
-            encoding="JPEG",
-            image=image,
-            is_last=timed.is_last,
-            captured_at_us=captured_at_us,
-            ingested_at_us=now_us(),
-            attributes=own,
-        )
+class Encoding:
+    """A stage of the pipeline: pictures in, frames out.
+
+    It ends early where an image can't be made small enough to be sent; failure then says so.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        encoding: str,
+        largest_bytes: int,
+        *,
+        lower_oversize: bool,
+        attributes: Mapping[str, str],
+        now_us: Callable[[], int],
+    ) -> None:
+        """Take the encoder, and what all frames share; now_us is the wall clock."""
+        self.failure: str | None = None
+        self._encoder = encoder
+        self._encoding = encoding
+        self._largest_bytes = largest_bytes
+        self._lower_oversize = lower_oversize
+        self._attributes = dict(attributes)
+        self._now_us = now_us
+
+    def frames(
+        self, pictures: Iterable[Timed[Picture | CodedPicture] | None]
+    ) -> Iterator[Frame | None]:
+        """Encode pictures. A pause (None) is kept."""
+        for timed in pictures:
+            if timed is None:
+                yield None
+                continue
+            captured_at_us = self._now_us()
+            image, attributes = self._image(timed.picture)
+            lowered = image.quality != self._encoder.quality and image.quality is not None
+            if len(image.data) > self._largest_bytes or (lowered and not self._lower_oversize):
+                self.failure = (
+                    f"Frame {timed.index} is larger than a frame may be, "
+                    f"{self._largest_bytes} bytes, as {self._encoding}."
+                )
+                return
+            if lowered:
+                attributes["quality"] = str(image.quality)
+            if timed.repaired:
+                attributes["pts_repaired"] = timed.repaired
+            yield Frame(
+                frame_index=timed.index,
+                pts_ns=timed.pts_ns,
+                duration_ns=timed.duration_ns,
+                width=image.width,
+                height=image.height,
+                encoding=self._encoding,
+                image=image.data,
+                is_last=timed.is_last,
+                captured_at_us=captured_at_us,
+                ingested_at_us=self._now_us(),
+                attributes=attributes,
+            )
+
+    def _image(self, picture: Picture | CodedPicture) -> tuple[Image, dict[str, str]]:
+        attributes = dict(self._attributes)
+        if isinstance(picture, CodedPicture):
+            return Image(picture.image, picture.width, picture.height, None), attributes
+        if (curve := hdr.curve(picture.frame)) is not None:
+            attributes["tone_mapped"] = curve
+        return self._encoder.encode(picture), attributes | picture.attributes

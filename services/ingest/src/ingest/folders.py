@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from itertools import count, takewhile
 from pathlib import Path
 
+from ingest.choices import sidecar
+from ingest.settling import waits
+
 _ALIVE = ".alive"
 _PAST_NOTES = ".notes"
 _NOTE_SUFFIX = ".reason.txt"
@@ -34,8 +37,8 @@ class Folders:
             root / name for name in ("incoming", "done", "failed")
         )
         self.root = root
-        self._processing = root / "processing"
-        self._mine = self._processing / replica.replace(os.sep, "_")
+        self.processing = root / "processing"
+        self._mine = self.processing / replica.replace(os.sep, "_")
         self._takeover_seconds = takeover_seconds
         self._now = now
         self._heartbeats: dict[Path, tuple[int, float]] = {}
@@ -94,7 +97,7 @@ class Folders:
 
     def orphans(self) -> Iterator[Path]:
         """Take over, and yield, the files of replicas that are no longer alive."""
-        for folder in sorted(self._processing.iterdir()):
+        for folder in sorted(self.processing.iterdir()):
             if folder == self._mine or folder.is_symlink() or not folder.is_dir():
                 continue
             if self._is_dead(folder):
@@ -138,7 +141,9 @@ class Folders:
     def _adopt(self, folder: Path) -> Iterator[Path]:
         log.warning("event=takeover replica=%r", folder.name)
         for path in sorted(folder.iterdir()):
-            if path.name != _ALIVE and (taken := self._move(path, self._mine)) is not None:
+            if waits(path.name):
+                continue
+            if (taken := self._move(path, self._mine)) is not None:
                 yield taken
         (folder / _ALIVE).unlink(missing_ok=True)
         try:
@@ -150,6 +155,7 @@ class Folders:
     def _move(self, path: Path, folder: Path) -> Path | None:
         for number in count(1):
             target = folder / (path.name if number == 1 else _numbered(path.name, number))
+            beside = sidecar(path)
             try:
                 rename_no_replace(path, target)
             except FileNotFoundError:
@@ -159,6 +165,8 @@ class Folders:
             except FileExistsError:
                 continue
             else:
+                if beside is not None:
+                    _move_sidecar(beside, target)
                 return target
         raise AssertionError
 
@@ -177,6 +185,14 @@ def rename_no_replace(source: Path, target: Path) -> None:
             return
     os.link(source, target, follow_symlinks=False)
     source.unlink()
+
+
+def _move_sidecar(beside: Path, video: Path) -> None:
+    target = video.with_name(f"{video.name}.toml")
+    try:
+        rename_no_replace(beside, target)
+    except OSError as error:  # the video has moved: what is chosen for it must not stop it
+        log.warning("event=settings_not_moved file=%r reason=%r", beside.name, str(error))
 
 
 def _numbered(name: str, number: int) -> str:

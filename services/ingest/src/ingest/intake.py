@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ingest.candidate import Candidate
+from ingest.choices import Choices, choices_in, sidecar
 from ingest.control_marks import Marks
+from ingest.errors import Unreadable
 from ingest.folders import Folders
 from ingest.messages import (
     AtWork,
@@ -121,12 +123,34 @@ class Intake:
     def _start(self) -> None:
         now = self._now()
         for candidate in self._candidates.values():
-            if len(self._pool) >= self._settings.workers:
-                return
+            if candidate.running is not None or candidate.not_before > now:
+                continue
             if self._paused and not candidate.claimed:
                 continue
-            if candidate.running is None and candidate.not_before <= now:
-                candidate.running = self._pool.start(Job(candidate.path, candidate.give_up))
+            choices = self._choices(candidate)
+            if self._has_room(choices):
+                job = Job(candidate.path, choices, candidate.give_up)
+                candidate.running = self._pool.start(job)
+
+    def _choices(self, candidate: Candidate) -> Choices:
+        if candidate.choices is None:
+            path = candidate.path
+            beside = sidecar(path) or sidecar(self._folders.incoming / path.name)
+            candidate.choices = self._settings.choices
+            try:
+                if beside is not None:
+                    candidate.choices = choices_in(beside, self._settings.choices)
+            except Unreadable as error:
+                candidate.give_up = str(error)
+        return candidate.choices
+
+    def _has_room(self, choices: Choices) -> bool:
+        """Whether one more may run; a stream with a schedule does not wait for those without."""
+        running = [c.choices for c in self._candidates.values() if c.running and c.choices]
+        paced = sum(other.pace is not None for other in running)
+        if choices.pace is not None:
+            return paced < self._settings.paced_workers
+        return len(running) - paced < self._settings.workers
 
     def _opened(self, candidate: Candidate, running: Running, report: Opened) -> None:
         twins = [c for c in self._candidates.values() if c.fingerprint == report.fingerprint]

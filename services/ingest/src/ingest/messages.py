@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingest.choices import Choices
 from ingest.stream import State
 
 
@@ -11,6 +12,7 @@ class Job:
     """A file to ingest. With give_up, only record that its video ends, and this reason."""
 
     path: Path
+    choices: Choices
     give_up: str | None = None
 
 
@@ -52,12 +54,15 @@ class NotAVideo:
 class Progress:
     """Frames and bytes committed since the last message; seconds spent by stage.
 
+    late_seconds: of a paced stream, how late the latest of these frames was.
+
     Sent at least every few seconds: a worker that is silent for longer hangs.
     """
 
     frames: int = 0
     bytes: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    late_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class AtWork:
     waits_for: why its worker waits for the cluster, None when it does not.
     """
 
-    name: str
+    path: Path
     stream_id: str
     fingerprint: str
     frame_count: int

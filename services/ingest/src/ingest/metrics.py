@@ -1,6 +1,6 @@
 """Everything that the ingest service measures."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from ingest.messages import Progress
 
@@ -56,6 +56,12 @@ class Metrics:
             ["stage"],
             registry=registry,
         )
+        self.late_seconds = Histogram(
+            "framelog_ingest_late_seconds",
+            "How late frames of paced streams were sent: the latest of each batch.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
         Info("framelog_ingest_build", "Version of the service.", registry=registry).info(
             {"version": version}
         )
@@ -71,5 +77,7 @@ class Metrics:
         """Count what a worker has committed."""
         self.frames.inc(report.frames)
         self.bytes.inc(report.bytes)
+        if report.late_seconds is not None:
+            self.late_seconds.observe(report.late_seconds)
         for stage, seconds in report.seconds.items():
             self.stage_seconds.labels(stage).inc(seconds)

@@ -3,12 +3,14 @@
 import math
 import struct
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Plane = npt.NDArray[np.uint8]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,14 @@ class Orientation:
         """Return the width and height of a picture of width and height once it is turned."""
         return (height, width) if self.transpose else (width, height)
 
-    def apply(self, plane: Plane) -> Plane:
-        """Return plane, shape (height, width), turned."""
+    def apply(self, plane: npt.NDArray[T]) -> npt.NDArray[T]:
+        """Return plane, shape (height, width) or (height, width, channels), turned."""
+        turned: Any = plane
         if self.transpose:
-            plane = cv2.transpose(plane)  # type: ignore[assignment]
+            turned = cv2.transpose(turned)
         if self.mirror_x or self.mirror_y:
-            code = -1 if self.mirror_x and self.mirror_y else int(self.mirror_x)
-            plane = cv2.flip(plane, code)  # type: ignore[assignment]
-        return plane
+            turned = cv2.flip(turned, -1 if self.mirror_x and self.mirror_y else int(self.mirror_x))
+        return cast("npt.NDArray[T]", turned)
 
 
 UPRIGHT = Orientation()

@@ -55,7 +55,7 @@ def stream_from_record(record: Mapping[str, Any]) -> Stream:
     Fields that the record's schema did not have yet take the default that schemas/stream.avsc
     gives them.
     """
-    fields = {"sample_aspect_num": 1, "sample_aspect_den": 1, **record}
+    fields = {"sample_aspect_num": 1, "sample_aspect_den": 1, "choices": {}, **record}
     for name in _TIMES:
         fields[f"{name}_us"] = fields.pop(name)
     fields["state"] = State(record["state"])

@@ -1,13 +1,13 @@
 """What can be set, read once from the environment."""
 
 import os
-import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ingest.choices import CHOICE_NAMES, BadChoice, Choices, with_named
 from ingest.errors import BadSetting
 
 T = TypeVar("T")
@@ -27,10 +27,13 @@ class Settings:
     port: int
     replica: str
     workers: int
+    paced_workers: int
     decoder_threads: int
-    quality: int
+    choices: Choices
+    largest_pixels: int
     largest_frame_bytes: int
-    pace: float | None
+    lower_oversize: bool
+    memory_bytes: int
     batch_frames: int
     batch_bytes: int
     batch_seconds: float
@@ -60,12 +63,16 @@ class Settings:
             port=read.integer("FRAMELOG_INGEST_PORT", 8001, 0, 65535),
             replica=read.text("FRAMELOG_INGEST_REPLICA", f"{socket.gethostname()}-{os.getpid()}"),
             workers=read.integer("FRAMELOG_INGEST_WORKERS", max(4, os.cpu_count() or 1), 1, 256),
+            paced_workers=read.integer("FRAMELOG_INGEST_PACED_WORKERS", 16, 1, 256),
             decoder_threads=read.integer("FRAMELOG_INGEST_DECODER_THREADS", 2, 1, 64),
-            quality=read.integer("FRAMELOG_INGEST_QUALITY", 90, 1, 100),
+            choices=read.choices("FRAMELOG_INGEST_"),
+            largest_pixels=read.integer("FRAMELOG_INGEST_LARGEST_PIXELS", 1 << 27, 1 << 8, 1 << 31),
             largest_frame_bytes=read.integer(
                 "FRAMELOG_INGEST_LARGEST_FRAME_BYTES", 15 << 20, 1 << 16, 15 << 20
             ),
-            pace=read.pace("FRAMELOG_INGEST_PACE", "fast"),
+            lower_oversize=read.choice("FRAMELOG_INGEST_OVERSIZE", "lower", ("lower", "fail"))
+            == "lower",
+            memory_bytes=read.integer("FRAMELOG_INGEST_MEMORY_BYTES", 4 << 30, 1 << 28, 1 << 40),
             batch_frames=read.integer("FRAMELOG_INGEST_BATCH_FRAMES", 32, 1, 10_000),
             batch_bytes=read.integer("FRAMELOG_INGEST_BATCH_BYTES", 8 << 20, 1, 1 << 30),
             batch_seconds=read.seconds("FRAMELOG_INGEST_BATCH_SECONDS", 0.25),
@@ -80,28 +87,6 @@ class Settings:
             ),
             log_format=read.choice("FRAMELOG_LOG_FORMAT", "text", ("text", "json")),
         )
-
-
-def parse_pace(text: str) -> float | None:
-    """Return how many seconds of video are sent a second; None is as quickly as possible.
-
-    Raises ValueError unless text is 'fast', 'realtime', or a factor from 0.01x to 1000x.
-    """
-    if text == "fast":
-        return None
-    if text == "realtime":
-        return 1.0
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)[x×]", text)
-    if match is None or not 0.01 <= float(match[1]) <= 1000:
-        raise ValueError(text)
-    return float(match[1])
-
-
-def pace_name(pace: float | None) -> str:
-    """Return the pace as it is written in a Stream record."""
-    if pace is None:
-        return "fast"
-    return "realtime" if pace == 1.0 else f"{pace:g}x"
 
 
 class _Reader:
@@ -137,9 +122,15 @@ class _Reader:
 
         return self._parsed(key, default, parse, "one of " + ", ".join(allowed))
 
-    def pace(self, key: str, default: str) -> float | None:
-        allowed = "fast, realtime, or a factor such as 2x (0.01x to 1000x)"
-        return self._parsed(key, default, parse_pace, allowed)
+    def choices(self, prefix: str) -> Choices:
+        keys = {name: f"{prefix}{name.upper()}" for name in CHOICE_NAMES}
+        named = {name: self._environ[key] for name, key in keys.items() if key in self._environ}
+        try:
+            return with_named(Choices(), named)
+        except BadChoice as bad:
+            raise BadSetting(
+                f"{keys[bad.name]} is {bad.text!r}, but it must be {bad.allowed}."
+            ) from None
 
     def _parsed(self, key: str, default: str, parse: Callable[[str], T], allowed: str) -> T:
         text = self._environ.get(key, default)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 
 import av
 import av.logging
@@ -19,27 +18,24 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from ingest.choices import Choices
+from ingest.decoded import Limits, Picture, Pictured
 from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.orientation import UPRIGHT, Orientation, from_display_matrix
+from ingest.passthrough import can_pass, coded
 from ingest.timing import Stamped
 
 # Containers of video. Playlists and scripts (hls, concat, dash ...) are left out on purpose:
 # they would make ingest read other files than the one that was dropped.
 _CONTAINERS = (
-    "3dostr,apng,asf,av1,avi,avs2,avs3,dv,evc,f4v,flv,gif,gxf,h261,h263,h264,hevc,ivf,m4v,"
+    "3dostr,apng,asf,av1,avi,avs2,avs3,dv,evc,f4v,flv,gif,gxf,h261,h263,h264,hevc,ivf,jpeg_pipe,m4v,"
     "matroska,mjpeg,mjpeg_2000,mov,mp4,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,swf,vc1,viv,"
     "vvc,webm,wtv,yuv4mpegpipe"
 )
 _NOMINAL_RATE = Fraction(25)
 
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A decoded frame, not yet turned."""
-
-    frame: VideoFrame
-    orientation: Orientation
+T = TypeVar("T")
 
 
 class Source:
@@ -49,7 +45,7 @@ class Source:
     first frame can be decoded.
     """
 
-    def __init__(self, path: Path, decoder_threads: int) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         av.logging.set_level(None)
         self._path = path
         self._size_bytes = path.stat().st_size
@@ -58,16 +54,15 @@ class Source:
         self._container = _open(path)
         try:
             self._stream = _default_video(self._container)
-            self._stream.codec_context.thread_count = decoder_threads
-            self._stream.thread_type = "AUTO"
+            _limit(self._stream, limits)
             self._damage = ""
             self._undecodable = 0
             self._covered = Fraction(0)
-            self._decoded = self._decode()
-            self._first = next(self._decoded, None)
-            if self._first is None:
+            self._decoded = self._packets(self._decode)
+            first = next(self._decoded, None)
+            if first is None:
                 raise Unreadable(self._damage or "No frame of its video can be decoded.")
-            self._orientation = _orientation(self._first)
+            self._first = first
         except BaseException:
             self._container.close()
             raise
@@ -83,15 +78,14 @@ class Source:
     ) -> None:
         self._container.close()
 
-    @property
-    def nominal(self) -> Fraction:
-        """For how many seconds a frame is shown where the container does not say."""
+    def nominal(self, _: Choices) -> Fraction:
+        """Return for how many seconds a frame is shown where the container does not say."""
         return 1 / (self._frame_rate() or _NOMINAL_RATE)
 
-    def describe(self) -> Description:
+    def describe(self, _: Choices) -> Description:
         """Return what is known before the rest is decoded."""
-        assert self._first is not None
-        width, height = self._orientation.size(self._first.width, self._first.height)
+        first = self._first.picture
+        width, height = first.orientation.size(first.frame.width, first.frame.height)
         aspect = self._stream.sample_aspect_ratio or Fraction(1)
         rate = self._frame_rate()
         return Description(
@@ -99,23 +93,24 @@ class Source:
             codec=self._stream.codec_context.name,
             width=width,
             height=height,
-            rotation=self._orientation.rotation,
-            sample_aspect=1 / aspect if self._orientation.transpose else aspect,
+            rotation=first.orientation.rotation,
+            sample_aspect=1 / aspect if first.orientation.transpose else aspect,
             frame_rate=rate,
             estimated_frame_count=self._estimate(rate),
         )
 
-    def pictures(self) -> Iterator[Stamped[Picture]]:
+    def pictures(self, choices: Choices) -> Iterator[Pictured]:
         """Yield every frame that can be decoded, in presentation order; what can't is passed over.
 
         Can be called once. Never raises for what is in the file: shortfall tells, afterwards,
         what was missing.
         """
-        first, self._first = self._first, None
-        if first is not None:
-            yield self._stamped(first)
-        for frame in self._decoded:
-            yield self._stamped(frame)
+        if choices.keeps_pixels and can_pass(self._stream, self._first.picture):
+            self._rewind()
+            yield from self._packets(self._passed)
+        else:
+            yield self._first
+            yield from self._decoded
 
     def shortfall(self) -> str | None:
         """Return, once pictures has ended, a sentence on what is missing; None if nothing is."""
@@ -135,7 +130,9 @@ class Source:
         if duration is None or self._container.format.name == "mpegts":
             return None  # a transport stream has no header: its duration is what was found
         promised = Fraction(duration, av.time_base)
-        missing = promised - self._covered
+        # Some containers count from their first packet, some (Matroska) from time 0.
+        start = Fraction(self._container.start_time or 0, av.time_base)
+        missing = promised - max(self._covered, self._covered + start)
         if missing <= max(Fraction(1), promised / 50):
             return None
         return (
@@ -143,25 +140,41 @@ class Source:
             f"and ends after {float(self._covered):.1f} s."
         )
 
-    def _decode(self) -> Iterator[VideoFrame]:
-        """Yield frames; a packet that can't be decoded, or read, is noted and not raised."""
+    def _rewind(self) -> None:
+        """Begin again; decoding the first frame has read some packets already."""
+        self._container.close()
+        self._container = _open(self._path)
+        self._stream = _default_video(self._container)
+
+    def _packets(
+        self, pictures: Callable[[Packet[VideoStream] | None], Iterable[T]]
+    ) -> Iterator[T]:
+        """Yield the pictures of each packet; what can't be read is noted and not raised."""
         try:
             for packet in self._container.demux():
                 self._cover(packet)
                 if packet.stream is self._stream:
-                    yield from self._decode_packet(cast("Packet[VideoStream]", packet))
+                    yield from pictures(cast("Packet[VideoStream]", packet))
         except FFmpegError as error:
             self._damage = f"The file can't be read to its end: {error.strerror}."
-            yield from self._decode_packet(None)
+            yield from pictures(None)
 
-    def _decode_packet(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+    def _decode(self, packet: Packet[VideoStream] | None) -> Iterable[Stamped[Picture]]:
+        """Decode a packet, or with None what the decoder still holds."""
         try:
-            return self._stream.decode(packet)
+            return [self._stamped(frame) for frame in self._stream.decode(packet)]
         except EOFError:  # the decoder was flushed before
             return []
         except FFmpegError:
             self._undecodable += 1
             return []
+
+    def _passed(self, packet: Packet[VideoStream] | None) -> Iterable[Pictured]:
+        """Take the picture from a packet as it is, if it is one."""
+        if packet is None or not packet.size:
+            return self._decode(packet)
+        picture = coded(packet)
+        return self._decode(packet) if picture is None else [picture]
 
     def _cover(self, packet: Packet[Stream]) -> None:
         if packet.pts is not None and packet.time_base:
@@ -172,7 +185,7 @@ class Source:
     def _stamped(self, frame: VideoFrame) -> Stamped[Picture]:
         time_base = frame.time_base or self._stream.time_base
         return Stamped(
-            Picture(frame, _orientation(frame)),
+            Picture(frame, _orientation(frame), _attributes(frame)),
             frame.pts * time_base if frame.pts is not None and time_base else None,
             frame.duration * time_base if frame.duration and time_base else None,
         )
@@ -200,11 +213,28 @@ def _open(path: Path) -> InputContainer:
         ) from error
 
 
+def _limit(stream: VideoStream, limits: Limits) -> None:
+    """Keep the decoder within limits; too large a picture is refused before it is decoded."""
+    context = stream.codec_context
+    if context.width * context.height > limits.largest_pixels:
+        raise Unreadable(
+            f"Its pictures are {context.width}x{context.height}: more pixels than "
+            f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
+        )
+    context.options = {"max_pixels": str(limits.largest_pixels)}
+    context.thread_count = limits.decoder_threads
+    stream.thread_type = "AUTO"
+
+
 def _default_video(container: InputContainer) -> VideoStream:
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         raise Unreadable("There is no video in the file.")
     return stream
+
+
+def _attributes(frame: VideoFrame) -> dict[str, str]:
+    return {"interlaced": "true"} if frame.interlaced_frame else {}
 
 
 def _orientation(frame: VideoFrame) -> Orientation:

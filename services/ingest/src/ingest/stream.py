@@ -1,10 +1,11 @@
 """What a stream is, and how its state moves on with each transaction."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from ingest.choices import DEFAULT_QUALITY, Choices
 from ingest.description import Description
 from ingest.frame import Frame
 
@@ -71,6 +72,7 @@ class Stream:
     pace: str
     encoding: str
     quality: int | None
+    choices: Mapping[str, str]
     digest: str | None
     error: str | None
     started_at_us: int
@@ -87,12 +89,12 @@ class Stream:
         source_name: str,
         source_bytes: int,
         fingerprint: str,
-        pace: str,
-        quality: int,
+        choices: Choices,
         now_us: int,
     ) -> "Stream":
         """Return the state of a new run, before its first frame."""
         rate = description.frame_rate
+        named = choices.named()
         return cls(
             stream_id=stream_id,
             run_id=run_id,
@@ -117,9 +119,10 @@ class Stream:
             partition=None,
             first_offset=None,
             last_offset=None,
-            pace=pace,
-            encoding="JPEG",
-            quality=quality,
+            pace=named["pace"],
+            encoding=choices.encoding,
+            quality=None if choices.encoding == "PNG" else choices.quality or DEFAULT_QUALITY,
+            choices=named,
             digest=None,
             error=None,
             started_at_us=now_us,

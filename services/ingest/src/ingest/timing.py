@@ -6,24 +6,25 @@ from fractions import Fraction
 from typing import Generic, TypeVar
 
 P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
 
 _NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Stamped(Generic[P]):
+class Stamped(Generic[P_co]):
     """A picture as the decoder gave it: pts and duration in seconds, None when not stated."""
 
-    picture: P
+    picture: P_co
     pts: Fraction | None
     duration: Fraction | None
 
 
 @dataclass(frozen=True, slots=True)
-class Timed(Generic[P]):
+class Timed(Generic[P_co]):
     """A picture with its place in the stream; times in nanoseconds from the first picture."""
 
-    picture: P
+    picture: P_co
     index: int
     pts_ns: int
     duration_ns: int

@@ -1,18 +1,23 @@
 """The life of one video, in a process of its own."""
 
 import logging
+import os
+import resource
 import signal
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from ingest import logs
+from ingest.choices import Choices, with_named
 from ingest.cluster import connect
+from ingest.decoded import Limits, Pictures
 from ingest.description import NOTHING_KNOWN, Description
-from ingest.encoding import encoded
+from ingest.encoders import encoder
+from ingest.encoding import Encoding
 from ingest.errors import Fenced, Unreadable
 from ingest.fingerprint import fingerprint, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches
@@ -28,17 +33,22 @@ from ingest.messages import (
     Report,
     Waiting,
 )
-from ingest.pacing import paced
-from ingest.picture import JpegEncoder
+from ingest.opening import check_size, open_pictures
+from ingest.pacing import Pacer
+from ingest.sampling import sampled
 from ingest.session import Session
-from ingest.settings import Settings, pace_name
-from ingest.source import Picture, Source
+from ingest.settings import Settings
 from ingest.stopwatch import Stopwatch
 from ingest.stream import Stream
-from ingest.timing import Timed, timed
+from ingest.timing import timed
 
 _RETRY_SECONDS = 1.0
 _LONGEST_SLEEP_SECONDS = 5.0
+# Streams that are to keep a schedule come before those that are sent as quickly as possible.
+_UNHURRIED = 10
+_FEWER = "Fewer frames could be decoded than in the run before it was interrupted."
+
+P = TypeVar("P")
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +58,7 @@ def main(settings: Settings, service: Connection) -> None:
     logs.set_up(settings.log_level, settings.log_format)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
     signal.signal(signal.SIGTERM, _leave)
+    resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
     link = Link(service, time.monotonic)
     try:
         job = link.wait_for_job()
@@ -66,6 +77,11 @@ def _last_words(settings: Settings, job: Job, link: Link) -> Report:
         return NotAVideo(str(error))
     except Fenced:
         return LetGo()
+    except MemoryError:
+        return NotAVideo(
+            "Decoding it takes more memory than FRAMELOG_INGEST_MEMORY_BYTES allows, "
+            f"{settings.memory_bytes}."
+        )
 
 
 class Worker:
@@ -82,52 +98,67 @@ class Worker:
         """Bring the job's stream to its end. Raises Unreadable and Fenced."""
         if self._job.give_up is not None:
             return self._end_with(self._job.give_up)
-        with Source(self._job.path, self._settings.decoder_threads) as source:
-            fresh = self._announced(source.describe())
-            session = self._session(fresh, self._supersedes)
+        settings, choices = self._settings, self._job.choices
+        limits = Limits(settings.decoder_threads, settings.largest_pixels)
+        with open_pictures(self._job.path, limits) as source:
+            description = source.describe(choices)
+            check_size(description, choices)
+            session = self._session(self._announced(description), self._supersedes)
             duplicate = session.stream.ended
             if not duplicate:
                 self._link.send(Begun(session.stream.stream_id, session.stream.frame_count))
                 self._send(source, session)
             return _ended(session.stream, duplicate)
 
-    def _send(self, source: Source, session: Session) -> None:
+    def _send(self, source: Pictures, session: Session) -> None:
         """Publish every frame that is not in the log yet: the pipeline."""
         settings, timing = self._settings, self._stopwatch.timing
+        # What the run began with, not what is asked for now: its indices depend on it.
+        choices = with_named(Choices(), session.stream.choices)
         limits = BatchLimits(settings.batch_frames, settings.batch_bytes, settings.batch_seconds)
-        encoder = JpegEncoder(settings.quality, settings.largest_frame_bytes)
-
-        decoded = timing("decode", timed(source.pictures(), source.nominal))
-        unsent = self._from(session.stream.frame_count, decoded)
-        due = timing(
-            "pace",
-            paced(unsent, settings.pace, time.monotonic, self._sleep, settings.batch_seconds),
+        pacer = Pacer(choices.pace, time.monotonic, self._sleep, settings.batch_seconds)
+        encoding = Encoding(
+            encoder(choices, settings.largest_frame_bytes),
+            choices.encoding,
+            settings.largest_frame_bytes,
+            lower_oversize=settings.lower_oversize,
+            attributes=_attributes(session.stream),
+            now_us=_now_us,
         )
-        frames = timing("encode", encoded(due, encoder, _attributes(source), _now_us))
+        if choices.pace is None:
+            os.nice(_UNHURRIED)
+
+        decoded = timing("decode", timed(source.pictures(choices), source.nominal(choices)))
+        picked = sampled(self._alive(decoded), choices.every_nth, choices.rate)
+        unsent = (picture for picture in picked if picture.index >= session.stream.frame_count)
+        frames = timing("encode", encoding.frames(timing("pace", pacer.due(unsent))))
         with ThreadPoolExecutor(1, "commit") as committer:
             committing: Future[None] | None = None
             for batch in batches(frames, limits, time.monotonic):
                 if committing is not None:
                     committing.result()
                 missing = source.shortfall() if batch[-1].is_last else None
-                committing = committer.submit(self._commit, session, batch, missing)
+                late_seconds = pacer.take_late_seconds()
+                committing = committer.submit(self._commit, session, batch, missing, late_seconds)
             if committing is not None:
                 committing.result()
         if not session.stream.ended:
-            session.end("Fewer frames could be decoded than in the run before it was interrupted.")
+            session.end(encoding.failure or _FEWER)
 
-    def _commit(self, session: Session, batch: list[Frame], missing: str | None) -> None:
+    def _commit(
+        self, session: Session, batch: list[Frame], missing: str | None, late_seconds: float | None
+    ) -> None:
         started = time.perf_counter()
         session.commit(batch, missing)
         seconds = {"commit": time.perf_counter() - started, **self._stopwatch.take()}
-        self._link.send(Progress(len(batch), sum(len(frame.image) for frame in batch), seconds))
+        size_bytes = sum(len(frame.image) for frame in batch)
+        self._link.send(Progress(len(batch), size_bytes, seconds, late_seconds))
 
-    def _from(self, first: int, pictures: Iterable[Timed[Picture]]) -> Iterator[Timed[Picture]]:
-        """Pass over what is in the log already; decoding it again is what makes times exact."""
+    def _alive(self, pictures: Iterable[P]) -> Iterator[P]:
+        """Show the service that pictures come, also while none of them is sent."""
         for picture in pictures:
             self._link.show_life()
-            if picture.index >= first:
-                yield picture
+            yield picture
 
     def _end_with(self, reason: str) -> Ended:
         session = self._session(self._announced(NOTHING_KNOWN))
@@ -150,8 +181,7 @@ class Worker:
             source_name=printable(name),
             source_bytes=size_bytes,
             fingerprint=content,
-            pace=pace_name(self._settings.pace),
-            quality=self._settings.quality,
+            choices=self._job.choices,
             now_us=_now_us(),
         )
 
@@ -173,10 +203,9 @@ def _ended(stream: Stream, duplicate: bool) -> Ended:
     return Ended(stream.stream_id, stream.state, stream.frame_count, stream.error, duplicate)
 
 
-def _attributes(source: Source) -> dict[str, str]:
-    aspect = source.describe().sample_aspect
-    square = aspect == 1
-    return {} if square else {"sample_aspect_ratio": f"{aspect.numerator}:{aspect.denominator}"}
+def _attributes(stream: Stream) -> dict[str, str]:
+    width, height = stream.sample_aspect_num, stream.sample_aspect_den
+    return {} if width == height else {"sample_aspect_ratio": f"{width}:{height}"}
 
 
 def _leave(*_: object) -> NoReturn:

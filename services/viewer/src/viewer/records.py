@@ -40,6 +40,7 @@ class Stream:
     first_offset: int | None = None
     last_offset: int | None = None
     quality: int | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
     digest: str | None = None
     error: str | None = None
     ended_at: int | None = None
@@ -87,6 +88,15 @@ class Frame:
     def content_type(self) -> str:
         """The image's media type."""
         return f"image/{self.encoding.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One frame's Avro body as it is in the log, and the id of the schema that it has."""
+
+    frame_index: int
+    schema_id: int
+    body: bytes
 
 
 _STREAM_FIELDS = frozenset(f.name for f in fields(Stream))

@@ -1,0 +1,137 @@
+"""Image sequences: a ZIP of pictures, shown one after another in the order of their names."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+
+from ingest.choices import Choices
+from ingest.decoded import CodedPicture, Limits, Picture, Pictured
+from ingest.description import Description
+from ingest.errors import Unreadable
+from ingest.jpeg import whole_jpeg
+from ingest.timing import Stamped
+
+_IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+_FORMATS = "bmp_pipe,jpeg_pipe,png_pipe,tiff_pipe,webp_pipe"
+_LARGEST_IMAGE_BYTES = 1 << 28
+
+
+class ImageSequence:
+    """A ZIP of images, decoded once from its start. Raises Unreadable, with a sentence."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._largest_pixels = limits.largest_pixels
+        self._undecodable = 0
+        try:
+            self._archive = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise Unreadable(f"It is not a ZIP file that can be read: {error}.") from error
+        names = [entry for entry in self._archive.infolist() if _is_image(entry)]
+        self._entries = sorted(names, key=lambda entry: _natural(entry.filename))
+        if not self._entries:
+            self._archive.close()
+            raise Unreadable(f"There is no image ({', '.join(_IMAGES)}) in the ZIP file.")
+        first = next((frame for entry in self._entries if (frame := self._decode(entry))), None)
+        if first is None:
+            self._archive.close()
+            raise Unreadable("None of the images in the ZIP file can be decoded.")
+        self._undecodable = 0
+        self._first = first
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._archive.close()
+
+    def nominal(self, choices: Choices) -> Fraction:
+        """Return for how many seconds a picture is shown."""
+        return 1 / choices.sequence_rate
+
+    def describe(self, choices: Choices) -> Description:
+        """Return what is known before the rest is decoded."""
+        return Description(
+            container="zip",
+            codec=Path(self._entries[0].filename).suffix[1:].lower(),
+            width=self._first.width,
+            height=self._first.height,
+            frame_rate=choices.sequence_rate,
+            estimated_frame_count=len(self._entries),
+        )
+
+    def pictures(self, choices: Choices) -> Iterator[Pictured]:
+        """Yield every picture that can be decoded, in the order of their names."""
+        for number, entry in enumerate(self._entries):
+            duration = 1 / choices.sequence_rate
+            pts = number * duration
+            if choices.keeps_pixels and (coded := self._coded(entry)) is not None:
+                yield Stamped(coded, pts, duration)
+            elif (frame := self._decode(entry)) is not None:
+                yield Stamped(Picture(frame), pts, duration)
+
+    def shortfall(self) -> str | None:
+        """Return, once pictures has ended, a sentence on what is missing; None if nothing is."""
+        if self._undecodable:
+            return f"{self._undecodable} of {len(self._entries)} images can't be decoded."
+        return None
+
+    def _coded(self, entry: zipfile.ZipInfo) -> CodedPicture | None:
+        data = self._read(entry)
+        shape = whole_jpeg(data) if data is not None else None
+        return CodedPicture(data, shape.width, shape.height) if data and shape else None
+
+    def _decode(self, entry: zipfile.ZipInfo) -> VideoFrame | None:
+        data = self._read(entry)
+        try:
+            if data is not None:
+                with av.open(
+                    io.BytesIO(data), "r", options={"format_whitelist": _FORMATS}
+                ) as image:
+                    return self._frame(image)
+        except (FFmpegError, ValueError):
+            pass
+        self._undecodable += 1
+        return None
+
+    def _frame(self, image: InputContainer) -> VideoFrame:
+        context = image.streams.video[0].codec_context
+        if context.width * context.height > self._largest_pixels:
+            raise ValueError("too large")
+        return next(image.decode(video=0))
+
+    def _read(self, entry: zipfile.ZipInfo) -> bytes | None:
+        """Return an image's bytes; None where they are damaged, or more than an image has."""
+        if entry.file_size > _LARGEST_IMAGE_BYTES:
+            return None
+        try:
+            with self._archive.open(entry) as file:
+                return file.read(_LARGEST_IMAGE_BYTES)
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError):
+            return None  # damaged, encrypted, or packed in a way that Python does not know
+
+
+def _is_image(entry: zipfile.ZipInfo) -> bool:
+    name = entry.filename.rsplit("/", 1)[-1]
+    return not name.startswith(".") and name.lower().endswith(_IMAGES)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort 'frame10' after 'frame9'."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
