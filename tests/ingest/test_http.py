@@ -1,5 +1,6 @@
 """The service's routes, and the server behind them."""
 
+import gc
 import socket
 
 import pytest
@@ -73,6 +74,7 @@ def test_routes_are_served_until_the_end(service: Service) -> None:
         socket.create_connection(("127.0.0.1", port), 10)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_a_port_that_is_taken_is_an_error(service: Service) -> None:
     with (
         serving(service.app, "127.0.0.1", 0) as port,
@@ -80,3 +82,4 @@ def test_a_port_that_is_taken_is_an_error(service: Service) -> None:
         serving(service.app, "127.0.0.1", port),
     ):
         raise AssertionError
+    gc.collect()  # waitress leaves its socket open when it can't bind it: not to the next test
