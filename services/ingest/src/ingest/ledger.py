@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -83,7 +83,7 @@ class Ledger:
         return digest if expected == stream.frame_count else None
 
     def whole(self, topic: str) -> dict[TopicPartition, int]:
-        """Return each partition of a topic, from its start, and its true end.
+        """Return each partition of a topic, from where it begins, and its true end.
 
         The end is the high watermark, not the last stable offset: another worker's open
         transaction holds that back, and with it committed states of the stream looked for.
@@ -93,23 +93,23 @@ class Ledger:
             metadata = admin.list_topics(topic, _ANSWER_SECONDS).topics[topic]
             if metadata.error is not None:
                 raise KafkaException(metadata.error)
-            places = {p: TopicPartition(topic, p) for p in metadata.partitions}
-            ends = admin.list_offsets(
-                {
-                    place: OffsetSpec.latest()  # type: ignore[no-untyped-call]
-                    for place in places.values()
-                },
-                isolation_level=IsolationLevel.READ_UNCOMMITTED,
-                request_timeout=_ANSWER_SECONDS,
-            )
-            return {
-                TopicPartition(place.topic, place.partition, 0): future.result().offset
-                for place, future in ends.items()
-            }
+            first = self._offsets(admin, topic, metadata.partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+            end = self._offsets(admin, topic, metadata.partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         except KafkaException as error:
             raise Unavailable(
                 f"Kafka does not tell the state of {topic}: {error.args[0].str()}."
             ) from error
+        return {TopicPartition(topic, p, first[p]): end[p] for p in metadata.partitions}
+
+    def _offsets(
+        self, admin: AdminClient, topic: str, partitions: Iterable[int], spec: OffsetSpec
+    ) -> dict[int, int]:
+        answers = admin.list_offsets(
+            {TopicPartition(topic, partition): spec for partition in partitions},
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=_ANSWER_SECONDS,
+        )
+        return {place.partition: answer.result().offset for place, answer in answers.items()}
 
     def records(self, topic: str, ranges: dict[TopicPartition, int]) -> Iterator[Message]:
         """Yield the committed records of each range, up to its end."""

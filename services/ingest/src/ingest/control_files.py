@@ -1,0 +1,137 @@
+"""The files of the videos folder as they are told to people. Only reads; safe from any thread."""
+
+import heapq
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.fingerprint import printable
+from ingest.folders import notes_of
+from ingest.messages import AtWork
+from ingest.settling import waits
+
+_LONGEST_REASON_LETTERS = 2000
+_NOTE = re.compile(r"\.reason( \(\d+\))?\.txt", re.DOTALL)
+_LEFT_ALONE = "It is not a regular file, so it is left alone."
+_UNFINISHED = "Its name is that of an unfinished download or of settings, so it waits."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file; state is waiting, ingesting, done or failed, reason a sentence or None."""
+
+    name: str
+    state: str
+    bytes: int
+    changed_at_seconds: float
+    reason: str | None = None
+    stream_id: str | None = None
+    frame_count: int | None = None
+    estimated_frame_count: int | None = None
+
+
+def waiting(incoming: Path, newest: int) -> tuple[int, list[Entry]]:
+    """Return how many files wait, and the newest of them."""
+    total, found = _newest(_visible(incoming), newest)
+    return total, [
+        _entry(path, status, "waiting", _why_not(path, status)) for status, path in found
+    ]
+
+
+def ingesting(processing: Path, at_work: Sequence[AtWork], newest: int) -> tuple[int, list[Entry]]:
+    """Return how many files are being ingested, and the newest, with what is known of them."""
+    known = {work.path: work for work in at_work}
+    folders = [path for path in processing.iterdir() if path.is_dir() and not path.is_symlink()]
+    files = (file for folder in folders for file in _visible(folder) if not waits(file[1].name))
+    total, found = _newest(files, newest)
+    return total, [_at_work(path, status, known) for status, path in found]
+
+
+def ended(folder: Path, state: str, newest: int) -> tuple[int, list[Entry]]:
+    """Return how many files lie in done/ or failed/, and the newest, with their reasons."""
+    files = ((status, path) for status, path in _visible(folder) if _is_video(path, status))
+    total, found = _newest(files, newest)
+    return total, [_entry(path, status, state, _reason(path)) for status, path in found]
+
+
+def find(folder: Path, name: str) -> Path | None:
+    """Return the file of done/ or failed/ that is listed under this name.
+
+    The name is compared with what lies in the folder, and no path is made of it: whatever it
+    holds, it can't lead elsewhere.
+    """
+    for status, path in _visible(folder):
+        if printable(path.name) == name and _is_video(path, status):
+            return path
+    return None
+
+
+def with_size(folder: Path, size_bytes: int) -> list[Path]:
+    """Return the files of done/ or failed/ of exactly this size."""
+    return [
+        path
+        for status, path in _visible(folder)
+        if status.st_size == size_bytes and _is_video(path, status)
+    ]
+
+
+def _visible(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                if not entry.name.startswith("."):
+                    yield entry.stat(follow_symlinks=False), Path(entry.path)
+            except FileNotFoundError:
+                continue
+
+
+def _is_video(path: Path, status: os.stat_result) -> bool:
+    note = _NOTE.search(path.name)
+    is_note = note is not None and note.end() == len(path.name)
+    return stat.S_ISREG(status.st_mode) and not waits(path.name) and not is_note
+
+
+def _newest(
+    files: Iterable[tuple[os.stat_result, Path]], count: int
+) -> tuple[int, list[tuple[os.stat_result, Path]]]:
+    every = list(files)
+    # A rename sets ctime, and leaves mtime, the time of the content.
+    return len(every), heapq.nlargest(count, every, key=lambda file: file[0].st_ctime_ns)
+
+
+def _entry(path: Path, status: os.stat_result, state: str, reason: str | None) -> Entry:
+    return Entry(printable(path.name), state, status.st_size, status.st_ctime, reason)
+
+
+def _at_work(path: Path, status: os.stat_result, known: Mapping[Path, AtWork]) -> Entry:
+    name, work = printable(path.name), known.get(path)
+    if work is None:
+        reason = f"The replica {printable(path.parent.name)} has it, and knows how far it is."
+        return Entry(name, "ingesting", status.st_size, status.st_ctime, reason)
+    return Entry(
+        name,
+        "ingesting",
+        status.st_size,
+        status.st_ctime,
+        work.waits_for,
+        work.stream_id or None,
+        work.frame_count,
+        work.estimated_frame_count,
+    )
+
+
+def _why_not(path: Path, status: os.stat_result) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return _LEFT_ALONE
+    return _UNFINISHED if waits(path.name) else None
+
+
+def _reason(path: Path) -> str | None:
+    notes = [note for note in notes_of(path) if note.is_file() and not note.is_symlink()]
+    if not notes:
+        return None
+    with notes[-1].open(encoding="utf-8", errors="replace") as file:
+        return file.read(_LONGEST_REASON_LETTERS).strip()

@@ -1,0 +1,97 @@
+"""Comparing a stream's frames with the video that they came from."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ingest.choices import Choices, with_named
+from ingest.decoded import CodedPicture, Limits, Picture
+from ingest.encoders import encoder
+from ingest.opening import open_pictures
+from ingest.picture import Converter, Pixels
+from ingest.sampling import sampled
+from ingest.settings import Settings
+from ingest.stream import Stream
+from ingest.timing import Timed, timed
+from ingest.verify_check import Findings, Found
+
+LEAST_PSNR_DB = 28.0
+
+
+def compared(
+    frames: Iterable[Found], path: Path, stream: Stream, settings: Settings, findings: Findings
+) -> Iterator[Found]:
+    """Pass frames on, and compare each with its picture in the file at path.
+
+    The file is decoded as when it was ingested, with the choices that the stream names. Raises
+    Unreadable when it can't be.
+    """
+    choices = with_named(Choices(), stream.choices)
+    likeness = _Likeness(choices, settings.largest_frame_bytes)
+    with open_pictures(path, Limits(settings.decoder_threads, settings.largest_pixels)) as source:
+        decoded = timed(source.pictures(choices), source.nominal(choices))
+        pictures = sampled(decoded, choices.every_nth, choices.rate)
+        picture = next(pictures, None)
+        for frame in frames:
+            while picture is not None and picture.index < frame.frame_index:
+                picture = next(pictures, None)
+            if picture is None or picture.index != frame.frame_index:
+                findings.differ("file", f"the file has no picture for frame {frame.frame_index}")
+            elif reason := _difference(frame, picture, likeness):
+                findings.differ("picture", f"frame {frame.frame_index} {reason}")
+            yield frame
+        if picture is not None and not picture.is_last:
+            findings.differ("file", f"the file goes on after frame {picture.index}")
+
+
+def psnr_db(one: Pixels, other: Pixels) -> float:
+    """Return the peak signal-to-noise ratio of two 8-bit pictures; infinite when equal."""
+    error = float(np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2))
+    return float(10 * np.log10(255**2 / error)) if error else float("inf")
+
+
+class _Likeness:
+    """Tells whether an image shows a picture."""
+
+    def __init__(self, choices: Choices, largest_bytes: int) -> None:
+        self._lossless = choices.encoding == "PNG"
+        self._converter = Converter(choices.longest_side)
+        self._encoder = encoder(choices, largest_bytes)
+
+    def fault(self, image: bytes, picture: Picture) -> str | None:
+        """Return how image differs from picture, as the end of a sentence."""
+        if self._lossless:
+            exact = _decode(self._encoder.encode(picture).data)
+            same = np.array_equal(_decode(image), exact)
+            return None if same else "is not exactly the file's picture"
+        pixels = picture.orientation.apply(self._converter.pixels(picture.frame, 8))[..., :3]
+        shown = _decode(image)
+        if shown.shape[:2] != pixels.shape[:2]:
+            return "is of another size than the file's picture"
+        decibel = psnr_db(cv2.cvtColor(shown[..., :3], cv2.COLOR_BGR2RGB), pixels)
+        # A low quality may well look worse: then it must be just what is made of this picture.
+        if decibel >= LEAST_PSNR_DB or self._encoder.encode(picture).data == image:
+            return None
+        return f"is not the file's picture (PSNR {decibel:.1f} dB)"
+
+
+def _difference(
+    frame: Found, picture: Timed[Picture | CodedPicture], likeness: _Likeness
+) -> str | None:
+    if frame.pts_ns != picture.pts_ns:
+        return f"has pts_ns {frame.pts_ns}, the file's picture {picture.pts_ns}"
+    if isinstance(picture.picture, CodedPicture):
+        same = frame.image == picture.picture.image
+        return None if same else "is not the file's own JPEG"
+    return likeness.fault(frame.image, picture.picture)
+
+
+def _decode(image: bytes) -> Pixels:
+    """Return the pixels of an image, BGR(A); none at all when it is none."""
+    data = np.frombuffer(image, np.uint8)
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if pixels is None:
+        return np.zeros((0, 0, 3), np.uint8)
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
