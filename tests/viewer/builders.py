@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import fastavro
 from prometheus_client import CollectorRegistry
 from viewer.catalogue import Catalogue
+from viewer.exports import Exports
 from viewer.fetch import FramesGoneError
 from viewer.metrics import Metrics
 from viewer.parts import Health, Parts
 from viewer.playback import Playback
 from viewer.reader import FrameReader
-from viewer.records import Frame, Segment, Stream
+from viewer.records import Frame, Record, Segment, Stream
 from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.watchers import Watchers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from viewer.index import SegmentPlace
 
 STREAM_ID = "clip-0123456789ab"
 RUN = "a" * 32
 FRAME_NS = 40_000_000
 STARTED_AT = 1_700_000_000_000_000
+SCHEMA = (Path(__file__).parents[2] / "schemas" / "frame.avsc").read_text(encoding="utf-8")
 
 
 def stream(count: int, *, state: str = "COMPLETE", run_id: str = RUN, **changes: object) -> Stream:
@@ -58,7 +67,14 @@ def stream(count: int, *, state: str = "COMPLETE", run_id: str = RUN, **changes:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def segment(first: int, count: int, *, run_id: str = RUN, number: int | None = None) -> Segment:
+def segment(
+    first: int,
+    count: int,
+    *,
+    run_id: str = RUN,
+    number: int | None = None,
+    size_of: Callable[[int], int] = lambda n: 1000 + n,
+) -> Segment:
     """Make the segment that such a stream has for these frames."""
     return Segment(
         stream_id=STREAM_ID,
@@ -68,14 +84,19 @@ def segment(first: int, count: int, *, run_id: str = RUN, number: int | None = N
         first_frame=first,
         offsets=[100 + first, *[1] * (count - 1)],
         pts_ns=[first * FRAME_NS, *[FRAME_NS] * (count - 1)],
-        sizes_bytes=[1000 + first + i for i in range(count)],
+        sizes_bytes=[size_of(first + i) for i in range(count)],
         end_pts_ns=(first + count) * FRAME_NS,
     )
 
 
-def frame(index: int, *, run_id: str = RUN, is_last: bool = False) -> Frame:
+def picture(index: int) -> bytes:
+    """Make what stands for a picture."""
+    return b"picture %d" % index
+
+
+def frame(index: int, *, run_id: str = RUN, is_last: bool = False, **changes: object) -> Frame:
     """Make the frame that such a stream has there."""
-    return Frame(
+    made = Frame(
         stream_id=STREAM_ID,
         run_id=run_id,
         frame_index=index,
@@ -84,7 +105,7 @@ def frame(index: int, *, run_id: str = RUN, is_last: bool = False) -> Frame:
         width=160,
         height=90,
         encoding="JPEG",
-        image=b"picture %d" % index,
+        image=picture(index),
         is_last=is_last,
         source_name="clip.mp4",
         captured_at=STARTED_AT + index,
@@ -94,6 +115,15 @@ def frame(index: int, *, run_id: str = RUN, is_last: bool = False) -> Frame:
         kafka_timestamp_ms=STARTED_AT // 1000,
         schema_id=7,
     )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def record(made: Frame) -> Record:
+    """Make what such a frame is in the log."""
+    schema = fastavro.parse_schema(json.loads(SCHEMA))
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, schema, asdict(made))
+    return Record(made.frame_index, made.schema_id, body.getvalue())
 
 
 @dataclass
@@ -102,6 +132,7 @@ class FakeFetcher:
 
     low: int = 0
     fetches: list[SegmentPlace] = field(default_factory=list)
+    picture: Callable[[int], bytes] = picture
 
     def fetch(self, stream_id: str, run_id: str, place: SegmentPlace) -> tuple[Frame, ...]:
         self.fetches.append(place)
@@ -109,7 +140,13 @@ class FakeFetcher:
             raise FramesGoneError("expired")
         assert stream_id == STREAM_ID
         first = place.first_frame
-        return tuple(frame(first + i, run_id=run_id) for i in range(len(place.offsets)))
+        return tuple(
+            frame(n, run_id=run_id, image=self.picture(n))
+            for n in range(first, first + len(place.offsets))
+        )
+
+    def fetch_records(self, stream_id: str, run_id: str, place: SegmentPlace) -> list[Record]:
+        return [record(made) for made in self.fetch(stream_id, run_id, place)]
 
     def low_watermark(self, partition: int) -> int:
         assert partition == 2
@@ -177,6 +214,9 @@ def world(cache_bytes: int = 1 << 20, **settings: object) -> World:
         catalogue=catalogue,
         reader=reader,
         playback=Playback(catalogue, reader, metrics, watchers.stopping, clock),
+        exports=Exports(
+            reader, lambda _: SCHEMA, watchers.stopping, partial(metrics.delivered, "export")
+        ),
         positions=positions,
         rooms=Rooms(now=clock),
         watchers=watchers,

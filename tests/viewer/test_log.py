@@ -2,100 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import fastavro
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 from prometheus_client import CollectorRegistry
-from viewer.app import create_app
 from viewer.catalogue import Catalogue
 from viewer.follower import Follower
 from viewer.kafka import admin_client, follow_consumer
 from viewer.metrics import Metrics
 from viewer.settings import Settings
 from viewer.wire import Decoder, Registry, RegistryAwayError
-from viewer.wiring import assemble
 
+from tests.support.log_reader import LogReader
 from tests.support.log_writer import StreamWriter, Wire, jpeg, write_stream
 from tests.support.processes import wait_for
 from tests.viewer.builders import value
+from tests.viewer.running import Viewer, delete_before, has_partitions, produce
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from flask.testing import FlaskClient
-    from viewer.parts import Parts
+    from collections.abc import Callable
 
     from tests.support.cluster import Cluster, Topics
-
-
-@dataclass
-class Viewer:
-    """A viewer in this process, and a client of it."""
-
-    parts: Parts
-    client: FlaskClient
-
-    def entry(self, stream_id: str) -> dict[str, object]:
-        found = self.client.get(f"/api/streams/{stream_id}").json
-        return found if isinstance(found, dict) else {}
-
-    def shows(self, stream_id: str, **expected: object) -> None:
-        """Wait until the catalogue says this of the stream."""
-        wait_for(
-            lambda: expected.items() <= self.entry(stream_id).items(),
-            what=f"{stream_id} to show {expected}",
-        )
-
-    def follow(self, stream_id: str) -> Iterator[bytes]:
-        """Open a stream from its first frame on, and return its images as they come."""
-        response = self.client.get(f"/streams/{stream_id}/frames?from=0&follow=1")
-        return (record[88:] for record in response.iter_encoded() if record)
-
-
-@pytest.fixture
-def start(topics: Topics) -> Iterator[Callable[[], Viewer]]:
-    """Start viewers of the test's topics, one for each call."""
-    closers = []
-
-    def started() -> Viewer:
-        settings = Settings.from_environ(
-            {**topics.environment, "FRAMELOG_VIEWER_RETENTION_POLL_SECONDS": "1"}
-        )
-        parts, close = assemble(settings)
-        closers.append(close)
-        client = create_app(parts).test_client()
-        wait_for(lambda: client.get("/readyz").status_code == 200, what="the viewer to be ready")
-        return Viewer(parts, client)
-
-    yield started
-    for close in closers:
-        close()
-
-
-def delete_before(cluster: Cluster, topics: Topics, partition: int, offset: int) -> None:
-    """Take records away from the frames topic, as retention does."""
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
-    where = TopicPartition(topics.frames, partition, offset)
-    for deleted in admin.delete_records([where]).values():
-        deleted.result()
-
-
-def has_partitions(producer: Producer, topic: str, count: int) -> bool:
-    return len(producer.list_topics(topic, 10).topics[topic].partitions) == count
-
-
-def produce(cluster: Cluster, *records: tuple[str, bytes, bytes | None]) -> None:
-    """Write bare (topic, key, value) records to partition 0."""
-    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers})
-    for topic, key, body in records:
-        producer.produce(topic, key=key, value=body, partition=0)
-    assert producer.flush(30) == 0
 
 
 def test_frames_are_those_that_were_published(
@@ -130,6 +64,17 @@ def test_streams_that_share_a_partition_do_not_mix(
         for n in (0, 7, 8, 31):
             response = viewer.client.get(f"/streams/{writer.stream_id}/frames/{n}")
             assert response.data == writer.images[n]
+
+
+def test_an_export_holds_the_logs_own_records(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    writer = write_stream(cluster, topics, 50)
+    viewer = start()
+    viewer.shows(writer.stream_id, frame_count=50)
+    exported = viewer.client.get(f"/streams/{writer.stream_id}/export.avro?from=20&to=40").data
+    records = LogReader(cluster).frames(topics.frames, writer.stream_id)[20:40]
+    assert list(fastavro.reader(io.BytesIO(exported))) == [record.value for record in records]
 
 
 def test_frames_appear_as_they_are_committed(

@@ -14,46 +14,13 @@ import requests
 
 from tests.support.log_writer import StreamWriter, jpeg, write_stream
 from tests.support.processes import Process, wait_for
+from tests.viewer.running import answers, delete_before, metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.cluster import Cluster, Topics
-
-
-@pytest.fixture
-def serve(topics: Topics, tmp_path: Path, free_port: int) -> Iterator[Callable[..., Process]]:
-    """Start `python -m viewer` on a free port with more settings, and wait until it is ready."""
-    with ExitStack() as stack:
-
-        def started(**settings: str) -> Process:
-            env = {
-                **os.environ,
-                **topics.environment,
-                **settings,
-                "FRAMELOG_VIEWER_PORT": str(free_port),
-            }
-            command = [sys.executable, "-m", "viewer"]
-            process = Process("viewer", command, log=tmp_path / "viewer.log", env=env)
-            stack.enter_context(process)
-            ready = f"http://127.0.0.1:{free_port}/readyz"
-            wait_for(lambda: answers(ready), alive=process, what="the viewer to be ready")
-            return process
-
-        yield started
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
-@pytest.fixture
-def base(free_port: int) -> str:
-    return f"http://127.0.0.1:{free_port}"
 
 
 def stalled_client(port: int, path: str) -> socket.socket:
@@ -62,11 +29,6 @@ def stalled_client(port: int, path: str) -> socket.socket:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.sendall(f"GET {path} HTTP/1.1\r\nHost: viewer\r\n\r\n".encode())
     return client
-
-
-def metric(base: str, name: str) -> float:
-    lines = requests.get(f"{base}/metrics", timeout=5).text.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 def test_a_bad_setting_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
@@ -168,3 +130,25 @@ def test_logs_are_json_when_asked_for(serve: Callable[..., Process], tmp_path: P
     lines = (tmp_path / "viewer.log").read_text().splitlines()
     assert lines
     assert all(line.startswith('{"time": "') for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["zip", "avro"])
+def test_an_export_that_expires_under_way_breaks_off_visibly(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str, kind: str
+) -> None:
+    writer = StreamWriter(cluster, topics)
+    large = jpeg(0, width=1600, height=1600) * 40
+    for batch in range(8):
+        writer.write([large] * 8, state="COMPLETE" if batch == 7 else "INGESTING")
+    process = serve(FRAMELOG_VIEWER_CACHE_BYTES="0")
+    url = f"{base}/streams/{writer.stream_id}/export.{kind}"
+    with requests.get(url, stream=True, timeout=30) as response:
+        assert response.status_code == 200
+        delete_before(cluster, topics, 0, writer.offsets[-1])
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            for _ in response.iter_content(1 << 20):
+                pass
+    assert "export=broken_off" in process.log_tail()
+    assert "Traceback" not in process.log_tail()
+    # What is still there can be had.
+    assert requests.get(url, timeout=30).headers["Content-Disposition"].count("-63-63.") == 1

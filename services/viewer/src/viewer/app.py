@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from viewer import (
     http_catalogue,
+    http_exports,
     http_frames,
     http_health,
     http_pages,
@@ -35,7 +36,8 @@ def create_app(parts: Parts) -> Flask:
         # Keeps Flask's own type for `app`, as its documentation asks.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1, x_host=1)  # type: ignore[method-assign]
     for module in (
-        http_catalogue, http_frames, http_positions, http_rooms, http_pages, http_health,
+        http_catalogue, http_frames, http_exports, http_positions,
+        http_rooms, http_pages, http_health,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint(parts))
 

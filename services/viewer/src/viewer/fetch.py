@@ -11,8 +11,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from viewer.index import SegmentPlace
 from viewer.metrics import Metrics
-from viewer.records import Frame, frame_from
-from viewer.wire import Decoder, ForeignRecordError, RegistryAwayError
+from viewer.records import Frame, Record, frame_from
+from viewer.wire import Decoder, ForeignRecordError, RegistryAwayError, body_of
 
 _POLL_SECONDS = 0.1
 # A consumer that doesn't know a partition's leader takes a second to find out; what it knows
@@ -65,15 +65,27 @@ class SegmentFetcher:
         Raises FramesGoneError when one of them isn't there, LogAwayError when that can't be
         known in time. Whatever it returns is what was asked for: never another picture.
         """
+        return tuple(frame for frame, _ in self._fetch(stream_id, run_id, place))
+
+    def fetch_records(self, stream_id: str, run_id: str, place: SegmentPlace) -> list[Record]:
+        """Return the same frames as they are in the log. Raises as `fetch` does."""
+        return [
+            Record(frame.frame_index, frame.schema_id, body_of(message.value() or b""))
+            for frame, message in self._fetch(stream_id, run_id, place)
+        ]
+
+    def _fetch(
+        self, stream_id: str, run_id: str, place: SegmentPlace
+    ) -> list[tuple[Frame, Message]]:
         deadline = self._now() + self._timeout_seconds
         with self._metrics.fetch_seconds.time():
             try:
                 with self._borrow(deadline) as consumer:
                     messages = self._read(consumer, stream_id, place, deadline)
-                return tuple(
-                    self._frame(message, stream_id, run_id, place.first_frame + i)
+                return [
+                    (self._frame(message, stream_id, run_id, place.first_frame + i), message)
                     for i, message in enumerate(messages)
-                )
+                ]
             except (FramesGoneError, LogAwayError):
                 self._metrics.fetch_failures.inc()
                 raise

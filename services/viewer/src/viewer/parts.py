@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from viewer.catalogue import Catalogue
 from viewer.errors import TryLaterError
+from viewer.exports import Exports
 from viewer.metrics import Metrics
 from viewer.playback import Playback
 from viewer.positions import Positions
@@ -38,6 +39,7 @@ class Parts:
     catalogue: Catalogue
     reader: FrameReader
     playback: Playback
+    exports: Exports
     positions: Positions
     rooms: Rooms
     watchers: Watchers

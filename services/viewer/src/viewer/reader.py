@@ -1,7 +1,8 @@
 """Frames by number: from the cache, or from the log through it."""
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from viewer.cache import SingleFlightCache
 from viewer.catalogue import Catalogue
@@ -9,9 +10,10 @@ from viewer.errors import ExpiredError, NeverWasError, TryLaterError
 from viewer.fetch import FramesGoneError, LogAwayError
 from viewer.index import SegmentPlace
 from viewer.metrics import Metrics
-from viewer.records import Frame
+from viewer.records import Frame, Record
 from viewer.views import StreamView
 
+T = TypeVar("T")
 Segment = tuple[Frame, ...]
 # What a frame takes in memory besides its image.
 _FRAME_BYTES = 600
@@ -22,6 +24,9 @@ class SegmentSource(Protocol):
 
     def fetch(self, stream_id: str, run_id: str, place: SegmentPlace) -> Segment:
         """Return all frames of a segment. Raises FramesGoneError or LogAwayError."""
+
+    def fetch_records(self, stream_id: str, run_id: str, place: SegmentPlace) -> list[Record]:
+        """Return the same frames as they are in the log. Raises as `fetch` does."""
 
     def low_watermark(self, partition: int) -> int:
         """Return the first offset that can still be read. Raises LogAwayError."""
@@ -53,6 +58,20 @@ class FrameReader:
 
         Raises as `frame` does.
         """
+        return self._read(view, frame, self._cached)
+
+    def records(self, view: StreamView, frame: int) -> list[Record]:
+        """Return the same frames as they are in the log, past the cache. Raises as `frame` does."""
+        return self._read(
+            view,
+            frame,
+            lambda view, place: self._source.fetch_records(view.stream_id, view.run_id, place),
+        )
+
+    def _read(
+        self, view: StreamView, frame: int, read: Callable[[StreamView, SegmentPlace], T]
+    ) -> T:
+        """Read what retention has left of the segment that holds a frame."""
         while True:
             require_available(view, frame)
             place = self._catalogue.segment_of(view, frame)
@@ -60,7 +79,9 @@ class FrameReader:
                 raise _expired(view, frame + 1)
             place = place.since(view.first_available_frame)
             try:
-                return self._cached(view, place)
+                return read(view, place)
+            except LogAwayError as error:
+                raise TryLaterError(f"The log can't be read at the moment: {error}.") from error
             except FramesGoneError as error:
                 view = self._look_again(view, place)
                 if view.first_available_frame <= place.first_frame:
@@ -69,12 +90,7 @@ class FrameReader:
 
     def _cached(self, view: StreamView, place: SegmentPlace) -> Segment:
         key = (view.stream_id, view.run_id, place.first_frame)
-        try:
-            return self._cache.get(
-                key, lambda: self._source.fetch(view.stream_id, view.run_id, place)
-            )
-        except LogAwayError as error:
-            raise TryLaterError(f"The log can't be read at the moment: {error}.") from error
+        return self._cache.get(key, lambda: self._source.fetch(view.stream_id, view.run_id, place))
 
     def _look_again(self, view: StreamView, place: SegmentPlace) -> StreamView:
         """Learn where the log begins now, and what that leaves of the same run."""

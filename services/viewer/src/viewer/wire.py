@@ -98,6 +98,10 @@ class Decoder:
             raise ForeignRecordError("malformed") from error
         return schema_id, cast("dict[str, Any]", record)
 
+    def schema_text(self, schema_id: int) -> str:
+        """Return a schema as it is registered. Raises UnknownSchemaError or RegistryAwayError."""
+        return self._look_up(schema_id)
+
     def _learn(self, schema_id: int) -> tuple[str, Schema]:
         with self._lock:
             since = self._unknown_since.get(schema_id)
@@ -117,6 +121,11 @@ class Decoder:
         with self._lock:
             self._schemas[schema_id] = known
         return known
+
+
+def body_of(value: bytes) -> bytes:
+    """Leave the wire format's header out of a value."""
+    return value[_HEADER.size :]
 
 
 def _plain(schema: Any) -> Any:

@@ -1,12 +1,14 @@
 """Makes the parts of a viewer and joins them."""
 
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from viewer.catalogue import Catalogue
+from viewer.exports import Exports
 from viewer.fetch import SegmentFetcher
 from viewer.follower import Follower
 from viewer.kafka import admin_client, fetch_consumer, follow_consumer
@@ -51,6 +53,9 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         catalogue=catalogue,
         reader=reader,
         playback=Playback(catalogue, reader, metrics, watchers.stopping),
+        exports=Exports(
+            reader, decoder.schema_text, watchers.stopping, partial(metrics.delivered, "export")
+        ),
         positions=GroupPositions(admin, settings.frames_topic, metrics),
         rooms=Rooms(),
         watchers=watchers,

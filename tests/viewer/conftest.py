@@ -1,0 +1,69 @@
+"""Viewers of a test's own topics."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from viewer.app import create_app
+from viewer.settings import Settings
+from viewer.wiring import assemble
+
+from tests.support.processes import Process, wait_for
+from tests.viewer.running import Viewer, answers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.cluster import Topics
+
+
+@pytest.fixture
+def start(topics: Topics) -> Iterator[Callable[[], Viewer]]:
+    """Start viewers of the test's topics, one for each call."""
+    closers = []
+
+    def started() -> Viewer:
+        settings = Settings.from_environ(
+            {**topics.environment, "FRAMELOG_VIEWER_RETENTION_POLL_SECONDS": "1"}
+        )
+        parts, close = assemble(settings)
+        closers.append(close)
+        client = create_app(parts).test_client()
+        wait_for(lambda: client.get("/readyz").status_code == 200, what="the viewer to be ready")
+        return Viewer(parts, client)
+
+    yield started
+    for close in closers:
+        close()
+
+
+@pytest.fixture
+def serve(topics: Topics, tmp_path: Path, free_port: int) -> Iterator[Callable[..., Process]]:
+    """Start `python -m viewer` on a free port with more settings, and wait until it is ready."""
+    with ExitStack() as stack:
+
+        def started(**settings: str) -> Process:
+            env = {
+                **os.environ,
+                **topics.environment,
+                **settings,
+                "FRAMELOG_VIEWER_PORT": str(free_port),
+            }
+            command = [sys.executable, "-m", "viewer"]
+            process = Process("viewer", command, log=tmp_path / "viewer.log", env=env)
+            stack.enter_context(process)
+            ready = f"http://127.0.0.1:{free_port}/readyz"
+            wait_for(lambda: answers(ready), alive=process, what="the viewer to be ready")
+            return process
+
+        yield started
+
+
+@pytest.fixture
+def base(free_port: int) -> str:
+    return f"http://127.0.0.1:{free_port}"

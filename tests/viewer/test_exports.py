@@ -1,0 +1,292 @@
+"""Exports: a clip equals its frames, in each kind of file, and never ends as if it were whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tracemalloc
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import av.container
+import fastavro
+import pytest
+from viewer import avro_file, zip_file
+from viewer.app import create_app
+from viewer.exports import BrokenOffError
+
+from tests.support.log_writer import jpeg
+from tests.viewer.builders import (
+    FRAME_NS,
+    SCHEMA,
+    STREAM_ID,
+    World,
+    frame,
+    record,
+    segment,
+    stream,
+    value,
+    world,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flask.testing import FlaskClient
+
+EXPORT = f"/streams/{STREAM_ID}/export"
+NOW_MS = 1 << 60
+
+
+def viewer_of(count: int, picture: Callable[[int], bytes], **changes: object) -> World:
+    """Make a viewer of one stream, four frames a segment."""
+    made = world()
+    made.fetcher.picture = picture
+    made.catalogue.put_stream(stream(count, **changes))  # type: ignore[arg-type]
+    for first in range(0, count, 4):
+        size = min(4, count - first)
+        made.catalogue.put_segment(
+            segment(first, size, number=first // 4, size_of=lambda n: len(picture(n))), NOW_MS
+        )
+    return made
+
+
+@pytest.fixture
+def viewer() -> World:
+    return viewer_of(70, jpeg)
+
+
+@pytest.fixture
+def client(viewer: World) -> FlaskClient:
+    return create_app(viewer.parts).test_client()
+
+
+def opened(data: bytes) -> av.container.InputContainer:
+    return av.open(io.BytesIO(data), "r")
+
+
+def packets(data: bytes) -> list[Any]:
+    with opened(data) as container:
+        return [packet for packet in container.demux(video=0) if packet.size]
+
+
+class TestZip:
+    def test_it_holds_the_exact_pictures_and_a_table(self, client: FlaskClient) -> None:
+        response = client.get(f"{EXPORT}.zip?from=3&to=9")
+        assert response.mimetype == "application/zip"
+        with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
+            assert archive.testzip() is None
+            pictures = {name: archive.read(name) for name in archive.namelist()[1:]}
+            rows = list(csv.DictReader(io.StringIO(archive.read("frames.csv").decode())))
+            assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+        assert pictures == {f"{n:08}.jpg": jpeg(n) for n in range(3, 9)}
+        assert rows == [
+            {
+                "index": str(n), "pts_ns": str(n * FRAME_NS), "duration_ns": str(FRAME_NS),
+                "offset": str(100 + n),
+            }
+            for n in range(3, 9)
+        ]  # fmt: skip
+
+    def test_its_length_is_told_before(self, client: FlaskClient) -> None:
+        response = client.get(f"{EXPORT}.zip")
+        assert response.headers["Content-Length"] == str(len(response.data))
+        assert client.head(f"{EXPORT}.zip").headers["Content-Length"] == str(len(response.data))
+        names = ("inline", "attachment")
+        assert response.headers["Content-Disposition"].startswith(names[1])
+
+    def test_the_same_clip_is_the_same_file(self, client: FlaskClient) -> None:
+        for kind in ("zip", "mp4", "avro"):
+            url = f"{EXPORT}.{kind}?from=5&to=40"
+            assert client.get(url).data == client.get(url).data
+
+    def test_more_members_than_16_bits_count_can_be_read(self) -> None:
+        members = [(f"{n:08}.jpg", 1) for n in range(70_000)]
+        data = b"".join(zip_file.written(lambda: members, (b"x" for _ in members)))
+        assert len(data) == zip_file.length(members)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert len(archive.namelist()) == 70_000
+            assert archive.read("00069999.jpg") == b"x"
+
+    def test_a_file_beyond_4_gib_can_be_read(self) -> None:
+        # Zeros are not kept: only what lies between the bodies is.
+        size = 300 << 20
+        members = [(f"{n}.jpg", size) for n in range(16)]
+        sparse = Sparse(zip_file.written(lambda: members, iter([bytes(size)] * 16)), size)
+        assert len(sparse) == zip_file.length(members) > 4 << 30
+        with zipfile.ZipFile(sparse) as archive:
+            assert [info.file_size for info in archive.infolist()] == [size] * 16
+            with archive.open("15.jpg") as last:
+                assert last.read(100) == bytes(100)
+
+
+class Sparse(io.RawIOBase):
+    """A file of chunks in which large bodies of zeros are only counted."""
+
+    def __init__(self, chunks: Iterator[bytes], body_bytes: int) -> None:
+        self._parts: list[tuple[int, bytes]] = []
+        self._at = self._length = 0
+        for chunk in chunks:
+            kept = chunk[: len(chunk) - body_bytes] if len(chunk) > body_bytes else chunk
+            self._parts.append((self._length, kept))
+            self._length += len(chunk)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
+        self._at = base + offset
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        stop = self._length if size < 0 else min(self._at + size, self._length)
+        found = bytearray(max(stop - self._at, 0))
+        for start, kept in self._parts:
+            low, high = max(start, self._at), min(start + len(kept), stop)
+            if low < high:
+                found[low - self._at : high - self._at] = kept[low - start : high - start]
+        self._at = stop
+        return bytes(found)
+
+
+class TestMp4:
+    def test_its_samples_are_the_exact_pictures_at_their_times(self, client: FlaskClient) -> None:
+        response = client.get(f"{EXPORT}.mp4?from=2&to=69")
+        assert response.mimetype == "video/mp4"
+        assert response.headers["Content-Length"] == str(len(response.data))
+        found = packets(response.data)
+        assert [bytes(packet) for packet in found] == [jpeg(n) for n in range(2, 69)]
+        assert [round(p.pts * p.time_base * 10**9) for p in found] == [
+            n * FRAME_NS for n in range(67)
+        ]
+        assert all(packet.is_keyframe for packet in found)
+
+    def test_it_says_what_it_is(self, client: FlaskClient) -> None:
+        data = client.get(f"{EXPORT}.mp4").data
+        with opened(data) as container:
+            video = container.streams.video[0]
+            assert (video.codec_context.name, video.width, video.height) == ("mjpeg", 160, 90)
+            assert container.duration == 70 * FRAME_NS // 1000
+            assert [frame.width for frame in container.decode(video=0)] == [160] * 70
+
+    def test_a_player_can_seek_in_it(self, client: FlaskClient) -> None:
+        with opened(client.get(f"{EXPORT}.mp4").data) as container:
+            container.seek(50 * FRAME_NS // 1000)
+            first = next(iter(container.demux(video=0)))
+            assert bytes(first) in {jpeg(n) for n in range(32, 51)}
+
+    def test_frames_shown_for_long_keep_their_times(self) -> None:
+        made = viewer_of(4, jpeg, duration_ns=3_600_000_000_000)
+        data = create_app(made.parts).test_client().get(f"{EXPORT}.mp4").data
+        with opened(data) as container:
+            assert container.duration == 3_600_000_000
+        assert [bytes(packet) for packet in packets(data)] == [jpeg(n) for n in range(4)]
+
+    def test_pictures_that_it_cannot_hold_are_refused(self) -> None:
+        made = viewer_of(4, jpeg, encoding="WEBP")
+        client = create_app(made.parts).test_client()
+        assert client.get(f"{EXPORT}.mp4").status_code == 400
+        assert value(made.metrics, "watchers", route="export") == 0
+        assert b"00000003.webp" in client.get(f"{EXPORT}.zip").data
+
+
+class TestAvro:
+    def test_its_records_are_those_of_the_log(self, client: FlaskClient) -> None:
+        response = client.get(f"{EXPORT}.avro?from=6&to=19")
+        assert response.mimetype == "application/avro"
+        reader: Any = fastavro.reader(io.BytesIO(response.data))
+        assert reader.writer_schema["name"] == "framelog.Frame"
+        found = list(reader)
+        assert [made["frame_index"] for made in found] == list(range(6, 19))
+        assert [made["image"] for made in found] == [jpeg(n) for n in range(6, 19)]
+
+    def test_records_of_another_schema_are_converted_to_the_firsts(self) -> None:
+        newer = json.loads(SCHEMA)
+        newer["fields"].append({"name": "checksum", "type": "long", "default": 5})
+        texts = {7: SCHEMA, 8: json.dumps(newer)}
+        old = record(frame(0))
+        new = replace(old, schema_id=8, body=old.body + b"\x0a")
+        for blocks in ([[old], [new]], [[new], [old]]):
+            data = b"".join(avro_file.written(blocks, texts.__getitem__, "clip"))
+            assert len({json.dumps(found, default=str) for found in avro_of(data)}) == 1
+            assert data.count(b"picture 0") == 2
+
+
+def avro_of(data: bytes) -> list[Any]:
+    return list(fastavro.reader(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("kind", ["zip", "mp4", "avro"])
+class TestEvery:
+    def test_it_is_of_all_that_is_there_by_itself(
+        self, viewer: World, client: FlaskClient, kind: str
+    ) -> None:
+        viewer.fetcher.low = 7
+        viewer.catalogue.set_low_watermarks({2: 107})
+        response = client.get(f"{EXPORT}.{kind}")
+        assert response.data
+        assert f"filename={STREAM_ID}-7-69.{kind}" in response.headers["Content-Disposition"]
+        assert value(viewer.metrics, "frames_delivered_total", route="export") == 63
+
+    @pytest.mark.parametrize(
+        ("query", "status"),
+        [("from=5&to=5", 400), ("from=x", 400), ("to=0", 400), ("to=71", 404), ("from=70", 404)],
+    )
+    def test_what_cannot_be_had_is_told_before_it_begins(
+        self, client: FlaskClient, kind: str, query: str, status: int
+    ) -> None:
+        response = client.get(f"{EXPORT}.{kind}?{query}")
+        assert response.status_code == status
+        assert "error" in (response.json or {})
+
+    def test_what_has_expired_is_410(self, viewer: World, client: FlaskClient, kind: str) -> None:
+        viewer.fetcher.low = 6
+        response = client.get(f"{EXPORT}.{kind}?from=2")
+        assert (response.status_code, (response.json or {})["first_available_frame"]) == (410, 6)
+        assert value(viewer.metrics, "watchers", route="export") == 0
+
+    @pytest.mark.parametrize("reason", ["expired", "stopping"])
+    def test_what_cannot_be_completed_breaks_off(
+        self, viewer: World, client: FlaskClient, kind: str, reason: str
+    ) -> None:
+        body = iter(client.get(f"{EXPORT}.{kind}", buffered=False).iter_encoded())
+        next(body)
+        if reason == "expired":
+            viewer.fetcher.low = 60
+        else:
+            viewer.parts.watchers.stopping.set()
+        with pytest.raises(BrokenOffError):
+            list(body)
+
+    def test_memory_does_not_grow_with_the_clip(self, kind: str) -> None:
+        large = bytes(200_000)
+        client = create_app(viewer_of(400, lambda _: large).parts).test_client()
+        tracemalloc.start()
+        sent = sum(map(len, client.get(f"{EXPORT}.{kind}", buffered=False).iter_encoded()))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert sent > 400 * len(large)
+        assert peak < 20 * len(large)
+
+
+@pytest.mark.parametrize("kind", ["zip", "mp4"])
+def test_a_picture_of_another_size_than_was_promised_breaks_off(
+    viewer: World, client: FlaskClient, kind: str
+) -> None:
+    body = iter(client.get(f"{EXPORT}.{kind}", buffered=False).iter_encoded())
+    next(body)
+    viewer.fetcher.picture = lambda n: jpeg(n) + b"more"
+    with pytest.raises(BrokenOffError):
+        list(body)
