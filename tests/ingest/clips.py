@@ -114,9 +114,9 @@ def make_sound(path: Path, cover: Path | None = None) -> Path:
     return path
 
 
-def opened(path: Path) -> Source:
+def opened(path: Path, largest_pixels: int = 1 << 24) -> Source:
     """Open a file as a worker does."""
-    return Source(path, Limits(decoder_threads=2, largest_pixels=1 << 24))
+    return Source(path, Limits(decoder_threads=2, largest_pixels=largest_pixels))
 
 
 def cut(path: Path, share: float) -> Path:

@@ -234,7 +234,8 @@ def _default_video(container: InputContainer) -> VideoStream:
 
 
 def _attributes(frame: VideoFrame) -> dict[str, str]:
-    return {"interlaced": "true"} if frame.interlaced_frame else {}
+    marks = {"interlaced": frame.interlaced_frame, "damaged": frame.is_corrupt}
+    return {name: "true" for name, marked in marks.items() if marked}
 
 
 def _orientation(frame: VideoFrame) -> Orientation:
