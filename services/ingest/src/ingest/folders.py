@@ -153,7 +153,8 @@ class Folders:
         self._heartbeats.pop(folder, None)
 
     def _move(self, path: Path, folder: Path) -> Path | None:
-        for number in count(1):
+        number = 1
+        while True:
             target = folder / (path.name if number == 1 else _numbered(path.name, number))
             beside = sidecar(path)
             try:
@@ -163,12 +164,11 @@ class Folders:
                     return None
                 folder.mkdir(parents=True, exist_ok=True)
             except FileExistsError:
-                continue
+                number += 1
             else:
                 if beside is not None:
                     _move_sidecar(beside, target)
                 return target
-        raise AssertionError
 
 
 def rename_no_replace(source: Path, target: Path) -> None:
