@@ -1,6 +1,7 @@
 """How a publisher behaves, over a log in memory and over Kafka alike."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 import pytest
@@ -11,7 +12,9 @@ from ingest.records import frame_record, stream_record
 from ingest.stream import Placement, Stream
 
 from tests.ingest.builders import CONTENT, NOW_US, STREAM_ID, frame, frames, fresh
-from tests.ingest.worlds import World
+from tests.ingest.worlds import Kafka, World
+from tests.support.cluster import Cluster, Topics
+from tests.support.log_reader import LogReader
 
 OTHER_CONTENT = "f" * 64
 
@@ -148,3 +151,16 @@ def test_the_largest_frame_that_ingest_makes_is_taken(world: World) -> None:
     assert len(image) == 15 << 20
     send(publisher, fresh(), [frame(0, image=image), frame(1, image=image)])
     assert [p.record["image"] == image for p in world.committed().frames] == [True, True]
+
+
+@pytest.mark.parametrize("partition", [0, 4])
+def test_a_streams_segments_lie_beside_its_frames(
+    cluster: Cluster, topics: Topics, partition: int
+) -> None:
+    """In the index's partition of the same number, so that they are read in order."""
+    with Kafka(cluster, topics) as kafka:
+        publisher, _ = kafka.connect(CONTENT)
+        stream = send(publisher, replace(fresh(), partition=partition), frames(0, 2))
+        send(publisher, stream, frames(2, 4))
+    rows = LogReader(cluster).read(topics.index)
+    assert [(row.partition, row.value["partition"]) for row in rows] == [(partition,) * 2] * 2
