@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import fastavro
 from prometheus_client import CollectorRegistry
+from viewer.access import Access
 from viewer.catalogue import Catalogue
 from viewer.exports import Exports
 from viewer.fetch import FramesGoneError
@@ -209,8 +210,10 @@ def world(cache_bytes: int = 1 << 20, **settings: object) -> World:
     watchers = Watchers(2, metrics)
     watchers.stopping = StoppingEvent(clock)
     waiting_for: list[str] = []
+    chosen = Settings(**settings)  # type: ignore[arg-type]
     parts = Parts(
-        settings=Settings(**settings),  # type: ignore[arg-type]
+        settings=chosen,
+        access=Access(chosen.token, chosen.users, metrics, clock),
         catalogue=catalogue,
         reader=reader,
         playback=Playback(catalogue, reader, metrics, watchers.stopping, clock),

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from viewer.settings import Settings, SettingsError
+from viewer.environ import SettingsError
+from viewer.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -46,3 +52,35 @@ def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: str, allowed
         Settings.from_environ({key: value})
     sentence = str(raised.value)
     assert sentence.startswith(f"{key} is {value!r}; allowed is {allowed}")
+
+
+def test_secrets_come_from_the_variable_or_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "users"
+    path.write_text("ann:one\nben:two:three\n")
+    settings = Settings.from_environ({"FRAMELOG_VIEWER_USERS_FILE": str(path)})
+    assert {name: secret.value for name, secret in settings.users.items()} == {
+        "ann": "one",
+        "ben": "two:three",
+    }
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"FRAMELOG_VIEWER_TOKEN": "short-secret"}, "16 or more"),
+        ({"FRAMELOG_VIEWER_USERS": "ann-secret"}, "pairs of a name"),
+        ({"FRAMELOG_VIEWER_USERS": "ann:secret ann:secret"}, "no name twice"),
+        ({"FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "secret"}, "a name, ':' and a password"),
+        ({"FRAMELOG_SCHEMA_REGISTRY_URL": "http://ann:secret@host"}, "user name in it"),
+        ({"FRAMELOG_VIEWER_TOKEN_FILE": "/nowhere/at/all"}, "can't be read"),
+        ({"FRAMELOG_VIEWER_TOKEN": "secret", "FRAMELOG_VIEWER_TOKEN_FILE": "x"}, "both set"),
+        ({"FRAMELOG_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "FRAMELOG_KAFKA_SASL_USERNAME"),
+    ],
+)
+def test_what_is_wrong_with_a_secret_is_said_without_it(
+    environ: dict[str, str], words: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ(environ)
+    assert words in str(raised.value)
+    assert "secret" not in str(raised.value)

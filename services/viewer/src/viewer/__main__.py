@@ -4,8 +4,9 @@ import os
 import sys
 
 from viewer import logs
+from viewer.environ import SettingsError
 from viewer.server import ViewerServer
-from viewer.settings import Settings, SettingsError
+from viewer.settings import Settings
 from viewer.wiring import assemble
 
 

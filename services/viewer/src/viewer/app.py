@@ -1,7 +1,6 @@
-"""The Flask application: routes, errors as sentences, and the headers that every answer has."""
+"""The Flask application: who is let in, the routes, and the headers that every answer has."""
 
-from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from viewer import (
@@ -12,11 +11,13 @@ from viewer import (
     http_pages,
     http_positions,
     http_rooms,
+    problems,
 )
-from viewer.errors import ExpiredError, TryLaterError, ViewerError
+from viewer.errors import CrossSiteError
 from viewer.parts import Parts
 
 _MAX_BODY_BYTES = 4096
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -41,27 +42,17 @@ def create_app(parts: Parts) -> Flask:
     ):  # fmt: skip
         app.register_blueprint(module.blueprint(parts))
 
-    @app.errorhandler(ViewerError)
-    def viewer_error(error: ViewerError) -> Response:
-        body: dict[str, object] = {"error": str(error)}
-        if isinstance(error, ExpiredError):
-            body["first_available_frame"] = error.first_available_frame
-        response = jsonify(body)
-        response.status_code = error.status
-        response.headers["Cache-Control"] = "no-store"
-        if isinstance(error, TryLaterError):
-            response.headers["Retry-After"] = str(error.retry_after_seconds)
-        return response
+    problems.register(app, parts.access)
 
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
-        response = jsonify(error=error.description or error.name)
-        response.status_code = error.code or 500
-        # Such as Allow, where the method is wrong.
-        for name, value in error.get_headers(request.environ):
-            if name not in {"Content-Type", "Content-Length"}:
-                response.headers[name] = value
-        return response
+    @app.before_request
+    def let_in() -> None:
+        if request.blueprint != "health":
+            parts.access.require(request.authorization, request.remote_addr or "")
+        # Browsers say so by themselves; programs don't.
+        if request.method not in _SAFE_METHODS and (
+            request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
+        ):
+            raise CrossSiteError("Another site's page may change nothing here.")
 
     @app.after_request
     def secure(response: Response) -> Response:

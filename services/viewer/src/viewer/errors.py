@@ -5,12 +5,25 @@ class ViewerError(Exception):
     """Something to tell the client: a sentence, and the status that goes with it."""
 
     status = 500
+    retry_after_seconds: int | None = None
 
 
 class BadRequestError(ViewerError):
     """Ask differently: the request can't be read."""
 
     status = 400
+
+
+class DeniedError(ViewerError):
+    """Say who you are: without a token or a password that is right, nobody is let in."""
+
+    status = 401
+
+
+class CrossSiteError(ViewerError):
+    """Ask from the viewer's own pages: another site's may change nothing."""
+
+    status = 403
 
 
 class NeverWasError(ViewerError):
@@ -34,3 +47,13 @@ class TryLaterError(ViewerError):
 
     status = 503
     retry_after_seconds = 2
+
+
+class TooManyFailuresError(ViewerError):
+    """Wait before the next try: there were too many with wrong credentials."""
+
+    status = 429
+
+    def __init__(self, sentence: str, retry_after_seconds: int) -> None:
+        super().__init__(sentence)
+        self.retry_after_seconds = retry_after_seconds

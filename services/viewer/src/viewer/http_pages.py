@@ -21,9 +21,9 @@ def blueprint(parts: Parts) -> Blueprint:
             parts.health.require_ready()
             parts.catalogue.stream(stream_id)
         except ViewerError as error:
-            status = error.status
+            status, problem = error.status, str(error)
         else:
-            status = 200
-        return render_template("watch.html", stream_id=stream_id), status
+            status, problem = 200, ""
+        return render_template("watch.html", stream_id=stream_id, problem=problem), status
 
     return routes

@@ -5,12 +5,13 @@ from typing import Any
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
-from viewer.settings import Settings
+from viewer.environ import revealed
+from viewer.settings import KafkaSecurity, Settings
 
 
 def admin_client(settings: Settings) -> AdminClient:
     """Make the client that keeps positions and asks where partitions begin."""
-    return AdminClient(_common(settings))
+    return AdminClient(client_options(settings))
 
 
 def follow_consumer(settings: Settings) -> Consumer:
@@ -48,7 +49,7 @@ def fetch_consumer(settings: Settings) -> Consumer:
 def _reading(settings: Settings) -> dict[str, Any]:
     # The group's id is asked for by the library; an assigned consumer is in no group.
     return {
-        **_common(settings),
+        **client_options(settings),
         "group.id": "framelog-viewer",
         "enable.auto.commit": False,
         "isolation.level": "read_committed",
@@ -57,12 +58,29 @@ def _reading(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _common(settings: Settings) -> dict[str, Any]:
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Return what all clients have in common: where the cluster is, and how to be let in."""
     return {
         "bootstrap.servers": settings.bootstrap_servers,
+        **_security(settings.kafka_security),
         "reconnect.backoff.ms": 200,
         "reconnect.backoff.max.ms": 2000,
         # It would say on standard error, many times a second, that the broker is away: the
         # follower says so once a second, and /readyz with a sentence.
         "log_level": 2,
     }
+
+
+def _security(security: KafkaSecurity) -> dict[str, str]:
+    options = {"security.protocol": security.protocol}
+    if security.protocol.startswith("SASL_"):
+        options["sasl.mechanism"] = security.sasl_mechanism
+    given = {
+        "sasl.username": security.sasl_username,
+        "sasl.password": revealed(security.sasl_password),
+        "ssl.ca.location": security.ssl_ca_location,
+        "ssl.certificate.location": security.ssl_certificate_location,
+        "ssl.key.location": security.ssl_key_location,
+        "ssl.key.password": revealed(security.ssl_key_password),
+    }
+    return options | {name: value for name, value in given.items() if value is not None}

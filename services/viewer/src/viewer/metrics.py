@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 ROUTES = ("frame", "frames", "mjpg", "events", "room", "export")
 SKIP_REASONS = ("slow_client", "expired", "pace")
+DENIED_REASONS = ("no_credentials", "wrong_credentials", "too_many_failures")
 FOREIGN_REASONS = ("no_magic", "unknown_schema", "other_record", "malformed", "other_key")
 
 
@@ -112,6 +113,12 @@ class Metrics:
             "Positions that could not be read or committed.",
             registry=registry,
         )
+        self.denied = Counter(
+            "framelog_viewer_requests_denied_total",
+            "Requests refused because of who asked, by reason.",
+            ["reason"],
+            registry=registry,
+        )
         build = Gauge(
             "framelog_viewer_build_info",
             "Always 1; the label tells the viewer's version.",
@@ -125,6 +132,8 @@ class Metrics:
             self.watchers.labels(route)
         for reason in SKIP_REASONS:
             self.skipped.labels(reason)
+        for reason in DENIED_REASONS:
+            self.denied.labels(reason)
         for reason in FOREIGN_REASONS:
             self.foreign.labels(reason)
 

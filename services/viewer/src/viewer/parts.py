@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from viewer.access import Access
 from viewer.catalogue import Catalogue
 from viewer.errors import TryLaterError
 from viewer.exports import Exports
@@ -36,6 +37,7 @@ class Parts:
     """Everything that the HTTP side works with."""
 
     settings: Settings
+    access: Access
     catalogue: Catalogue
     reader: FrameReader
     playback: Playback

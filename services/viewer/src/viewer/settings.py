@@ -1,12 +1,26 @@
 """The viewer's settings, read once from the environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
+from viewer.environ import Reader, Secret, SettingsError
 
-class SettingsError(Exception):
-    """A setting has a value that is not allowed; the sentence says which, and what is."""
+_MIN_TOKEN = 16
+
+
+@dataclass(frozen=True)
+class KafkaSecurity:
+    """How the Kafka clients show who they are, and whom they trust; None is the client's own."""
+
+    protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = "SCRAM-SHA-512"
+    sasl_username: str | None = None
+    sasl_password: Secret | None = None
+    ssl_ca_location: str | None = None
+    ssl_certificate_location: str | None = None
+    ssl_key_location: str | None = None
+    ssl_key_password: Secret | None = None
 
 
 @dataclass(frozen=True)
@@ -15,6 +29,10 @@ class Settings:
 
     bootstrap_servers: str = "127.0.0.1:9092"
     registry_url: str = "http://127.0.0.1:8081/apis/ccompat/v7"
+    kafka_security: KafkaSecurity = KafkaSecurity()
+    registry_user_info: Secret | None = None
+    """`name:password` for the registry."""
+    registry_ssl_ca_location: str | None = None
     frames_topic: str = "video.frames"
     index_topic: str = "video.index"
     streams_topic: str = "video.streams"
@@ -24,6 +42,10 @@ class Settings:
     port: int = 8000
     behind_proxy: bool = False
     """Whether the X-Forwarded-* headers of one proxy are to be believed."""
+    token: Secret | None = None
+    """What a program shows to be let in."""
+    users: Mapping[str, Secret] = field(default_factory=dict)
+    """Passwords by name; without a token and users, anyone is let in."""
     threads: int = 64
     """Requests answered at once; an open stream takes one for as long as it lasts."""
     cache_bytes: int = 256 << 20
@@ -46,10 +68,13 @@ class Settings:
 
         Raises SettingsError with a sentence on the first value that is not allowed.
         """
-        read = _Reader(environ)
+        read = Reader(environ)
         return cls(
             bootstrap_servers=read.text("FRAMELOG_KAFKA_BOOTSTRAP_SERVERS", cls.bootstrap_servers),
             registry_url=read.url("FRAMELOG_SCHEMA_REGISTRY_URL", cls.registry_url),
+            kafka_security=_kafka_security(read),
+            registry_user_info=_registry_user_info(read),
+            registry_ssl_ca_location=read.optional("FRAMELOG_SCHEMA_REGISTRY_SSL_CA_LOCATION"),
             frames_topic=read.text("FRAMELOG_FRAMES_TOPIC", cls.frames_topic),
             index_topic=read.text("FRAMELOG_INDEX_TOPIC", cls.index_topic),
             streams_topic=read.text("FRAMELOG_STREAMS_TOPIC", cls.streams_topic),
@@ -60,6 +85,8 @@ class Settings:
             host=read.text("FRAMELOG_VIEWER_HOST", cls.host),
             port=read.integer("FRAMELOG_VIEWER_PORT", cls.port, 1, 65535),
             behind_proxy=read.one_of("FRAMELOG_VIEWER_BEHIND_PROXY", "0", "0", "1") == "1",
+            token=_token(read),
+            users=_users(read),
             threads=read.integer("FRAMELOG_VIEWER_THREADS", cls.threads, 10, 4096),
             cache_bytes=read.integer("FRAMELOG_VIEWER_CACHE_BYTES", cls.cache_bytes, 0, 1 << 40),
             fetchers=read.integer("FRAMELOG_VIEWER_FETCHERS", cls.fetchers, 1, 64),
@@ -70,34 +97,65 @@ class Settings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    environ: Mapping[str, str]
+def _kafka_security(read: Reader) -> KafkaSecurity:
+    protocol = read.one_of(
+        "FRAMELOG_KAFKA_SECURITY_PROTOCOL", KafkaSecurity.protocol,
+        "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL",
+    )  # fmt: skip
+    security = KafkaSecurity(
+        protocol=protocol,
+        sasl_mechanism=read.one_of(
+            "FRAMELOG_KAFKA_SASL_MECHANISM", KafkaSecurity.sasl_mechanism,
+            "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512",
+        ),
+        sasl_username=read.optional("FRAMELOG_KAFKA_SASL_USERNAME"),
+        sasl_password=read.secret(
+            "FRAMELOG_KAFKA_SASL_PASSWORD", "FRAMELOG_KAFKA_SASL_PASSWORD_FILE"
+        ),
+        ssl_ca_location=read.optional("FRAMELOG_KAFKA_SSL_CA_LOCATION"),
+        ssl_certificate_location=read.optional("FRAMELOG_KAFKA_SSL_CERTIFICATE_LOCATION"),
+        ssl_key_location=read.optional("FRAMELOG_KAFKA_SSL_KEY_LOCATION"),
+        ssl_key_password=read.secret(
+            "FRAMELOG_KAFKA_SSL_KEY_PASSWORD", "FRAMELOG_KAFKA_SSL_KEY_PASSWORD_FILE"
+        ),
+    )  # fmt: skip
+    named = security.sasl_username is not None and security.sasl_password is not None
+    if protocol.startswith("SASL_") and not named:
+        raise SettingsError(
+            f"FRAMELOG_KAFKA_SECURITY_PROTOCOL is {protocol!r}, which needs "
+            "FRAMELOG_KAFKA_SASL_USERNAME and FRAMELOG_KAFKA_SASL_PASSWORD."
+        )
+    return security
 
-    def text(self, key: str, default: str) -> str:
-        value = self.environ.get(key, default)
-        if not value.strip():
-            raise _not_allowed(key, value, "some text; leave it out to have the default")
-        return value
 
-    def url(self, key: str, default: str) -> str:
-        value = self.text(key, default)
-        if not value.startswith(("http://", "https://")):
-            raise _not_allowed(key, value, "an address that begins with http:// or https://")
-        return value
-
-    def one_of(self, key: str, default: str, *allowed: str) -> str:
-        value = self.environ.get(key, default)
-        if value not in allowed:
-            raise _not_allowed(key, value, " or ".join(allowed))
-        return value
-
-    def integer(self, key: str, default: int, low: int, high: int) -> int:
-        value = self.environ.get(key, str(default))
-        if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
-            raise _not_allowed(key, value, f"a whole number from {low} to {high}")
-        return int(value)
+def _registry_user_info(read: Reader) -> Secret | None:
+    secret = read.secret(
+        "FRAMELOG_SCHEMA_REGISTRY_USER_INFO", "FRAMELOG_SCHEMA_REGISTRY_USER_INFO_FILE"
+    )
+    if secret is not None and ":" not in secret.value:
+        raise SettingsError(
+            "FRAMELOG_SCHEMA_REGISTRY_USER_INFO must be a name, ':' and a password."
+        )
+    return secret
 
 
-def _not_allowed(key: str, value: str, allowed: str) -> SettingsError:
-    return SettingsError(f"{key} is {value!r}; allowed is {allowed}.")
+def _token(read: Reader) -> Secret | None:
+    secret = read.secret("FRAMELOG_VIEWER_TOKEN", "FRAMELOG_VIEWER_TOKEN_FILE")
+    if secret is not None and (len(secret.value) < _MIN_TOKEN or not secret.value.isascii()):
+        raise SettingsError(f"FRAMELOG_VIEWER_TOKEN must be {_MIN_TOKEN} or more ASCII characters.")
+    return secret
+
+
+def _users(read: Reader) -> Mapping[str, Secret]:
+    """Read pairs of name and password, with white space between them."""
+    secret = read.secret("FRAMELOG_VIEWER_USERS", "FRAMELOG_VIEWER_USERS_FILE")
+    users = {}
+    for pair in secret.value.split() if secret is not None else ():
+        name, _, password = pair.partition(":")
+        if not name or not password or name in users:
+            raise SettingsError(
+                "FRAMELOG_VIEWER_USERS must be pairs of a name, ':' and a password, with white "
+                "space between them and no name twice."
+            )
+        users[name] = Secret(password)
+    return users

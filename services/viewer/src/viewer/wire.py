@@ -38,9 +38,19 @@ class UnknownSchemaError(Exception):
 class Registry:
     """The schema registry."""
 
-    def __init__(self, url: str) -> None:
-        """Ask the registry at this address, once a question: whoever asks tries again."""
-        self._client = SchemaRegistryClient({"url": url, "timeout": 5.0, "max.retries": 0})
+    def __init__(
+        self, url: str, user_info: str | None = None, ssl_ca_location: str | None = None
+    ) -> None:
+        """Ask the registry at this address, once a question: whoever asks tries again.
+
+        `user_info` is a name, ":" and a password; without a file of certificates, those of the
+        system are trusted.
+        """
+        given = {"basic.auth.user.info": user_info, "ssl.ca.location": ssl_ca_location}
+        options = {name: value for name, value in given.items() if value is not None}
+        self._client = SchemaRegistryClient(
+            {"url": url, "timeout": 5.0, "max.retries": 0, **options}
+        )
 
     def schema(self, schema_id: int) -> str:
         """Return a schema's text. Raises UnknownSchemaError or RegistryAwayError."""

@@ -7,7 +7,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from viewer.access import Access
 from viewer.catalogue import Catalogue
+from viewer.environ import revealed
 from viewer.exports import Exports
 from viewer.fetch import SegmentFetcher
 from viewer.follower import Follower
@@ -32,7 +34,11 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     ProcessCollector(registry=collectors)
     PlatformCollector(registry=collectors)
     metrics = Metrics(collectors)
-    registry = Registry(settings.registry_url)
+    registry = Registry(
+        settings.registry_url,
+        revealed(settings.registry_user_info),
+        settings.registry_ssl_ca_location,
+    )
     decoder = Decoder(registry.schema)
     catalogue = Catalogue()
     admin = admin_client(settings)
@@ -50,6 +56,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     watchers = Watchers(settings.max_streams, metrics)
     parts = Parts(
         settings=settings,
+        access=Access(settings.token, settings.users, metrics),
         catalogue=catalogue,
         reader=reader,
         playback=Playback(catalogue, reader, metrics, watchers.stopping),

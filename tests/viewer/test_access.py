@@ -1,0 +1,251 @@
+"""Who is let in, who has to wait, and that no secret is ever shown."""
+
+from __future__ import annotations
+
+import threading
+from base64 import b64encode
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from confluent_kafka import KafkaException
+from viewer.app import create_app
+from viewer.environ import Secret
+from viewer.kafka import admin_client, client_options
+from viewer.settings import Settings
+from viewer.wire import Registry, RegistryAwayError
+
+from tests.viewer.builders import STREAM_ID, World, segment, stream, value, world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from flask.testing import FlaskClient
+
+    from tests.support.processes import Process
+
+TOKEN = "a-token-of-some-length"  # noqa: S105 (only here)
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+PATHS = (
+    "/", f"/streams/{STREAM_ID}", "/api/streams", "/api/events", f"/streams/{STREAM_ID}/frames/0",
+    f"/streams/{STREAM_ID}/export.zip", "/static/theme.css", "/api/openapi.json", "/nowhere",
+)  # fmt: skip
+
+
+def basic(name: str, password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"}
+
+
+ANN = basic("ann", "pass:wörd")
+
+
+@pytest.fixture
+def viewer() -> World:
+    users = {"ann": Secret("pass:wörd"), "ben": Secret("other")}
+    made = world(token=Secret(TOKEN), users=users)
+    made.catalogue.put_stream(stream(4))
+    made.catalogue.put_segment(segment(0, 4), 1 << 60)
+    return made
+
+
+@pytest.fixture
+def client(viewer: World) -> FlaskClient:
+    return create_app(viewer.parts).test_client()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_everything_is_closed_but_to_who_shows_a_right_one(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 401
+    assert response.headers.getlist("WWW-Authenticate") == [
+        'Basic realm="Framelog", charset="UTF-8"',
+        'Bearer realm="Framelog"',
+    ]
+    for headers in (BEARER, ANN, basic("ben", "other")):
+        allowed = client.get(path, headers=headers, buffered=False)
+        assert allowed.status_code != 401
+        allowed.close()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_health_is_open(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer another-token-of-length"},
+        {"Authorization": f"Bearer {TOKEN}x"},
+        basic("ann", "other"),
+        basic("ben", "pass:wörd"),
+        basic("nobody", ""),
+        basic("", TOKEN),
+        {"Authorization": "Digest x=y"},
+    ],
+)
+def test_a_wrong_one_is_refused(
+    viewer: World, client: FlaskClient, headers: dict[str, str]
+) -> None:
+    assert client.get("/api/streams", headers=headers).status_code == 401
+    assert value(viewer.metrics, "requests_denied_total", reason="wrong_credentials") == 1
+
+
+def test_who_is_wrong_too_often_waits_and_others_do_not(viewer: World, client: FlaskClient) -> None:
+    viewer.clock.seconds = 100
+    for _ in range(10):
+        assert client.get("/", headers=basic("ann", "guess")).status_code == 401
+    viewer.clock.seconds = 110.5
+    response = client.get("/", headers=ANN)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "50")
+    for address, status in (("10.0.0.9", 200), ("127.0.0.1", 429)):
+        other = client.get("/", headers=ANN, environ_base={"REMOTE_ADDR": address})
+        assert other.status_code == status
+    viewer.clock.seconds = 160
+    assert client.get("/", headers=ANN).status_code == 200
+
+
+def test_addresses_of_one_network_are_one_client(client: FlaskClient) -> None:
+    for n in range(11):
+        address = {"REMOTE_ADDR": f"2001:db8::{n:x}"}
+        response = client.get("/", headers=basic("ann", "guess"), environ_base=address)
+        assert response.status_code == (401 if n < 10 else 429)
+
+
+def test_asking_without_credentials_is_no_failure(client: FlaskClient) -> None:
+    for _ in range(30):
+        assert client.get("/").status_code == 401
+    assert client.get("/", headers=ANN).status_code == 200
+
+
+def test_another_sites_page_can_change_nothing() -> None:
+    made = world()
+    made.catalogue.put_stream(stream(4))
+    made.catalogue.put_segment(segment(0, 4), 1 << 60)
+    client = create_app(made.parts).test_client()
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
+        response = client.put(
+            f"/api/streams/{STREAM_ID}/position",
+            json={"frame": 1},
+            headers={"Sec-Fetch-Site": site},
+        )
+        assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/nowhere", 404, "Nothing here"),
+        ("/", 401, "Please log in"),
+        ("/streams/x/frames/0", 404, "There is no stream"),
+    ],
+)
+def test_people_get_words_on_a_page(
+    viewer: World, client: FlaskClient, path: str, status: int, words: str
+) -> None:
+    accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    response = client.get(path, headers=accept if status == 401 else {**accept, **ANN})
+    assert (response.status_code, response.mimetype) == (status, "text/html")
+    assert words in response.text
+    assert client.get("/api/streams/x", headers={**accept, **ANN}).mimetype == "application/json"
+
+
+SECRETS = {
+    "FRAMELOG_VIEWER_TOKEN": "secret-token-0123456789",
+    "FRAMELOG_VIEWER_USERS": "ann:secret-password",
+    "FRAMELOG_KAFKA_SASL_USERNAME": "viewer",
+    "FRAMELOG_KAFKA_SASL_PASSWORD": "secret-sasl",
+    "FRAMELOG_KAFKA_SSL_KEY_PASSWORD": "secret-key",
+    "FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "viewer:secret-registry",
+}
+
+
+def test_no_secret_is_in_the_settings_text() -> None:
+    settings = Settings.from_environ(SECRETS)
+    assert "secret" not in f"{settings!r} {settings} {settings.token} {settings.users}"
+
+
+def test_no_secret_is_in_a_file_a_log_a_metric_or_an_answer(
+    serve: Callable[..., Process], base: str, tmp_path: Path
+) -> None:
+    files = {}
+    for key, secret in SECRETS.items():
+        if not key.endswith("USERNAME"):
+            path = tmp_path / key
+            path.write_text(f"{secret}\n")
+            files[f"{key}_FILE"] = str(path)
+    process = serve(FRAMELOG_LOG_LEVEL="DEBUG", **files)
+    auth = ("ann", "secret-password")
+    answers = [
+        requests.get(f"{base}{path}", auth=credentials, timeout=10)
+        for path in ("/", "/api/streams", "/api/streams/x", "/metrics", "/readyz")
+        for credentials in (None, auth, ("ann", "secret-wrong"))
+    ]
+    assert [answer.status_code for answer in answers[:3]] == [401, 200, 401]
+    process.stop()
+    shown = [answer.text + str(answer.headers) for answer in answers]
+    assert "secret" not in "".join([*shown, process.log.read_text()])
+
+
+def test_kafkas_clients_are_told_how_to_be_let_in(tmp_path: Path) -> None:
+    settings = Settings.from_environ(
+        {
+            "FRAMELOG_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "FRAMELOG_KAFKA_SASL_MECHANISM": "PLAIN",
+            "FRAMELOG_KAFKA_SASL_USERNAME": "viewer",
+            "FRAMELOG_KAFKA_SASL_PASSWORD": "pass",
+            "FRAMELOG_KAFKA_SSL_CA_LOCATION": str(tmp_path / "no-such-file.pem"),
+        }
+    )
+    expected = {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "viewer",
+        "sasl.password": "pass",
+    }
+    assert expected.items() <= client_options(settings).items()
+    # The library itself opens the file, so it was told.
+    with pytest.raises(KafkaException, match=r"ssl\.ca\.location"):
+        admin_client(settings)
+
+
+@contextmanager
+def guarded_registry(expected: str) -> Iterator[str]:
+    """Serve one schema to who shows these credentials."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            right = (
+                self.headers.get("Authorization") == basic(*expected.split(":"))["Authorization"]
+            )
+            body = b'{"schema": "\\"string\\"", "schemaType": "AVRO"}' if right else b"{}"
+            self.send_response(200 if right else 401)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_registry_is_shown_credentials() -> None:
+    with guarded_registry("viewer:pass") as url:
+        for user_info, is_right in (("viewer:pass", True), ("viewer:wrong", False), (None, False)):
+            registry = Registry(url, user_info)
+            if is_right:
+                assert registry.schema(1) == '"string"'
+            else:
+                with pytest.raises(RegistryAwayError):
+                    registry.schema(1)
+            registry.close()
