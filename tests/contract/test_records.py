@@ -88,6 +88,16 @@ def test_a_stream_written_by_the_schema_alone_is_a_stream() -> None:
     assert (stream.sample_aspect_num, stream.sample_aspect_den) == (1, 1)
 
 
+def test_a_frame_says_of_itself_and_its_stream_what_they_are() -> None:
+    shown = frame(3, is_last=True)
+    assert frame_record(shown, fresh()) == {
+        **{name: getattr(shown, name) for name in field_names("frame") if hasattr(shown, name)},
+        **{name: getattr(fresh(), name) for name in ("stream_id", "run_id", "source_name")},
+        "captured_at": shown.captured_at_us,
+        "ingested_at": shown.ingested_at_us,
+    }
+
+
 def test_times_are_microseconds_of_the_wall_clock() -> None:
     body = written(stream_record(streams()["complete"]), schema("stream"))
     parsed = fastavro.parse_schema(schema("stream"))
