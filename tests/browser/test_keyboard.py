@@ -90,7 +90,7 @@ def test_details_show_where_the_frame_lies(deck: Deck, topics: Topics) -> None:
 def test_every_control_has_a_name_and_the_timeline_tells_its_place(deck: Deck) -> None:
     nameless = deck.page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, a, [role=slider]")]
-          .filter((element) => !element.closest("dialog"))
+          .filter((element) => element.checkVisibility())
           .filter((element) => !(element.ariaLabel || element.innerText.trim()
             || [...element.labels ?? []].some((label) => label.textContent.trim())))
           .map((element) => element.outerHTML)"""

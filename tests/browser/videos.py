@@ -56,6 +56,8 @@ class Video(StreamWriter):
     name: str = "clip.mp4"
     error: str | None = None
     estimated_frame_count: int | None = None
+    width: int = WIDTH
+    height: int = HEIGHT
     times_ns: Sequence[int] = field(default_factory=tuple)
     """When each frame is shown, and the end; one every `frame_ns` when empty."""
 
@@ -82,7 +84,7 @@ class Video(StreamWriter):
                 "pts_ns": self._time(frame),
                 "duration_ns": self._time(frame + 1) - self._time(frame),
             }
-            return times | {"width": WIDTH, "height": HEIGHT}
+            return times | {"width": self.width, "height": self.height}
         if topic == self.topics.index:
             first, count = record["first_frame"], len(record["offsets"])
             shown = [self._time(first + i) for i in range(count)]
@@ -93,8 +95,8 @@ class Video(StreamWriter):
             "error": self.error,
             "estimated_frame_count": self.estimated_frame_count,
             "duration_ns": self._time(record["frame_count"]),
-            "width": WIDTH if record["frame_count"] else 0,
-            "height": HEIGHT if record["frame_count"] else 0,
+            "width": self.width if record["frame_count"] else 0,
+            "height": self.height if record["frame_count"] else 0,
         }
 
 

@@ -4,13 +4,18 @@ import { Missing, addresses as addressesUnder, base, json, persist } from "./com
 import { follow } from "./common/events.js";
 import * as words from "./common/words.js";
 import { bind, part } from "./player/controls.js";
+import { Decoders } from "./player/decoders.js";
 import { Details } from "./player/details.js";
+import { ExportPanel } from "./player/export.js";
 import { Feed } from "./player/feed.js";
 import { FrameIndex } from "./player/frameindex.js";
-import { describe, listen } from "./player/keys.js";
+import * as names from "./player/names.js";
 import { Notice } from "./player/notice.js";
-import { Place, addressFor, readAddress, resume } from "./player/place.js";
+import { bindPage } from "./player/page.js";
+import { Place, readAddress, resume } from "./player/place.js";
 import { Player } from "./player/player.js";
+import { Room } from "./player/room.js";
+import { bindRoomPanel, followElsewhere, showRoom } from "./player/roompanel.js";
 import { Screen } from "./player/screen.js";
 import { Timeline } from "./player/timeline.js";
 
@@ -50,13 +55,15 @@ async function start() {
   let timeline;
   const index = new FrameIndex((from, count, stride) => addresses.index(stream_id, from, count, stride),
     () => timeline?.redraw());
-  const feed = new Feed(base(), stream_id);
+  const feed = new Feed(new Decoders(), addresses.frames(stream_id));
   const player = new Player(stream, feed, index, new Screen(/** @type {HTMLCanvasElement} */ (part("screen"))));
   const frameUrl = (/** @type {number} */ frame) => addresses.frame(player.stream, frame);
   timeline = new Timeline(part("timeline"), player, index, frameUrl);
   const notice = new Notice(part("notice"), player);
   bind(player, index, timeline);
-  bindPage(player, timeline, notice, new Details(part("details"), player, frameUrl));
+  const details = new Details(part("details"), player, frameUrl);
+  const exporter = new ExportPanel(player, index, (format, from, to) => addresses.clip(stream_id, format, from, to));
+  bindPage({ player, timeline, notice, details, exporter, roomPanel: bindRoomPanel(address.room) });
   watchTrouble(feed, player, notice);
 
   if (address.speed !== 1) player.setSpeed(address.speed);
@@ -64,7 +71,8 @@ async function start() {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   // The end of an ended stream is where it was left: showing it beats starting over unasked.
   if (!address.paused && !still && (player.ingesting || player.frame < player.last)) player.play();
-  new Place(addresses.position(stream_id), player);
+  new Place(addresses.position(stream_id), player, address.room);
+  const room = address.room ? enter(address.room, player, index) : null;
 
   follow(addresses, {
     changed: (streams) => {
@@ -76,13 +84,22 @@ async function start() {
     gone: (ids) => { if (ids.includes(stream_id)) notice.pass(words.player.unknown, "problem"); },
     away: () => {},
   });
-  animate(player, timeline, notice);
+  animate(player, timeline, notice, room);
 }
 
-/** @param {Player} player @param {Timeline} timeline @param {Notice} notice */
-function animate(player, timeline, notice) {
+/** @param {string} name @param {Player} player @param {FrameIndex} index */
+function enter(name, player, index) {
+  const room = new Room(addresses.room(name), names.guest(), player, index);
+  showRoom(name, room);
+  followElsewhere(room, (other) => `${addresses.watch(other)}?room=${encodeURIComponent(name)}`);
+  return room;
+}
+
+/** @param {Player} player @param {Timeline} timeline @param {Notice} notice @param {Room | null} room */
+function animate(player, timeline, notice, room) {
   const frame = () => {
     const now_ms = performance.now();
+    room?.tick(now_ms);
     player.tick(now_ms);
     timeline.tick();
     notice.tick(now_ms);
@@ -101,46 +118,6 @@ function watchTrouble(feed, player, notice) {
   on("unreadable", ({ frame }) => notice.pass(words.player.unreadable(frame), "problem"));
   player.addEventListener("expired", (event) =>
     notice.pass(words.player.expired(/** @type {CustomEvent} */ (event).detail)));
-}
-
-/** @param {Player} player @param {Timeline} timeline @param {Notice} notice @param {Details} details */
-function bindPage(player, timeline, notice, details) {
-  const help = /** @type {HTMLDialogElement} */ (part("help"));
-  describe(/** @type {HTMLElement} */ (help.querySelector(".keys")));
-  const toggleHelp = () => (help.open ? help.close() : help.showModal());
-  const toggleDetails = () => part("details-button").setAttribute("aria-expanded", String(details.toggle()));
-  const toggleFullscreen = () => {
-    if (document.fullscreenElement) void document.exitFullscreen();
-    else void document.documentElement.requestFullscreen?.().catch(() => {});
-  };
-  const copyLink = () => {
-    const query = addressFor({ frame: player.shown, speed: player.speed, paused: true });
-    const link = new URL(query, location.href).href;
-    // No clipboard on plain http that isn't localhost: the address bar has the same link.
-    void navigator.clipboard?.writeText(link).then(() => notice.pass(words.player.copied), () => {});
-  };
-  part("details-button").addEventListener("click", toggleDetails);
-  part("details-close").addEventListener("click", toggleDetails);
-  part("help-button").addEventListener("click", toggleHelp);
-  part("fullscreen").addEventListener("click", toggleFullscreen);
-  help.addEventListener("click", (event) => { if (event.target === help) help.close(); });
-  listen({
-    player, timeline, toggleDetails, toggleHelp, toggleFullscreen, copyLink,
-    typeFrame: () => part("frame").focus(),
-    typeTime: () => part("time").focus(),
-  });
-  announce(player);
-}
-
-/** Tells a screen reader what a person sees happen; not every frame. @param {Player} player */
-function announce(player) {
-  const voice = part("voice");
-  player.addEventListener("changed", () => {
-    const speed = player.speed === 1 ? "" : `, ${words.player.speed(player.speed)}`;
-    const text = player.live ? words.player.live
-      : player.playing ? words.player.playing + speed : words.player.paused(player.frame);
-    if (!player.scrubbing && voice.textContent !== text) voice.textContent = text;
-  });
 }
 
 start().catch((error) => {

@@ -37,6 +37,9 @@ export class Away extends Error {
 /** What was asked for never was. */
 export class Missing extends Error {}
 
+/** It can't be had in this way; the message is the server's sentence. */
+export class Refused extends Error {}
+
 /** What was asked for has expired. */
 export class Gone extends Error {
   /** @param {number | null} first_available_frame */
@@ -64,6 +67,7 @@ export async function request(url, options) {
     const body = await response.json().catch(() => ({}));
     throw new Gone(body.first_available_frame ?? null);
   }
+  if (response.status === 400) throw new Refused((await response.json().catch(() => ({}))).error ?? url);
   throw new Away(`HTTP ${response.status}`, Number(response.headers.get("Retry-After")) || null);
 }
 
@@ -115,6 +119,10 @@ export function addresses(base) {
     frame: (/** @type {Stream} */ { stream_id, run_id }, /** @type {number} */ frame) =>
       `${base}streams/${id(stream_id)}/frames/${frame}?run=${id(run_id)}`,
     frames: (/** @type {string} */ stream) => `${base}streams/${id(stream)}/frames`,
+    room: (/** @type {string} */ name) => ({ url: `${base}api/rooms/${id(name)}`, events: `${base}api/rooms/${id(name)}/events` }),
+    /** `to` is left out of the clip. */
+    clip: (/** @type {string} */ stream, /** @type {string} */ format, /** @type {number} */ from, /** @type {number} */ to) =>
+      `${base}streams/${id(stream)}/export.${format}?from=${from}&to=${to}`,
   };
 }
 

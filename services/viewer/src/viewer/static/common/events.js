@@ -1,6 +1,7 @@
 // The catalogue as it changes: server-sent events, and plain polling while those don't come.
 
 import { json } from "./api.js";
+import { subscribe } from "./sse.js";
 
 /** @typedef {import("./api.js").Stream} Stream */
 
@@ -15,26 +16,28 @@ const POLL_MS = 3000;
  * @param {(away: boolean) => void} on.away whether the server can't be reached at the moment
  */
 export function follow(addresses, on) {
+  let connected = false;
   /** @type {number | undefined} */
   let timer;
-  let source = connect();
 
-  function connect() {
-    const events = new EventSource(addresses.events);
-    events.addEventListener("open", () => {
+  subscribe(addresses.events, {
+    opened() {
+      connected = true;
       clearTimeout(timer);
       timer = undefined;
       on.away(false);
-    });
-    events.addEventListener("streams", (event) => on.changed(JSON.parse(event.data).streams));
-    events.addEventListener("gone", (event) => on.gone(JSON.parse(event.data).stream_ids));
-    events.addEventListener("error", () => {
+    },
+    failed() {
+      connected = false;
       timer ??= window.setTimeout(poll, 1000);
-    });
-    return events;
-  }
+    },
+    events: {
+      streams: (data) => on.changed(data.streams),
+      gone: (data) => on.gone(data.stream_ids),
+    },
+  });
 
-  /** One plain request: tells "no events" from "no server", and revives events that gave up. */
+  /** One plain request: tells "no events" from "no server". */
   async function poll() {
     try {
       on.changed((await json(addresses.streams)).streams);
@@ -42,13 +45,6 @@ export function follow(addresses, on) {
     } catch {
       on.away(true);
     }
-    if (source.readyState === EventSource.CLOSED) source = connect();
-    timer = source.readyState === EventSource.OPEN ? undefined : window.setTimeout(poll, POLL_MS);
+    timer = connected ? undefined : window.setTimeout(poll, POLL_MS);
   }
-
-  // A hidden page on its way out must not keep one of the browser's few connections.
-  addEventListener("pagehide", () => source.close());
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) source = connect();
-  });
 }

@@ -24,6 +24,32 @@ export const away = "The server is away. Trying again; nothing to do.";
 export const back = "The server is back.";
 export const noReason = "No reason was recorded.";
 
+export const exporting = {
+  noMarks: "No marks yet: i and o set them",
+  part: (/** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ length_ns) =>
+    `Frames ${format.count(from)} to ${format.count(to)}, ${format.span(length_ns)}`,
+  size: (/** @type {number} */ bytes) => `About ${format.bytes(bytes)}.`,
+  progress: (/** @type {number} */ received, /** @type {number} */ total) => `${format.bytes(received)} of ${format.bytes(total)}`,
+  done: (/** @type {string} */ name) => `Saved as ${name}.`,
+  handedOver: "The browser is downloading it.",
+  cancelled: "Cancelled. Nothing was kept.",
+  missing: "The server offers no such clip of this stream.",
+  expired: (/** @type {number | null} */ first) =>
+    `The first of these frames have expired from the log. ${first === null ? "Move the marks forward" : `Begin at frame ${format.count(first)}`}, and export again.`,
+  busy: (/** @type {number} */ seconds) => `The server is full at the moment. Try again in ${format.span(seconds * 1e9)}.`,
+  away: "The server went away before the clip was whole. Nothing was kept; try again.",
+  unwritable: (/** @type {string} */ reason) => `The file could not be written: ${reason}`,
+};
+
+export const room = {
+  youLead: "you lead",
+  leads: (/** @type {string} */ who) => `${who} leads`,
+  away: "can't be reached, trying again",
+  title: (/** @type {string} */ name, /** @type {string} */ me) => `Room ${name}: one moves, all move. To the others you are ${me}.`,
+  copied: "Link copied. Whoever opens it watches with you.",
+  elsewhere: (/** @type {string} */ stream_id) => `This room is watching another stream, ${stream_id}.`,
+};
+
 export const player = {
   loading: "Loading…",
   waiting: "Waiting for the next frames…",

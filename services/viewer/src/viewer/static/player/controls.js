@@ -80,6 +80,7 @@ function bindTyped(input, complaint, accept) {
 /** @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index */
 function render(player, index) {
   const { playing, frame, last, speed, live, ingesting, marks } = player;
+  part("deck").toggleAttribute("inert", !player.watchable);
   const button = part("play");
   document.body.classList.toggle("is-playing", playing);
   button.setAttribute("aria-label", playing ? "Pause" : "Play");

@@ -1,7 +1,7 @@
-// The worker behind the player: keeps encoded frames around the place that is watched, and turns
-// those that are wanted into bitmaps. It holds one wish at a time; a new one replaces the old.
+// One stream's decoding, in a worker: keeps encoded frames around the place that is watched, and
+// turns those that are wanted into bitmaps. It holds one wish at a time; a new one replaces the old.
 
-import { Away, Gone, Missing, addresses, delayMs } from "../common/api.js";
+import { Away, Gone, Missing, delayMs } from "../common/api.js";
 import { covers, onGrid, upcoming, windowFor } from "./plan.js";
 import { readWindow } from "./reader.js";
 import { FrameStore } from "./store.js";
@@ -22,177 +22,194 @@ import { FrameStore } from "./store.js";
 const ENCODED_LIMIT_BYTES = 96e6;
 const PARALLEL_DECODES = 3;
 
-/** @type {FrameStore<import("./records.js").FrameRecord>} */
-const encoded = new FrameStore(ENCODED_LIMIT_BYTES);
-/** Bitmaps posted that the page had not seen yet when it last wished. @type {Map<number, number>} */
-const posted = new Map();
-/** @type {Set<number>} */
-const decoding = new Set();
-let sequence = 0;
-let url = "";
-/** @type {Wish | null} */
-let wish = null;
-/** @type {{window: import("./plan.js").Window, next: number, abort: AbortController} | null} */
-let reading = null;
-let failures = 0;
-/** @type {number | undefined} */
-let retry_timer;
-/** A frame that a whole window did not bring: asked for again only after a pause. */
-let absent = -1;
+export class Decoder {
+  /** @type {FrameStore<import("./records.js").FrameRecord>} */
+  #encoded;
+  /** Bitmaps posted that the page had not seen yet when it last wished. @type {Map<number, number>} */
+  #posted = new Map();
+  /** @type {Set<number>} */
+  #decoding = new Set();
+  #sequence = 0;
+  #url;
+  #turns;
+  #post;
+  /** @type {Wish | null} */
+  #wish = null;
+  /** @type {{window: import("./plan.js").Window, next: number, abort: AbortController} | null} */
+  #reading = null;
+  #failures = 0;
+  /** @type {number | undefined} */
+  #retry_timer;
+  /** A frame that a whole window did not bring: asked for again only after a pause. */
+  #absent = -1;
 
-self.onmessage = ({ data }) => {
-  if (data.open) {
-    url = addresses(data.open.base).frames(data.open.stream_id);
-    return;
+  /**
+   * @param {string} url of the stream's frames @param {number} share of the memory that is to be had
+   * @param {import("./turns.js").Turns} turns at the server
+   * @param {(message: object, transfer?: Transferable[]) => void} post to the page
+   */
+  constructor(url, share, turns, post) {
+    this.#url = url;
+    this.#encoded = new FrameStore(ENCODED_LIMIT_BYTES * share);
+    this.#turns = turns;
+    this.#post = post;
   }
-  if (data.wish.run_id !== wish?.run_id) forget();
-  wish = /** @type {Wish} */ (data.wish);
-  for (const [frame, number] of posted) if (number <= wish.received) posted.delete(frame);
-  work();
-};
 
-/** Another run replaces every frame: nothing held or under way is worth anything. */
-function forget() {
-  reading?.abort.abort();
-  reading = null;
-  encoded.clear();
-  posted.clear();
-  decoding.clear();
-}
-
-function work() {
-  decodeNext();
-  readNext();
-}
-
-function decodeNext() {
-  for (const frame of wish?.frames ?? []) {
-    if (decoding.size >= PARALLEL_DECODES) return;
-    const record = encoded.get(frame);
-    if (record && !posted.has(frame) && !decoding.has(frame)) void decode(record);
+  /** @param {Wish} wish replaces the one before */
+  want(wish) {
+    if (wish.run_id !== this.#wish?.run_id) this.#forget();
+    this.#wish = wish;
+    for (const [frame, number] of this.#posted) if (number <= wish.received) this.#posted.delete(frame);
+    this.#work();
   }
-}
 
-/** @param {import("./records.js").FrameRecord} record */
-async function decode({ header, image }) {
-  decoding.add(header.frame);
-  const began_ms = performance.now();
-  sequence += 1;
-  posted.set(header.frame, sequence);
-  const number = sequence;
-  const run_id = wish?.run_id;
-  try {
-    const bitmap = await createImageBitmap(new Blob([image], { type: header.mime_type }));
-    const decode_ms = (performance.now() - began_ms) / Math.max(1, decoding.size);
-    postMessage({ type: "frame", run_id, header, bitmap, number, decode_ms }, { transfer: [bitmap] });
-  } catch {
-    postMessage({ type: "unreadable", run_id, frame: header.frame, number });
+  /** Another run replaces every frame: nothing held or under way is worth anything. */
+  #forget() {
+    this.#reading?.abort.abort();
+    this.#reading = null;
+    this.#encoded.clear();
+    this.#posted.clear();
+    this.#decoding.clear();
   }
-  if (run_id === wish?.run_id) decoding.delete(header.frame);
-  decodeNext();
-}
 
-/** @returns {number | null} the first frame to ask the server for */
-function missingFrame() {
-  if (!wish) return null;
-  const wanted = wish.frames.find((frame) => !encoded.has(frame) && !posted.has(frame));
-  if (wanted !== undefined) return wanted;
-  const ahead = upcoming(wish.frame, wish.step, wish.ahead_frames, wish.range);
-  const later = ahead.find((frame) => !encoded.has(frame));
-  if (later !== undefined) return later;
-  // All that is committed is here: at a live edge, wait at the server for what comes next.
-  const atEdge = wish.follow && ahead.length < wish.ahead_frames;
-  const waiting = reading?.window.follow && reading.window.stride === wish.step;
-  return atEdge && !waiting ? onGrid(wish.range.edge, wish.step) : null;
-}
-
-function readNext() {
-  if (reading?.window.follow && !wish?.follow) {
-    reading.abort.abort();
-    reading = null;
+  #work() {
+    this.#decodeNext();
+    this.#readNext();
   }
-  const missing = missingFrame();
-  if (!wish || missing === null || retry_timer !== undefined) return;
-  if (reading) {
-    // Only the picture that is waited for is worth breaking off a window, and not one of a single
-    // frame: that is nearly there, and a hand that moves on must not starve the screen.
-    const { window, next } = reading;
-    const urgent = window.follow || (missing === wish.frame && window.count !== 1);
-    if (!urgent || covers(window, next, missing)) return;
-    reading.abort.abort();
-  }
-  const step = missing < wish.frame && wish.step === 1 ? -1 : wish.step;
-  const window = windowFor(missing, step, wish.window_frames, wish.follow, wish.range);
-  reading = { window, next: window.from, abort: new AbortController() };
-  void read(reading, missing);
-}
 
-/** @param {NonNullable<typeof reading>} current @param {number} missing */
-async function read(current, missing) {
-  let arrived = false;
-  try {
-    for await (const record of readWindow(url, wish?.run_id ?? "", current.window, current.abort.signal)) {
-      if (reading !== current) return;
-      recovered();
-      const { frame, pts_ns, image_bytes, skipped } = record.header;
-      arrived ||= frame === missing;
-      current.next = frame + 1;
-      const focus = wish?.frame ?? frame;
-      encoded.put(frame, record, image_bytes, (other) => distance(other, focus));
-      postMessage({ type: "arrived", run_id: wish?.run_id, frame, pts_ns, image_bytes, skipped });
-      work();
+  #decodeNext() {
+    for (const frame of this.#wish?.frames ?? []) {
+      if (this.#decoding.size >= PARALLEL_DECODES) return;
+      const record = this.#encoded.get(frame);
+      if (record && !this.#posted.has(frame) && !this.#decoding.has(frame)) void this.#decode(record);
     }
-    if (reading !== current) return;
-    reading = null;
-    recovered();
-    if (current.window.follow) pauseReading(200);
-    else if (arrived) readNext();
-    else giveUp(missing);
-  } catch (error) {
-    if (reading !== current) return;
-    reading = null;
-    stumble(error, missing);
   }
-}
 
-/** Frames behind the direction of play are the less useful. @param {number} frame @param {number} focus */
-function distance(frame, focus) {
-  const ahead = (frame - focus) * Math.sign(wish?.step ?? 1);
-  return ahead >= 0 ? ahead : -3 * ahead;
-}
-
-function recovered() {
-  if (failures) postMessage({ type: "back" });
-  failures = 0;
-  absent = -1;
-}
-
-/** @param {number} frame that its window did not bring */
-function giveUp(frame) {
-  if (absent !== frame) postMessage({ type: "missing", frame });
-  absent = frame;
-  pauseReading(1000);
-}
-
-/** @param {unknown} error @param {number} missing */
-function stumble(error, missing) {
-  if (error instanceof Gone) {
-    postMessage({ type: "gone", frame: missing, first_available_frame: error.first_available_frame });
-    pauseReading(500);
-  } else if (error instanceof Missing) {
-    giveUp(missing);
-  } else {
-    failures += 1;
-    const busy = error instanceof Away && error.retry_after_seconds !== null;
-    postMessage({ type: "away", busy });
-    pauseReading(delayMs(failures, error));
+  /** @param {import("./records.js").FrameRecord} record */
+  async #decode({ header, image }) {
+    this.#decoding.add(header.frame);
+    const began_ms = performance.now();
+    this.#sequence += 1;
+    this.#posted.set(header.frame, this.#sequence);
+    const number = this.#sequence;
+    const run_id = this.#wish?.run_id;
+    try {
+      const bitmap = await createImageBitmap(new Blob([image], { type: header.mime_type }));
+      const decode_ms = (performance.now() - began_ms) / Math.max(1, this.#decoding.size);
+      this.#post({ type: "frame", run_id, header, bitmap, number, decode_ms }, [bitmap]);
+    } catch {
+      this.#post({ type: "unreadable", run_id, frame: header.frame, number });
+    }
+    if (run_id === this.#wish?.run_id) this.#decoding.delete(header.frame);
+    this.#decodeNext();
   }
-}
 
-/** @param {number} ms */
-function pauseReading(ms) {
-  retry_timer = setTimeout(() => {
-    retry_timer = undefined;
-    readNext();
-  }, ms);
+  /** @returns {number | null} the first frame to ask the server for */
+  #missingFrame() {
+    if (!this.#wish) return null;
+    const wanted = this.#wish.frames.find((frame) => !this.#encoded.has(frame) && !this.#posted.has(frame));
+    if (wanted !== undefined) return wanted;
+    const ahead = upcoming(this.#wish.frame, this.#wish.step, this.#wish.ahead_frames, this.#wish.range);
+    const later = ahead.find((frame) => !this.#encoded.has(frame));
+    if (later !== undefined) return later;
+    // All that is committed is here: at a live edge, wait at the server for what comes next.
+    const atEdge = this.#wish.follow && ahead.length < this.#wish.ahead_frames;
+    const waiting = this.#reading?.window.follow && this.#reading.window.stride === this.#wish.step;
+    return atEdge && !waiting ? onGrid(this.#wish.range.edge, this.#wish.step) : null;
+  }
+
+  #readNext() {
+    if (this.#reading?.window.follow && !this.#wish?.follow) {
+      this.#reading.abort.abort();
+      this.#reading = null;
+    }
+    const missing = this.#missingFrame();
+    if (!this.#wish || missing === null || this.#retry_timer !== undefined) return;
+    if (this.#reading) {
+      // Only the picture that is waited for is worth breaking off a window, and not one of a single
+      // frame: that is nearly there, and a hand that moves on must not starve the screen.
+      const { window, next } = this.#reading;
+      const urgent = window.follow || (missing === this.#wish.frame && window.count !== 1);
+      if (!urgent || covers(window, next, missing)) return;
+      this.#reading.abort.abort();
+    }
+    const step = missing < this.#wish.frame && this.#wish.step === 1 ? -1 : this.#wish.step;
+    const window = windowFor(missing, step, this.#wish.window_frames, this.#wish.follow, this.#wish.range);
+    this.#reading = { window, next: window.from, abort: new AbortController() };
+    void this.#read(this.#reading, missing);
+  }
+
+  /** @param {NonNullable<typeof this.#reading>} current @param {number} missing */
+  async #read(current, missing) {
+    let arrived = false;
+    await this.#turns.take();
+    try {
+      if (this.#reading !== current) return;
+      for await (const record of readWindow(this.#url, this.#wish?.run_id ?? "", current.window, current.abort.signal)) {
+        if (this.#reading !== current) return;
+        this.#recovered();
+        const { frame, pts_ns, image_bytes, skipped } = record.header;
+        arrived ||= frame === missing;
+        current.next = frame + 1;
+        const focus = this.#wish?.frame ?? frame;
+        this.#encoded.put(frame, record, image_bytes, (other) => this.#distance(other, focus));
+        this.#post({ type: "arrived", run_id: this.#wish?.run_id, frame, pts_ns, image_bytes, skipped });
+        this.#work();
+      }
+      if (this.#reading !== current) return;
+      this.#reading = null;
+      this.#recovered();
+      if (current.window.follow) this.#pauseReading(200);
+      else if (arrived) this.#readNext();
+      else this.#giveUp(missing);
+    } catch (error) {
+      if (this.#reading !== current) return;
+      this.#reading = null;
+      this.#stumble(error, missing);
+    } finally {
+      this.#turns.give();
+    }
+  }
+
+  /** Frames behind the direction of play are the less useful. @param {number} frame @param {number} focus */
+  #distance(frame, focus) {
+    const ahead = (frame - focus) * Math.sign(this.#wish?.step ?? 1);
+    return ahead >= 0 ? ahead : -3 * ahead;
+  }
+
+  #recovered() {
+    if (this.#failures) this.#post({ type: "back" });
+    this.#failures = 0;
+    this.#absent = -1;
+  }
+
+  /** @param {number} frame that its window did not bring */
+  #giveUp(frame) {
+    if (this.#absent !== frame) this.#post({ type: "missing", frame });
+    this.#absent = frame;
+    this.#pauseReading(1000);
+  }
+
+  /** @param {unknown} error @param {number} missing */
+  #stumble(error, missing) {
+    if (error instanceof Gone) {
+      this.#post({ type: "gone", frame: missing, first_available_frame: error.first_available_frame });
+      this.#pauseReading(500);
+    } else if (error instanceof Missing) {
+      this.#giveUp(missing);
+    } else {
+      this.#failures += 1;
+      const busy = error instanceof Away && error.retry_after_seconds !== null;
+      this.#post({ type: "away", busy });
+      this.#pauseReading(delayMs(this.#failures, error));
+    }
+  }
+
+  /** @param {number} ms */
+  #pauseReading(ms) {
+    this.#retry_timer = setTimeout(() => {
+      this.#retry_timer = undefined;
+      this.#readNext();
+    }, ms);
+  }
 }

@@ -25,8 +25,9 @@ const clamp = (/** @type {number} */ low, /** @type {number} */ value, /** @type
 /** Dispatches `arrived`, `gone`, `missing`, `unreadable`, `away`, `back`, each with the worker's message. */
 export class Feed extends EventTarget {
   /** @type {FrameStore<Picture>} */
-  #pictures = new FrameStore(BITMAP_LIMIT_BYTES, ({ bitmap }) => bitmap?.close());
-  #worker;
+  #pictures;
+  #wish;
+  #share;
   #run_id = "";
   #received = 0;
   #decode_ms = 6;
@@ -37,15 +38,18 @@ export class Feed extends EventTarget {
   #focus = 0;
   #direction = 1;
 
-  /** @param {string} base @param {string} stream_id */
-  constructor(base, stream_id) {
+  /**
+   * @param {import("./decoders.js").Decoders} decoders @param {string} url of the stream's frames
+   * @param {number} [share] of the memory that is to be had, where several streams are watched
+   */
+  constructor(decoders, url, share = 1) {
     super();
+    this.#share = share;
+    this.#pictures = new FrameStore(BITMAP_LIMIT_BYTES * share, ({ bitmap }) => bitmap?.close());
     this.fps = 25;
     this.frame_bytes = 50_000;
     this.bitmap_bytes = 4e6;
-    this.#worker = new Worker(new URL("decoder.js", import.meta.url), { type: "module" });
-    this.#worker.onmessage = ({ data }) => this.#receive(data);
-    this.#worker.postMessage({ open: { base: new URL(base, location.href).href, stream_id } });
+    this.#wish = decoders.open(url, share, (message) => this.#receive(message));
   }
 
   /** The stream's figures, from which the read-ahead follows. @param {import("../common/api.js").Stream} stream */
@@ -92,10 +96,10 @@ export class Feed extends EventTarget {
     const playing = mode === "playing";
     const stride = playing ? this.#stride : 1;
     const step = playing && rate < 0 ? -stride : stride;
-    const lead = clamp(2, BITMAP_LIMIT_BYTES / 2 / this.bitmap_bytes, 10);
+    const lead = clamp(2, (this.#share * BITMAP_LIMIT_BYTES) / 2 / this.bitmap_bytes, 10);
     const soon = { playing: () => upcoming(frame, step, lead, range), paused: () => surrounding(frame, range).slice(0, lead),
       scrubbing: () => [frame] }[mode]();
-    const ahead_frames = Math.min(AHEAD_LIMIT_BYTES / this.frame_bytes, (AHEAD_SECONDS * this.fps * Math.abs(rate)) / stride);
+    const ahead_frames = Math.min((this.#share * AHEAD_LIMIT_BYTES) / this.frame_bytes, (AHEAD_SECONDS * this.fps * Math.abs(rate)) / stride);
     const most = { playing: 32, paused: 8, scrubbing: 1 }[mode];
     this.#focus = frame;
     this.#direction = Math.sign(step);
@@ -112,7 +116,7 @@ export class Feed extends EventTarget {
     const key = JSON.stringify(wish);
     if (key === this.#sent) return;
     this.#sent = key;
-    this.#worker.postMessage({ wish: { ...wish, received: this.#received } });
+    this.#wish({ ...wish, received: this.#received });
   }
 
   /** @param {any} message one of the worker's */

@@ -131,6 +131,13 @@ export class FrameIndex {
     return exact;
   }
 
+  /** Bytes of the images from one frame to another, both included; a guess where that is much. @param {number} from @param {number} to */
+  bytesOf(from, to) {
+    const known = this.samples(this.ptsOf(from), this.ptsOf(to));
+    const sum = known.reduce((bytes, { size }) => bytes + size, 0);
+    return known.length ? Math.round((sum / known.length) * (to - from + 1)) : 0;
+  }
+
   /** @param {number} frame */
   #knows(frame) {
     return this.#pages.get(Math.floor(frame / PAGE_FRAMES))?.pts_ns[frame % PAGE_FRAMES] !== undefined;

@@ -12,6 +12,8 @@
  * @property {import("./timeline.js").Timeline} timeline
  * @property {() => void} toggleDetails
  * @property {() => void} toggleHelp
+ * @property {() => void} toggleExport
+ * @property {() => void} toggleRoom
  * @property {() => void} toggleFullscreen
  * @property {() => void} copyLink
  * @property {() => void} typeFrame
@@ -51,6 +53,8 @@ export const GROUPS = [
   ] },
   { group: "Page", bindings: [
     { keys: ["d"], shown: "d", does: "Details of the frame", act: (deck) => deck.toggleDetails() },
+    { keys: ["s"], shown: "s", does: "Save a clip as a file", act: (deck) => deck.toggleExport() },
+    { keys: ["w"], shown: "w", does: "Watch together with others", act: (deck) => deck.toggleRoom() },
     { keys: ["f"], shown: "f", does: "Full screen", act: (deck) => deck.toggleFullscreen() },
     { keys: ["c"], shown: "c", does: "Copy a link to this frame", act: (deck) => deck.copyLink() },
     { keys: ["?"], shown: "?", does: "These keys", act: (deck) => deck.toggleHelp() },
@@ -60,7 +64,8 @@ export const GROUPS = [
 /** Where a key belongs to what has the focus. @param {KeyboardEvent} event */
 function isTaken({ target, key }) {
   if (!(target instanceof HTMLElement)) return false;
-  if (target.closest("dialog[open]")) return key !== "?";
+  const dialog = target.closest("dialog[open]");
+  if (dialog) return dialog.id !== "help" || key !== "?";
   if (target.matches("input, select, textarea")) return true;
   // A focused button or link is pressed by these, as everywhere.
   return target.matches("button, a, summary") && (key === " " || key === "Enter");

@@ -27,6 +27,8 @@ export class Pacer {
 
   /** The frame that is due. */
   get frame() { return this.#frame; }
+  /** The media time that is due. */
+  get pts_ns() { return clocks.ptsAt(this.#clock, performance.now()); }
   get playing() { return this.#clock.playing; }
   /** Playing, but waiting for frames. */
   get held() { return this.#clock.held; }

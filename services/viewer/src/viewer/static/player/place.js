@@ -5,33 +5,42 @@ import { isSpeed } from "./speeds.js";
 
 const SAVE_EVERY_MS = 1000;
 
-/** @typedef {{frame: number | null, speed: number, paused: boolean}} Address */
+/** @typedef {{frame: number | null, speed: number, paused: boolean, room: string | null}} Address room: its name, if in one */
 
 /** @param {string} search the page's query @returns {Address} */
 export function readAddress(search) {
   const query = new URLSearchParams(search);
   const frame = /^\d{1,15}$/.test(query.get("frame") ?? "") ? Number(query.get("frame")) : null;
   const speed = Number(query.get("speed") ?? 1);
-  return { frame, speed: isSpeed(speed) ? speed : 1, paused: query.has("paused") };
+  // A name is part of an address: what cannot be in one is the same dash for everybody.
+  const room = query.get("room")?.replace(/[/\p{C}]/gu, "-").slice(0, 64) || null;
+  return { frame, speed: isSpeed(speed) ? speed : 1, paused: query.has("paused"), room };
 }
 
 /** @param {Address} address @returns {string} the query for it */
-export function addressFor({ frame, speed, paused }) {
-  return `?frame=${frame}${speed === 1 ? "" : `&speed=${speed}`}${paused ? "&paused" : ""}`;
+export function addressFor({ frame, speed, paused, room }) {
+  const place = frame === null ? [] : [`frame=${frame}`];
+  const parts = [...place, speed === 1 ? "" : `speed=${speed}`, paused ? "paused" : "", room ? `room=${encodeURIComponent(room)}` : ""];
+  return `?${parts.filter(Boolean).join("&")}`;
 }
 
 /** Remembers the player's place from now on. */
 export class Place {
   #url;
   #player;
+  #room;
   #saved = "";
   #saved_ms = 0;
   /** @type {number | undefined} */
   #timer;
 
-  /** @param {string} url of the position @param {import("./player.js").Player} player */
-  constructor(url, player) {
+  /**
+   * @param {string} url of the position @param {import("./player.js").Player} player
+   * @param {string | null} room that stays in the address
+   */
+  constructor(url, player, room) {
     this.#url = url;
+    this.#room = room;
     this.#player = player;
     player.addEventListener("painted", () => this.#soon(player.playing ? SAVE_EVERY_MS : 150));
     player.addEventListener("changed", () => this.#soon(150));
@@ -58,7 +67,7 @@ export class Place {
     if (this.#player.shown < 0) return;
     this.#saved_ms = performance.now();
     history.replaceState(history.state, "", addressFor({
-      frame: this.#player.shown, speed: this.#player.speed, paused: !this.#player.playing,
+      frame: this.#player.shown, speed: this.#player.speed, paused: !this.#player.playing, room: this.#room,
     }));
     const body = this.#body();
     if (body === this.#saved) return;

@@ -3,18 +3,22 @@
 import { DELAY_MS } from "./edge.js";
 import { NONE, bounds, marked } from "./marks.js";
 import { Pacer } from "./pacer.js";
-import { passedOver } from "./plan.js";
-import { nextSpeed } from "./speeds.js";
+import { Painter } from "./painter.js";
+import { Transport } from "./transport.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
 
-/** Dispatches `painted` (detail: header) and `changed` (anything that a control shows). */
-export class Player extends EventTarget {
+/**
+ * Dispatches `painted` (detail: header), `changed` (anything that a control shows), `moved` (a person
+ * here chose a place, a speed, to play or to pause) and `expired` (detail: the first frame left).
+ */
+export class Player extends Transport {
   #feed;
   #index;
   #screen;
   #pacer;
-  #shown = -1;
+  #painter;
+  #skipped_by_server = 0;
   #scrubbing = false;
 
   /**
@@ -27,12 +31,11 @@ export class Player extends EventTarget {
     this.#index = index;
     this.#screen = screen;
     this.#pacer = new Pacer(feed, index);
+    this.#painter = new Painter(feed, screen);
     this.stream = stream;
-    this.speed = 1;
     this.live = this.ended = false;
     /** @type {import("./marks.js").Marks} */
     this.marks = NONE;
-    this.skipped = { late: 0, server: 0 };
     this.update(stream);
     feed.addEventListener("arrived", (event) => this.#arrived(/** @type {CustomEvent} */ (event).detail));
     feed.addEventListener("gone", (event) => this.#gone(/** @type {CustomEvent} */ (event).detail.first_available_frame));
@@ -42,24 +45,31 @@ export class Player extends EventTarget {
   /** The frame that is wanted on the screen. */
   get frame() { return this.#pacer.frame; }
   /** The frame that is on the screen; -1 before the first. */
-  get shown() { return this.#shown; }
+  get shown() { return this.#painter.shown; }
+  /** The media time that is due. */
+  get pts_ns() { return this.#pacer.pts_ns; }
+  get place_ns() { return this.#index.ptsOf(this.frame); }
+  /** Frames that were not shown, and why. */
+  get skipped() { return { late: this.#painter.late, server: this.#skipped_by_server }; }
   get first() { return this.#pacer.first; }
   get last() { return this.#pacer.last; }
   get ingesting() { return this.stream.state === "INGESTING"; }
   get watchable() { return this.#index.count > this.stream.first_available_frame; }
   get scrubbing() { return this.#scrubbing; }
   /** Without the picture to go on with. */
-  get waiting() { return this.#shown !== this.frame && (this.#pacer.held || !this.playing); }
+  get waiting() { return this.shown !== this.frame && (this.#pacer.held || !this.playing); }
   get atEdge() { return this.ingesting && this.frame >= this.last; }
   get looping() { return this.marks.in !== null || this.marks.out !== null; }
   /** Media time from the place to the live edge. */
-  get behind_ns() { return Math.max(0, this.#index.ptsOf(this.last) - this.#index.ptsOf(this.frame)); }
+  get behind_ns() { return Math.max(0, this.#index.ptsOf(this.last) - this.place_ns); }
+  /** Playing, and how far the picture on the screen is behind the one that is due. */
+  get lag_ns() { return this.playing && this.shown >= 0 ? Math.max(0, this.pts_ns - this.#index.endOf(this.shown)) : 0; }
 
   /** The stream as the catalogue has it now. @param {Stream} stream */
   update(stream) {
     if (stream.run_id !== this.stream.run_id) {
       this.#index.reset();
-      this.#shown = -1;
+      this.#painter.shown = -1;
     }
     this.stream = stream;
     this.#index.update(stream);
@@ -77,25 +87,19 @@ export class Player extends EventTarget {
     if (this.speed < 0 && this.frame <= low) this.#pacer.go(high);
     this.ended = false;
     this.#pacer.play();
-    this.#changed();
+    this.#moved();
   }
 
   pause() {
     if (!this.playing) return;
-    this.#pacer.pause();
-    this.#leaveEdge();
-    this.#pacer.go(this.#shown >= 0 ? this.#shown : this.frame);
-    this.#changed();
+    this.#halt();
+    this.#moved();
   }
-
-  toggle() { return this.playing ? this.pause() : this.play(); }
 
   /** Goes to a frame exactly; playing goes on from there. @param {number} frame */
   seek(frame) {
-    this.#leaveEdge();
-    this.ended = false;
-    this.#pacer.go(frame);
-    this.#changed();
+    this.#go(frame);
+    this.#moved();
   }
 
   /** Goes to the frame of a moment: at once where the index is known, else as near and then exactly. */
@@ -106,11 +110,6 @@ export class Player extends EventTarget {
     if (exact !== guess && this.frame === guess) this.seek(exact);
   }
 
-  /** @param {number} seconds from here, negative back */
-  skip(seconds) {
-    void this.seekTime(Math.max(0, this.#index.ptsOf(this.frame) + seconds * 1e9));
-  }
-
   /** Pauses, and moves by whole frames. @param {number} frames */
   step(frames) {
     this.pause();
@@ -119,15 +118,26 @@ export class Player extends EventTarget {
 
   /** @param {number} speed media seconds a second, negative for reverse */
   setSpeed(speed) {
-    this.live = false;
-    this.speed = speed;
-    this.#pacer.setRate(speed);
+    this.#setRate(speed);
+    this.#moved();
+  }
+
+  /**
+   * Does what somebody elsewhere chose: nobody is told that a person here moved.
+   * @param {{frame: number | null, playing: boolean, speed: number}} wish frame null: the place is well
+   */
+  follow({ frame, playing, speed }) {
+    if (speed !== this.speed) this.#setRate(speed);
+    if (playing && !this.playing) this.#pacer.play();
+    if (!playing && this.playing) this.#halt();
+    if (frame !== null) this.#go(frame);
     this.#changed();
   }
 
-  /** @param {1 | -1} change to the next quicker or slower speed, keeping the way */
-  changeSpeed(change) { this.setSpeed(nextSpeed(this.speed, change)); }
-  reverse() { this.setSpeed(-this.speed); }
+  /** Plays a little quicker or slower than asked, to come back into step. @param {number} factor */
+  nudge(factor) {
+    if (!this.live) this.#pacer.setRate(this.speed * factor);
+  }
 
   /** Shows pictures as a hand moves; playing waits until endScrub(). @param {number} frame */
   scrub(frame) {
@@ -196,31 +206,40 @@ export class Player extends EventTarget {
 
   /** @param {number} frame */
   #stopAt(frame) {
-    this.pause();
+    this.#halt();
     this.#pacer.go(frame);
     this.#changed();
   }
 
   /** @param {number} now_ms */
   #paint(now_ms) {
-    if (this.#shown === this.frame) return;
-    const moving = this.playing || this.#scrubbing;
-    const frame = this.#feed.has(this.frame) ? this.frame : moving ? this.#feed.nearest(this.#shown, this.frame) : null;
-    const picture = frame === null ? null : this.#feed.get(frame);
-    if (frame === null || !picture) return;
-    if (picture.bitmap && picture.header) {
-      this.#screen.paint(picture.bitmap, picture.header);
-      this.#countLate(frame);
-      this.dispatchEvent(new CustomEvent("painted", { detail: picture.header }));
-    }
-    this.#shown = frame;
+    const playing = this.playing && !this.#scrubbing && !this.#pacer.held;
+    const step = playing ? Math.sign(this.#pacer.rate) * this.#feed.stride : 0;
+    const picture = this.#painter.paint(this.frame, this.playing || this.#scrubbing, step);
+    if (!picture) return;
     this.#pacer.shown(now_ms);
+    if (picture.header) this.dispatchEvent(new CustomEvent("painted", { detail: picture.header }));
   }
 
-  /** @param {number} frame about to be shown in the place of #shown */
-  #countLate(frame) {
-    if (!this.playing || this.#scrubbing || this.#shown < 0 || this.#pacer.held) return;
-    this.skipped.late += passedOver(this.#shown, frame, Math.sign(this.#pacer.rate) * this.#feed.stride);
+  /** Stops on the picture that is seen. */
+  #halt() {
+    this.#pacer.pause();
+    this.#leaveEdge();
+    this.#pacer.go(this.shown >= 0 ? this.shown : this.frame);
+  }
+
+  /** @param {number} frame */
+  #go(frame) {
+    this.#leaveEdge();
+    this.ended = false;
+    this.#pacer.go(frame);
+  }
+
+  /** @param {number} speed */
+  #setRate(speed) {
+    this.live = false;
+    this.speed = speed;
+    this.#pacer.setRate(speed);
   }
 
   #leaveEdge() {
@@ -232,7 +251,7 @@ export class Player extends EventTarget {
   /** @param {{frame: number, pts_ns: number, image_bytes: number, skipped: number}} record */
   #arrived({ frame, pts_ns, image_bytes, skipped }) {
     this.#index.note(frame, pts_ns, image_bytes);
-    this.skipped.server += skipped;
+    this.#skipped_by_server += skipped;
   }
 
   /** @param {number | null} first that is still there */
@@ -246,5 +265,10 @@ export class Player extends EventTarget {
 
   #changed() {
     this.dispatchEvent(new Event("changed"));
+  }
+
+  #moved() {
+    this.#changed();
+    this.dispatchEvent(new Event("moved"));
   }
 }

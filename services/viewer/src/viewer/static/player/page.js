@@ -1,0 +1,61 @@
+// What surrounds the deck on the player's page: dialogs, details, full screen, the spoken state.
+
+import * as words from "../common/words.js";
+import { part } from "./controls.js";
+import { describe, listen } from "./keys.js";
+import { addressFor } from "./place.js";
+
+/**
+ * @param {object} parts
+ * @param {import("./player.js").Player} parts.player @param {import("./timeline.js").Timeline} parts.timeline
+ * @param {import("./notice.js").Notice} parts.notice @param {import("./details.js").Details} parts.details
+ * @param {{toggle: () => void}} parts.exporter @param {{toggle: () => void}} parts.roomPanel
+ */
+export function bindPage({ player, timeline, notice, details, exporter, roomPanel }) {
+  const help = /** @type {HTMLDialogElement} */ (part("help"));
+  describe(/** @type {HTMLElement} */ (help.querySelector(".keys")));
+  const toggleHelp = () => (help.open ? help.close() : help.showModal());
+  const toggleDetails = () => part("details-button").setAttribute("aria-expanded", String(details.toggle()));
+  const toggleFullscreen = () => {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else void document.documentElement.requestFullscreen?.().catch(() => {});
+  };
+  const copyLink = () => {
+    const query = addressFor({ frame: player.shown, speed: player.speed, paused: true, room: null });
+    const link = new URL(query, location.href).href;
+    // No clipboard on plain http that isn't localhost: the address bar has the same link.
+    void navigator.clipboard?.writeText(link).then(() => notice.pass(words.player.copied), () => {});
+  };
+  part("details-button").addEventListener("click", toggleDetails);
+  part("details-close").addEventListener("click", () => {
+    toggleDetails();
+    part("details-button").focus();
+  });
+  part("help-button").addEventListener("click", toggleHelp);
+  part("export-button").addEventListener("click", () => exporter.toggle());
+  for (const id of ["room-button", "room-badge"]) part(id).addEventListener("click", () => roomPanel.toggle());
+  part("fullscreen").addEventListener("click", toggleFullscreen);
+  for (const dialog of document.querySelectorAll("dialog")) {
+    // A click beside a dialog is one on its backdrop.
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  }
+  listen({
+    player, timeline, toggleDetails, toggleHelp, toggleFullscreen, copyLink,
+    toggleExport: () => exporter.toggle(),
+    toggleRoom: () => roomPanel.toggle(),
+    typeFrame: () => part("frame").focus(),
+    typeTime: () => part("time").focus(),
+  });
+  announce(player);
+}
+
+/** Tells a screen reader what a person sees happen; not every frame. @param {import("./player.js").Player} player */
+function announce(player) {
+  const voice = part("voice");
+  player.addEventListener("changed", () => {
+    const speed = player.speed === 1 ? "" : `, ${words.player.speed(player.speed)}`;
+    const text = player.live ? words.player.live
+      : player.playing ? words.player.playing + speed : words.player.paused(player.frame);
+    if (!player.scrubbing && voice.textContent !== text) voice.textContent = text;
+  });
+}

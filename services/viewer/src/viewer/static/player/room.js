@@ -1,0 +1,166 @@
+// A room: several people at one place. Whoever moves last leads, and all others follow.
+
+import { json } from "../common/api.js";
+import { latest } from "../common/latest.js";
+import { subscribe } from "../common/sse.js";
+import { placeOf, pursue } from "./step.js";
+
+/** @typedef {import("./step.js").RoomState} RoomState */
+
+/** How often the leader says where it is, so that nobody drifts. */
+const HEARTBEAT_MS = 2000;
+/** A room that has said nothing by then is new. */
+const SILENCE_MS = 1000;
+/** Loading after a jump takes a while: jumping again at once would never end. */
+const JUMP_EVERY_MS = 3000;
+/** How long a message may be under way. */
+const CROSSING_MS = 500;
+
+/**
+ * Dispatches `changed` when who leads or the connection changes, and `elsewhere` (detail: the room's
+ * state) when the room watches another stream.
+ */
+export class Room extends EventTarget {
+  #player;
+  #index;
+  #url;
+  #send;
+  #pending = false;
+  /** @type {{state: RoomState, at_ms: number} | null} where the room is, and when it was there */
+  #goal = null;
+  /** Whether somebody else has moved since this one last did. */
+  #overtaken = false;
+  #joined = false;
+  #jumped_ms = -Infinity;
+  #said_ms = 0;
+  /** When a person here moved last, and what the room did then. */
+  #moved_ms = -Infinity;
+  /** @type {{state: RoomState, at_ms: number} | null} */
+  #before = null;
+  leader = "";
+  away = false;
+
+  /**
+   * @param {{url: string, events: string}} room addresses @param {string} me who this is, to the others
+   * @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index
+   */
+  constructor({ url, events }, me, player, index) {
+    super();
+    this.me = me;
+    this.#url = url;
+    this.#player = player;
+    this.#index = index;
+    this.#send = latest(() => this.#post());
+    player.addEventListener("moved", () => {
+      if (!this.leading) this.#before = this.#goal;
+      this.#moved_ms = performance.now();
+      this.#soon();
+    });
+    subscribe(events, {
+      opened: () => {
+        this.#joined = false;
+        this.#tell({ away: false });
+        setTimeout(() => { if (!this.#goal || this.leading) this.lead(); }, SILENCE_MS);
+      },
+      failed: () => this.#tell({ away: true }),
+      events: { room: (state) => this.#hear(state) },
+    });
+  }
+
+  get leading() { return this.leader === this.me; }
+
+  /** Brings everybody to where this one is. */
+  lead() { this.#soon(); }
+
+  /** One animation frame. @param {number} now_ms */
+  tick(now_ms) {
+    const { playing, scrubbing, waiting, speed, pts_ns } = this.#player;
+    if (this.leading) {
+      if (playing && now_ms - this.#said_ms > HEARTBEAT_MS) this.#soon();
+      return;
+    }
+    if (!this.#goal?.state.playing || !playing || scrubbing || waiting) return;
+    const goal_ns = placeOf(this.#goal.state, now_ms - this.#goal.at_ms);
+    const { factor, jump } = pursue(pts_ns, goal_ns, speed);
+    if (!jump) this.#player.nudge(factor);
+    else if (now_ms - this.#jumped_ms > JUMP_EVERY_MS) this.#jump(goal_ns, now_ms);
+  }
+
+  /** @param {RoomState} state */
+  #hear(state) {
+    const fresh = this.#joined;
+    this.#joined = true;
+    const now_ms = performance.now();
+    const own = state.by === this.me;
+    if (!own && this.#crossed(state, now_ms)) return this.lead();
+    this.#tell({ leader: state.by });
+    // What comes back is known here, unless another's move has come in between.
+    if (own && !this.#overtaken) return;
+    this.#overtaken = !own;
+    this.#goal = { state, at_ms: now_ms - state.age_us / 1000 };
+    if (state.stream_id === this.#player.stream.stream_id) this.#follow(state, now_ms);
+    else this.dispatchEvent(new CustomEvent("elsewhere", { detail: { state, fresh } }));
+  }
+
+  /** Whether the former leader's heartbeat crossed this one's move on the way. @param {RoomState} state @param {number} now_ms */
+  #crossed(state, now_ms) {
+    if (!this.#before || now_ms - this.#moved_ms > CROSSING_MS) return false;
+    const { state: old, at_ms } = this.#before;
+    const goal_ns = placeOf(old, now_ms - at_ms);
+    return state.by === old.by && state.playing && old.playing && state.speed === old.speed
+      && !pursue(state.pts_ns, goal_ns, state.speed).jump;
+  }
+
+  /** @param {RoomState} state @param {number} now_ms */
+  #follow(state, now_ms) {
+    const { playing, speed } = state;
+    if (!playing) return this.#player.follow({ frame: state.frame, playing, speed });
+    const goal_ns = placeOf(state, now_ms - (this.#goal?.at_ms ?? now_ms));
+    const inStep = this.#player.playing && this.#player.speed === speed && !pursue(this.#player.pts_ns, goal_ns, speed).jump;
+    if (inStep) return;
+    this.#player.follow({ frame: null, playing, speed });
+    this.#jump(goal_ns, now_ms);
+  }
+
+  /** @param {number} goal_ns @param {number} now_ms */
+  #jump(goal_ns, now_ms) {
+    this.#jumped_ms = now_ms;
+    const { playing, speed } = this.#player;
+    this.#player.follow({ frame: this.#index.frameAt(goal_ns), playing, speed });
+  }
+
+  /** Says where this one is, once what it is doing is done. */
+  #soon() {
+    if (this.#pending) return;
+    this.#pending = true;
+    queueMicrotask(() => {
+      this.#pending = false;
+      this.#overtaken = false;
+      this.#said_ms = performance.now();
+      this.#tell({ leader: this.me });
+      this.#send(undefined);
+    });
+  }
+
+  async #post() {
+    const { stream, frame, place_ns, pts_ns, playing, speed } = this.#player;
+    /** @type {RoomState} */
+    const state = {
+      stream_id: stream.stream_id, frame, pts_ns: Math.max(0, Math.round(playing ? pts_ns : place_ns)), playing, speed,
+      at_us: Date.now() * 1000, age_us: 0, by: this.me,
+    };
+
+    this.#goal = { state, at_ms: performance.now() };
+    await json(this.#url, {
+      method: "POST", body: JSON.stringify(state), headers: { "Content-Type": "application/json" },
+    });
+  }
+
+  /** @param {{leader?: string, away?: boolean}} news */
+  #tell({ leader = this.leader, away = this.away }) {
+    if (leader === this.leader && away === this.away) return;
+    this.leader = leader;
+    this.away = away;
+    this.dispatchEvent(new Event("changed"));
+  }
+}

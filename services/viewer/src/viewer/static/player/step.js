@@ -1,0 +1,41 @@
+// Keeping in step with others: where they are now, and how to come to be there. Pure.
+
+/**
+ * @typedef {object} RoomState what a room says
+ * @property {string} stream_id
+ * @property {number} frame
+ * @property {number} pts_ns
+ * @property {boolean} playing
+ * @property {number} speed
+ * @property {number} at_us when its sender moved it, by the sender's clock
+ * @property {number} age_us for how long it had been there when the server told it
+ * @property {string} by who moved last
+ */
+
+/** Nobody sees less than this. */
+const CLOSE_MS = 40;
+/** More than this is not worth hurrying for: jump. */
+const FAR_MS = 700;
+/** A lag is made up for within about this time. */
+const CATCH_UP_MS = 1500;
+const MOST = 0.15;
+
+/**
+ * Where a room is now.
+ * @param {RoomState} state @param {number} elapsed_ms since it was there
+ * @returns {number} media time
+ */
+export const placeOf = ({ pts_ns, playing, speed }, elapsed_ms) =>
+  playing ? Math.max(0, pts_ns + elapsed_ms * 1e6 * speed) : pts_ns;
+
+/**
+ * How to come from one moment to another while both move on.
+ * @param {number} own_ns @param {number} goal_ns @param {number} speed of both
+ * @returns {{factor: number, jump: boolean}} factor: of the speed
+ */
+export function pursue(own_ns, goal_ns, speed) {
+  const behind_ms = (goal_ns - own_ns) / 1e6 / speed;
+  if (Math.abs(behind_ms) > FAR_MS) return { factor: 1, jump: true };
+  if (Math.abs(behind_ms) < CLOSE_MS) return { factor: 1, jump: false };
+  return { factor: 1 + Math.max(-MOST, Math.min(MOST, behind_ms / CATCH_UP_MS)), jump: false };
+}

@@ -1,0 +1,145 @@
+"""A room: several browsers at one place."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.deck import Deck
+from tests.browser.videos import write_video
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser
+
+    from tests.browser.conftest import Viewer
+    from tests.support.cluster import Cluster, Topics
+
+FRAMES = 1500
+LEADS = "() => document.querySelector('#room-badge').dataset.leading === 'true'"
+FOLLOWS = "() => document.querySelector('#room-who').textContent.endsWith(' leads')"
+
+
+@pytest.fixture
+def enter(browser: Browser) -> Iterator[Callable[[str], Deck]]:
+    """Return a function that opens an address in a browser of its own."""
+    with ExitStack() as stack:
+
+        def opened(url: str) -> Deck:
+            context = browser.new_context(viewport={"width": 900, "height": 600})
+            stack.callback(context.close)
+            return Deck(context.new_page(), url)
+
+        yield opened
+
+
+@pytest.fixture
+def url(cluster: Cluster, topics: Topics, viewer: Viewer) -> str:
+    """Write a video of a minute, and return the address of a room that watches it."""
+    video = write_video(cluster, topics, FRAMES)
+    viewer.wait_for_frames(video.stream_id, FRAMES)
+    return viewer.watch(video.stream_id, "?paused&room=one")
+
+
+def test_one_moves_and_all_move(enter: Callable[[str], Deck], url: str) -> None:
+    ada, bob = enter(f"{url}&frame=100"), enter(f"{url}&frame=700")
+    ada.wait_until(LEADS)
+    bob.wait_for_picture(100)
+    bob.wait_until(FOLLOWS)
+    assert ada.page.locator("#room-badge").is_visible()
+
+    bob.type_into("Frame", "321")
+    ada.wait_for_picture(321)
+    bob.wait_until(LEADS)
+    ada.wait_until(FOLLOWS)
+
+    ada.press(".")
+    bob.wait_for_picture(322)
+    bob.press("k")
+    ada.wait_past(330)
+    ada.press("k")
+    bob.wait_until("() => document.querySelector('#play').ariaLabel === 'Play'")
+    bob.wait_for_picture(ada.number())
+
+    bob.press(">", "r")
+    ada.wait_until("() => document.querySelector('#speed').value === '1.5'")
+    ada.wait_until("() => document.querySelector('#reverse').ariaPressed === 'true'")
+
+
+def test_those_who_watch_together_stay_in_step(enter: Callable[[str], Deck], url: str) -> None:
+    ada, bob = enter(f"{url}&frame=50"), enter(f"{url}&frame=50")
+    ada.wait_until(LEADS)
+    bob.wait_until(FOLLOWS)
+    ada.press("k")
+    bob.wait_past(60)
+    # One page stands still for a while, as a slow machine would.
+    bob.page.evaluate(
+        "() => { const end = performance.now() + 600; while (performance.now() < end); }"
+    )
+    ada.wait_past(300)
+    apart = [abs(_place(ada) - _place(bob)) for _ in range(10)]
+    assert sorted(apart)[5] <= 8, f"frames apart, of 40 ms: {apart}"
+
+
+def test_nobody_echoes_what_another_did(enter: Callable[[str], Deck], url: str) -> None:
+    ada, bob = enter(f"{url}&frame=10"), enter(f"{url}&frame=10")
+    posts: list[str] = []
+    bob.page.on("request", lambda request: posts.append(request.method + request.url))
+    ada.wait_until(LEADS)
+    bob.wait_until(FOLLOWS)
+    for frame in (200, 400, 600, 800):
+        ada.type_into("Frame", str(frame))
+        bob.wait_for_picture(frame)
+    ada.press("k")
+    bob.wait_past(880)
+    assert [post for post in posts if post.startswith("POST") and "/api/rooms/" in post] == []
+
+
+def test_who_comes_late_is_where_the_others_are(enter: Callable[[str], Deck], url: str) -> None:
+    ada = enter(f"{url}&frame=400")
+    ada.wait_until(LEADS)
+    ada.press("k")
+    ada.wait_past(450)
+    bob = enter(url)
+    bob.wait_past(450)
+    bob.wait_until("() => document.querySelector('#play').ariaLabel === 'Pause'")
+    assert abs(_place(ada) - _place(bob)) < 50
+
+
+def test_a_room_goes_to_another_stream_together(
+    enter: Callable[[str], Deck], url: str, cluster: Cluster, topics: Topics, viewer: Viewer
+) -> None:
+    other = write_video(cluster, topics, 60, stream_id="other-0000000000ff", name="other.mp4")
+    viewer.wait_for_frames(other.stream_id, 60)
+    ada = enter(f"{url}&frame=5")
+    ada.wait_until(LEADS)
+    bob = enter(viewer.watch(other.stream_id, "?paused&frame=30&room=one"))
+    dialog = bob.page.get_by_role("dialog", name="This room is watching another stream")
+    dialog.wait_for()
+    dialog.get_by_role("button", name="Bring everybody here").click()
+    ada.page.wait_for_url(f"**/{other.stream_id}?**")
+    ada.wait_for_picture(30)
+
+
+def test_the_panel_begins_shares_and_leaves_a_room(enter: Callable[[str], Deck], url: str) -> None:
+    ada = enter(url.removesuffix("&room=one"))
+    ada.wait_for_picture(0)
+    ada.press("w")
+    ada.page.get_by_label("Room", exact=True).fill("tea & <b>cake</b>")
+    ada.click("Enter")
+    ada.wait_until(LEADS)
+    assert ada.page.locator("#room-here").text_content() == "tea & <b>cake<-b>"
+    ada.press("w")
+    link = ada.page.get_by_label("Link").input_value()
+    bob = enter(link)
+    bob.wait_until(FOLLOWS)
+    ada.click("Leave the room")
+    ada.wait_until("() => document.querySelector('#room-badge').hidden")
+    assert "room=" not in ada.page.url
+
+
+def _place(deck: Deck) -> int:
+    return int(deck.page.evaluate("() => Number(document.querySelector('#screen').dataset.frame)"))
