@@ -121,6 +121,37 @@ class TestFrame:
         assert (response.status_code, response.data) == (304, b"")
         assert viewer.fetcher.fetches == []
 
+    @pytest.mark.parametrize(
+        ("asked", "status", "data", "told"),
+        [
+            ("bytes=0-3", 206, b"pict", "bytes 0-3/9"),
+            ("bytes=4-", 206, b"ure 5", "bytes 4-8/9"),
+            ("bytes=-1", 206, b"5", "bytes 8-8/9"),
+            ("bytes=8-99", 206, b"5", "bytes 8-8/9"),
+            ("bytes=0-0,2-3", 200, b"picture 5", None),
+            ("lines=0-1", 200, b"picture 5", None),
+            ("nonsense", 200, b"picture 5", None),
+        ],
+    )
+    def test_a_range_is_a_part(
+        self, client: FlaskClient, asked: str, status: int, data: bytes, told: str | None
+    ) -> None:
+        response = client.get(f"{FRAMES}/5", headers={"Range": asked})
+        assert (response.status_code, response.data) == (status, data)
+        assert response.headers.get("Content-Range") == told
+        assert response.headers["Content-Length"] == str(len(data))
+
+    def test_a_range_of_what_is_not_there_is_416(self, client: FlaskClient) -> None:
+        response = client.get(f"{FRAMES}/5", headers={"Range": "bytes=9-"})
+        assert (response.status_code, response.headers["Content-Range"]) == (416, "bytes */9")
+
+    def test_a_range_of_another_picture_is_the_whole(self, client: FlaskClient) -> None:
+        headers = {"Range": "bytes=0-3", "If-Range": '"another"'}
+        assert client.get(f"{FRAMES}/5", headers=headers).data == b"picture 5"
+        headers["If-Range"] = client.get(f"{FRAMES}/5").headers["ETag"]
+        assert client.get(f"{FRAMES}/5", headers=headers).data == b"pict"
+        assert client.get(f"{FRAMES}/5").headers["Accept-Ranges"] == "bytes"
+
     def test_frames_of_one_segment_are_fetched_once(
         self, viewer: World, client: FlaskClient
     ) -> None:
@@ -174,7 +205,7 @@ class TestWindow:
         data = client.get(f"/streams/{STREAM_ID}/video.mjpg?speed=16").data
         assert data.count(b"--frame\r\n") == 13
         assert data.count(b"X-Frame-Index: 11\r\n") == 2
-        assert data.endswith(b"picture 11\r\n--frame--\r\n")
+        assert data.endswith(b"picture 11\r\n")
 
     def test_a_video_from_live_begins_at_the_newest(self, client: FlaskClient) -> None:
         data = client.get(f"/streams/{STREAM_ID}/video.mjpg?from=live").data

@@ -9,6 +9,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import av
 import pytest
 import requests
 
@@ -123,6 +124,30 @@ def test_a_client_that_leaves_makes_room(
         return metric(base, "framelog_viewer_watchers{") == 0
 
     wait_for(left, alive=process)
+
+
+def test_a_video_plays_in_ffmpegs_players_to_its_last_frame(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
+) -> None:
+    writer = write_stream(cluster, topics, 30)
+    process = serve()
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/29"), alive=process)
+    url = f"{base}/streams/{writer.stream_id}/video.mjpg?speed=4"
+    with av.open(url, "r", timeout=30) as container:
+        played = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    # Browsers need the last frame twice.
+    assert played == [*writer.images, writer.images[-1]]
+
+
+def test_a_video_ends_for_who_just_reads_it(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
+) -> None:
+    writer = write_stream(cluster, topics, 30)
+    process = serve()
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/29"), alive=process)
+    url = f"{base}/streams/{writer.stream_id}/video.mjpg?speed=8"
+    data = requests.get(url, timeout=60).content
+    assert [data.count(image) for image in writer.images] == [1] * 29 + [2]
 
 
 def test_logs_are_json_when_asked_for(serve: Callable[..., Process], tmp_path: Path) -> None:

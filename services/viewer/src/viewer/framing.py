@@ -7,7 +7,6 @@ from viewer.records import Frame
 
 WINDOW_TYPE = "application/vnd.framelog.frames"
 MULTIPART_TYPE = "multipart/x-mixed-replace; boundary=frame"
-MULTIPART_END = b"--frame--\r\n"
 
 # docs/http-api.md describes this header field by field.
 HEADER = struct.Struct(">4sHBBQqqqqqqiiIIII")

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from viewer import params
 from viewer.errors import BadRequestError, NeverWasError
-from viewer.framing import MULTIPART_END, MULTIPART_TYPE, WINDOW_TYPE, part, record
+from viewer.framing import MULTIPART_TYPE, WINDOW_TYPE, part, record
 from viewer.parts import Parts
 from viewer.playback import Delivery, Follow
 from viewer.reader import require_available
@@ -52,7 +52,11 @@ def blueprint(parts: Parts) -> Blueprint:
             }
         )
         parts.metrics.delivered("frame", len(found.image))
-        return _cached(response, etag)
+        _cached(response, etag)
+        length = len(found.image)
+        return response.make_conditional(
+            request, accept_ranges=_has_one_range_at_most(), complete_length=length
+        )
 
     @routes.get("/streams/<stream_id>/frames")
     def window(stream_id: str) -> Response:
@@ -82,6 +86,14 @@ def blueprint(parts: Parts) -> Blueprint:
         )
 
     return routes
+
+
+def _has_one_range_at_most() -> bool:
+    """Tell whether a part can be the answer; to several or other ranges it is the whole."""
+    asked = request.range
+    if asked is None:
+        return "Range" not in request.headers
+    return asked.units == "bytes" and len(asked.ranges) == 1
 
 
 def _stream(
@@ -114,8 +126,9 @@ def _stream(
 
 def _farewell(last: Delivery) -> bytes:
     # Browsers paint a part when the next one's header arrives: without a copy of it behind,
-    # the last frame would never be seen.
-    return part(last.frame) + MULTIPART_END
+    # the last frame would never be seen. There is no closing delimiter: FFmpeg takes it for a part
+    # that is broken.
+    return part(last.frame)
 
 
 def _start(parts: Parts, view: StreamView) -> int:
