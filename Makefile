@@ -4,7 +4,7 @@ LOCAL = PYTHONPATH=deploy/local/src $(PYTHON) -m framelog_local
 TOOLS = .framelog/venvs/tests/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-local up-docker down status logs clean test check fix lock
+.PHONY: help up up-local up-docker down status logs clean verify test check fix lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,23 @@ logs:  ## show the end of every log and what is added, until Ctrl-C
 
 clean:  ## stop everything, remove data and downloads; videos/ stays
 	@$(LOCAL) clean
+
+verify:  ## read the log back, is it whole? STREAM=id checks one, FILE=its video its pictures
+	@if [ -S .framelog/run/supervisor.sock ]; then \
+	  PYTHONPATH=deploy/local/src $(PYTHON) -c "$$LOCAL_INGEST" verify "$(or $(STREAM),all)" $(if $(FILE),--file "$(FILE)"); \
+	else \
+	  docker compose run --rm --no-deps $(if $(FILE),--volume "$(abspath $(dir $(FILE))):/source:ro") ingest \
+	    framelog-ingest verify "$(or $(STREAM),all)" $(if $(FILE),--file "/source/$(notdir $(FILE))"); \
+	fi
+
+# Ingest's command line with the settings and addresses of the stack that runs as processes.
+define LOCAL_INGEST
+import os, sys; from pathlib import Path; from framelog_local.settings import read_settings
+found = read_settings(Path.cwd(), os.environ); python = ".framelog/venvs/ingest/bin/python"
+addresses = {"FRAMELOG_KAFKA_BOOTSTRAP_SERVERS": found.bootstrap_servers, "FRAMELOG_SCHEMA_REGISTRY_URL": found.registry_url}
+os.execve(python, [python, "-m", "ingest", *sys.argv[1:]], {**os.environ, **found.variables, **addresses})
+endef
+export LOCAL_INGEST
 
 test:  ## set up what the tests need and run them all; ARGS="tests/viewer -k seek" runs some
 	@$(LOCAL) prepare-tests
