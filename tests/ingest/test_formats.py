@@ -28,6 +28,7 @@ FORMATS = {
     "VP8 in WebM": ("webm", Clip(codec="libvpx", codec_options={"cpu-used": "8"})),
     "VP9 in WebM": ("webm", Clip(codec="libvpx-vp9", codec_options={"cpu-used": "8"})),
     "AV1 in MP4": ("mp4", Clip(codec="libsvtav1", codec_options={"preset": "12"})),
+    "H.264 in AVI, reordered": ("avi", Clip(codec_options={"bf": "3"})),
     "MPEG-4 in AVI": ("avi", Clip(codec="mpeg4", codec_options={})),
     "MPEG-2 in TS": ("ts", Clip(codec="mpeg2video", codec_options={})),
     "MPEG-2 in PS": ("mpg", Clip(codec="mpeg2video", codec_options={})),

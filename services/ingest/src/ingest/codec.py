@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from confluent_kafka.schema_registry import SchemaRegistryClient, topic_subject_name_strategy
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
-from confluent_kafka.serialization import MessageField, SerializationContext
+from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 
 from ingest.errors import Unavailable
 from ingest.frame import Frame
@@ -77,7 +77,12 @@ class Codec:
         return cast("bytes", self._serializer(record, context))
 
     def _read(self, value: bytes, context: SerializationContext) -> dict[str, Any]:
-        record = cast("dict[str, Any]", self._deserializer(value, context))
+        try:
+            record = cast("dict[str, Any]", self._deserializer(value, context))
+        except SerializationError:
+            raise
+        except Exception as error:  # of the registry, asked for a schema that is not known yet
+            raise Unavailable(f"The schema registry does not answer: {error}") from error
         return {name: _plain(field) for name, field in record.items()}
 
 

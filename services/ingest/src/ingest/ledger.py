@@ -121,6 +121,8 @@ class Ledger:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
+                # The end of what is there is told by an empty answer: don't wait long for one.
+                "fetch.wait.max.ms": 10,
             }
         )
         waiting = {place.partition: end for place, end in ranges.items() if end > 0}

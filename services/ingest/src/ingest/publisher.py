@@ -71,7 +71,7 @@ class KafkaPublisher:
                 "logger": log,
             }
         )
-        self._guard(lambda: self._producer.init_transactions(_TRANSACTION_SECONDS * 3))
+        self._guard(self._open)
 
     def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """See Publisher.commit."""
@@ -90,6 +90,13 @@ class KafkaPublisher:
         self._producer.purge()
         self._producer.flush(0)
         self._codec.close()
+
+    def _open(self) -> None:
+        # Without a connection that is up, init_transactions looks for the coordinator again only
+        # after half a second. The first answer makes one, the second comes over it.
+        for _ in range(2):
+            self._producer.list_topics(self._frames_topic, _TRANSACTION_SECONDS)
+        self._producer.init_transactions(_TRANSACTION_SECONDS * 3)
 
     def _transact(
         self, stream: Stream, batch: Sequence[Frame], values: Sequence[bytes], advance: Advance

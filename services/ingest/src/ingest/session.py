@@ -30,6 +30,7 @@ class Session:
         self._connect = connect
         self._wait = wait
         self._now_us = now_us
+        self._publisher: Publisher | None = None
 
     def open(self, fresh: Stream, supersedes: str | None = None) -> Stream:
         """Return the stream to write: fresh, or the committed one of the same content.
@@ -79,7 +80,13 @@ class Session:
 
     def close(self) -> None:
         """Let go of the stream."""
-        self._publisher.close()
+        if self._publisher is not None:
+            self._publisher.close()
+            self._publisher = None
+
+    def _writer(self) -> Publisher:
+        assert self._publisher is not None, "the session is open"
+        return self._publisher
 
     def _settle(
         self,
@@ -89,7 +96,7 @@ class Session:
         before = self.stream
         while True:
             try:
-                self.stream = self._publisher.commit(before, batch, advance)
+                self.stream = self._writer().commit(before, batch, advance)
             except Unavailable as error:
                 self._wait(str(error))
             else:
@@ -115,7 +122,7 @@ class Session:
         new = old.again(fresh)
         while True:
             try:
-                return self._publisher.commit(old, [], lambda *_: new)
+                return self._writer().commit(old, [], lambda *_: new)
             except Unavailable as error:
                 self._wait(str(error))
             found = self._reopen(new)
@@ -127,6 +134,7 @@ class Session:
     def _reopen(self, own: Stream) -> Stream | None:
         """Open a new publisher and return what is committed of own's content, if anything is."""
         while True:
+            self.close()
             try:
                 self._publisher, self._ledger = self._connect()
                 found = self._ledger.find(own.fingerprint)

@@ -58,6 +58,7 @@ class Source:
             self._damage = ""
             self._undecodable = 0
             self._covered = Fraction(0)
+            self._ticks = -1
             self._decoded = self._packets(self._decode)
             first = next(self._decoded, None)
             if first is None:
@@ -116,6 +117,7 @@ class Source:
         """Return, once pictures has ended, a sentence on what is missing; None if nothing is."""
         entries = self._stream.index_entries
         beyond = sum(entry.pos + entry.size > self._size_bytes for entry in entries)
+        beyond += max(0, self._stream.frames - len(entries)) if beyond else 0  # not even indexed
         if beyond:
             return f"The file was cut off: it ends before {beyond} of its frames."
         if self._damage:
@@ -184,9 +186,15 @@ class Source:
 
     def _stamped(self, frame: VideoFrame) -> Stamped[Picture]:
         time_base = frame.time_base or self._stream.time_base
+        ticks = frame.pts
+        if self._container.format.name == "avi":
+            # AVI has no presentation times: FFmpeg makes some up, wrong ones where frames are
+            # reordered. dts grows tick by tick, until the decoder gives out what it still holds.
+            ticks = self._ticks + 1 if frame.dts is None else frame.dts
+            self._ticks = ticks
         return Stamped(
             Picture(frame, _orientation(frame), _attributes(frame)),
-            frame.pts * time_base if frame.pts is not None and time_base else None,
+            ticks * time_base if ticks is not None and time_base else None,
             frame.duration * time_base if frame.duration and time_base else None,
         )
 
