@@ -84,8 +84,6 @@ def _shine(image: Plane, scene: Scene, seconds: float) -> None:
     distance = np.hypot(columns - x, rows - y) / height
     disc = 1 / (1 + np.exp(np.minimum((distance - 0.045) * 220, 60)))
     glow = np.exp(-distance * 4.5) * 0.8 + disc
-        1 + np.exp(np.minimum((distance - 0.045) * 220, 60))
-    )
     image += (_colour(scene.light) - image) * np.clip(glow, 0, 1)[..., None]
 
 

@@ -41,6 +41,16 @@ export const exporting = {
   unwritable: (/** @type {string} */ reason) => `The file could not be written: ${reason}`,
 };
 
+export const grid = {
+  title: (/** @type {number} */ count) => (count === 1 ? "One stream" : `${count} streams in step`),
+  picture: (/** @type {string} */ name) => `The current frame of ${name}`,
+  unknown: "There is no such stream. It may have been removed.",
+  paused: (/** @type {string} */ time) => `Paused at ${time}`,
+  chosen: (/** @type {number} */ count, /** @type {number} */ most) =>
+    `${count} chosen${count === most ? ", as many as fit" : ""}`,
+  choose: (/** @type {string} */ name) => `Choose ${name} for the grid`,
+};
+
 export const room = {
   youLead: "you lead",
   leads: (/** @type {string} */ who) => `${who} leads`,

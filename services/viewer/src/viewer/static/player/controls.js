@@ -14,14 +14,6 @@ export const part = (id) => /** @type {T} */ (document.getElementById(id));
 export function bind(player, index, timeline) {
   /** @type {Record<string, () => void>} */
   const actions = {
-    play: () => player.toggle(),
-    back: () => player.step(-1),
-    forward: () => player.step(1),
-    "back-10": () => player.skip(-10),
-    "back-1": () => player.skip(-1),
-    "forward-1": () => player.skip(1),
-    "forward-10": () => player.skip(10),
-    reverse: () => player.reverse(),
     live: () => player.goLive(),
     "mark-in": () => player.mark("in"),
     "mark-out": () => player.mark("out"),
@@ -31,8 +23,8 @@ export function bind(player, index, timeline) {
     "zoom-fit": () => timeline.fit(),
   };
   for (const [id, action] of Object.entries(actions)) part(id).addEventListener("click", action);
+  bindTransport(player);
   part("screen").addEventListener("click", () => player.toggle());
-  bindSpeed(player);
   bindTyped(part("time"), words.player.badTime, (text) => {
     const pts_ns = format.parseTime(text);
     if (pts_ns === null) return false;
@@ -50,18 +42,38 @@ export function bind(player, index, timeline) {
   show();
 }
 
-/** @param {import("./player.js").Player} player */
-function bindSpeed(player) {
+/** The buttons that every deck has. @param {import("./transport.js").Transport} deck */
+export function bindTransport(deck) {
+  /** @type {Record<string, () => void>} */
+  const actions = {
+    play: () => deck.toggle(),
+    back: () => deck.step(-1),
+    forward: () => deck.step(1),
+    "back-10": () => deck.skip(-10),
+    "back-1": () => deck.skip(-1),
+    "forward-1": () => deck.skip(1),
+    "forward-10": () => deck.skip(10),
+    reverse: () => deck.reverse(),
+  };
+  for (const [id, action] of Object.entries(actions)) part(id).addEventListener("click", action);
   const select = /** @type {HTMLSelectElement} */ (part("speed"));
   select.append(...SPEEDS.map((speed) => new Option(`${speed}×`, String(speed))));
-  select.addEventListener("change", () => player.setSpeed(Number(select.value) * Math.sign(player.speed)));
+  select.addEventListener("change", () => deck.setSpeed(Number(select.value) * Math.sign(deck.speed)));
+}
+
+/** What those buttons show. @param {import("./transport.js").Transport} deck */
+export function showTransport({ playing, speed }) {
+  document.body.classList.toggle("is-playing", playing);
+  part("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+  /** @type {HTMLSelectElement} */ (part("speed")).value = String(Math.abs(speed));
+  part("reverse").setAttribute("aria-pressed", String(speed < 0));
 }
 
 /**
  * A readout that can be typed into: Enter goes there, Escape or leaving gives up.
  * @param {HTMLInputElement} input @param {string} complaint @param {(text: string) => boolean} accept
  */
-function bindTyped(input, complaint, accept) {
+export function bindTyped(input, complaint, accept) {
   input.addEventListener("focus", () => input.select());
   input.addEventListener("input", () => input.setCustomValidity(""));
   input.addEventListener("keydown", (event) => {
@@ -79,17 +91,13 @@ function bindTyped(input, complaint, accept) {
 
 /** @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index */
 function render(player, index) {
-  const { playing, frame, last, speed, live, ingesting, marks } = player;
+  const { frame, last, live, ingesting, marks } = player;
   part("deck").toggleAttribute("inert", !player.watchable);
-  const button = part("play");
-  document.body.classList.toggle("is-playing", playing);
-  button.setAttribute("aria-label", playing ? "Pause" : "Play");
+  showTransport(player);
   typed("time", format.time(index.ptsOf(frame), { exact: true }));
   typed("frame", format.count(frame));
   part("total-time").textContent = format.time(index.end_ns);
   part("total-frames").textContent = format.count(last);
-  /** @type {HTMLSelectElement} */ (part("speed")).value = String(Math.abs(speed));
-  part("reverse").setAttribute("aria-pressed", String(speed < 0));
   part("mark-in").setAttribute("aria-pressed", String(marks.in !== null));
   part("mark-out").setAttribute("aria-pressed", String(marks.out !== null));
   part("mark-clear").hidden = !player.looping;
@@ -100,7 +108,7 @@ function render(player, index) {
 }
 
 /** Shows a value where nobody is typing. @param {string} id @param {string} value */
-function typed(id, value) {
+export function typed(id, value) {
   const input = /** @type {HTMLInputElement} */ (part(id));
   if (document.activeElement !== input && input.value !== value) input.value = value;
 }

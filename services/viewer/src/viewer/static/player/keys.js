@@ -71,9 +71,9 @@ function isTaken({ target, key }) {
   return target.matches("button, a, summary") && (key === " " || key === "Enter");
 }
 
-/** @param {Deck} deck */
-export function listen(deck) {
-  const actions = new Map(GROUPS.flatMap(({ bindings }) => bindings).flatMap(({ keys, act }) => keys.map((key) => [key, act])));
+/** @param {any} deck what the bindings act on @param {typeof GROUPS} [groups] */
+export function listen(deck, groups = GROUPS) {
+  const actions = new Map(groups.flatMap(({ bindings }) => bindings).flatMap(({ keys, act }) => keys.map((key) => [key, act])));
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -84,9 +84,9 @@ export function listen(deck) {
   });
 }
 
-/** Fills the help dialog's list. @param {HTMLElement} list */
-export function describe(list) {
-  for (const { group, bindings } of GROUPS) {
+/** Fills the help dialog's list. @param {HTMLElement} list @param {typeof GROUPS} [groups] */
+export function describe(list, groups = GROUPS) {
+  for (const { group, bindings } of groups) {
     const section = document.createElement("section");
     const heading = document.createElement("h3");
     heading.textContent = group;

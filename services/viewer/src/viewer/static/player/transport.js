@@ -16,6 +16,8 @@ export class Transport extends EventTarget {
   setSpeed(_speed) {}
   /** @param {number} _pts_ns */
   async seekTime(_pts_ns) {}
+  /** @param {number} _frames */
+  step(_frames) {}
 
   toggle() { return this.playing ? this.pause() : this.play(); }
   /** @param {number} seconds from here, negative back */

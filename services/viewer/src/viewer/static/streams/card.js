@@ -22,7 +22,8 @@ export class Card {
   constructor(stream, addresses, template) {
     this.#addresses = addresses;
     this.#stream = stream;
-    this.element = /** @type {HTMLElement} */ (template.content.cloneNode(true)).firstElementChild;
+    this.element = /** @type {HTMLElement} */ (/** @type {Element} */ (template.content.firstElementChild).cloneNode(true));
+    this.checkbox = /** @type {HTMLInputElement} */ (this.#part(".pick input"));
     this.#image = /** @type {HTMLImageElement} */ (this.#part(".picture img"));
     this.#showPicture = latest((/** @type {string} */ url) => showPicture(this.#image, url));
     const link = /** @type {HTMLAnchorElement} */ (this.#part("a"));
@@ -53,6 +54,8 @@ export class Card {
     this.#progress();
     const available = frame_count > first_available_frame;
     this.#part(".picture").classList.toggle("is-empty", !available);
+    this.#part(".pick").hidden = !available;
+    this.checkbox.setAttribute("aria-label", words.grid.choose(name));
     if (available && (again || this.#frame < first_available_frame)) this.#picture(this.#restFrame());
   }
 
@@ -106,6 +109,6 @@ export class Card {
 
   /** @param {string} selector @returns {HTMLElement} */
   #part(selector) {
-    return /** @type {HTMLElement} */ (this.element?.querySelector(selector));
+    return /** @type {HTMLElement} */ (this.element.querySelector(selector));
   }
 }

@@ -1,0 +1,139 @@
+"""Several streams side by side: one clock, each its own frames, within what a browser allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.deck import LIMIT_MS
+from tests.browser.videos import READ_NUMBER, write_video
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Request
+
+    from tests.browser.conftest import Viewer
+    from tests.support.cluster import Cluster, Topics
+
+STREAMS = [f"cam-{number:012x}" for number in range(9)]
+# What each tile shows at one moment: the frame that it claims, and the number on its canvas.
+TILES = f"""() => [...document.querySelectorAll(".tile canvas")].map((canvas) =>
+  [Number(canvas.dataset.frame ?? -1), canvas.dataset.frame ? ({READ_NUMBER})(canvas) : -1])"""
+ALL_AT = (
+    f"(frames) => JSON.stringify(({TILES})().map(([frame]) => frame)) === JSON.stringify(frames)"
+)
+
+
+def write(cluster: Cluster, topics: Topics, viewer: Viewer, count: int, frames: int = 200) -> None:
+    for i, stream_id in enumerate(STREAMS[:count]):
+        options: dict[str, Any] = {"stream_id": stream_id, "partition": i % 6}
+        if i == 1:
+            options["frame_ns"] = 80_000_000
+        write_video(cluster, topics, frames, name=f"cam <b>{i}</b>", **options)
+    for stream_id in STREAMS[:count]:
+        viewer.wait_for_frames(stream_id, frames)
+
+
+def wait_for_frames(page: Page, *frames: int) -> None:
+    page.wait_for_function(ALL_AT, arg=list(frames), timeout=LIMIT_MS)
+
+
+def grid(viewer: Viewer, count: int, query: str = "") -> str:
+    return f"{viewer.url}/?grid={','.join(STREAMS[:count])}{query}"
+
+
+def test_tiles_show_their_own_frames_of_one_moment(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    write(cluster, topics, viewer, 3)
+    page.goto(grid(viewer, 3, "&paused&t=2"))
+    wait_for_frames(page, 50, 25, 50)
+    page.keyboard.press(".")
+    wait_for_frames(page, 51, 25, 51)
+    page.keyboard.press(",")
+    page.keyboard.press("ArrowRight")
+    wait_for_frames(page, 75, 37, 75)
+    page.get_by_label("Time", exact=True).fill("0:04")
+    page.keyboard.press("Enter")
+    wait_for_frames(page, 100, 50, 100)
+
+    page.keyboard.press("k")
+    page.wait_for_function(f"() => ({TILES})()[0][0] > 120", timeout=LIMIT_MS)
+    for _ in range(20):
+        first, second, third = page.evaluate(
+            f"() => new Promise((done) => requestAnimationFrame(() => done(({TILES})())))"
+        )
+        assert first[0] == first[1]
+        assert second[0] == second[1]
+        assert third[0] == third[1]
+        assert abs(first[0] - third[0]) <= 2
+        assert abs(first[0] - 2 * second[0]) <= 4
+    page.keyboard.press("k")
+    page.wait_for_function("() => location.search.includes('paused')", timeout=LIMIT_MS)
+    assert f"grid={','.join(STREAMS[:3])}&t=" in page.url
+
+
+def test_nine_streams_share_the_browsers_few_connections(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    write(cluster, topics, viewer, 9, 120)
+    open_windows: set[Request] = set()
+    most = 0
+
+    def began(request: Request) -> None:
+        nonlocal most
+        if "/frames?" in request.url:
+            open_windows.add(request)
+            most = max(most, len(open_windows))
+
+    page.on("request", began)
+    page.on("requestfinished", lambda request: open_windows.discard(request))
+    page.on("requestfailed", lambda request: open_windows.discard(request))
+    page.goto(grid(viewer, 9))
+    page.wait_for_function(
+        f"() => ({TILES})().every(([frame]) => frame > 20)", timeout=LIMIT_MS * 2
+    )
+    assert 1 < most <= 4
+    frames = [tile[0] for tile in page.evaluate(TILES) if tile[0] > 0]
+    doubled = [frame * 2 if i == 1 else frame for i, frame in enumerate(frames)]
+    assert max(doubled) - min(doubled) <= 6
+
+
+def test_a_stream_that_is_not_there_does_not_hold_the_others_up(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    write(cluster, topics, viewer, 1)
+    page.goto(f"{viewer.url}/?grid={STREAMS[0]},nothing-000000000000")
+    page.get_by_text("There is no such stream").wait_for(timeout=LIMIT_MS)
+    page.wait_for_function(f"() => ({TILES})()[0][0] > 30", timeout=LIMIT_MS)
+
+
+def test_streams_chosen_on_the_list_are_watched_together(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    write(cluster, topics, viewer, 3, 30)
+    page.goto(viewer.url)
+    for number in (2, 0):
+        page.get_by_label(f"Choose cam <b>{number}</b> for the grid").check()
+    page.get_by_text("2 chosen").wait_for()
+    page.get_by_role("link", name="Watch in a grid").click()
+    page.wait_for_selector(".tile canvas[data-frame]", timeout=LIMIT_MS)
+    assert page.locator(".tile .name").all_text_contents() == ["cam <b>2</b>", "cam <b>0</b>"]
+    page.get_by_role("link", name="cam <b>0</b>").click()
+    page.wait_for_selector("#screen[data-frame]", timeout=LIMIT_MS)
+    assert page.get_by_role("heading", level=1).inner_text() == "cam <b>0</b>"
+
+
+@pytest.mark.parametrize("speed", [4, -2])
+def test_speed_and_reverse_hold_for_all(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page, speed: int
+) -> None:
+    write(cluster, topics, viewer, 2)
+    page.goto(grid(viewer, 2, f"&t=4&speed={speed}"))
+    moved = "> 150" if speed > 0 else "< 60"
+    page.wait_for_function(
+        f"() => ({TILES})()[0][0] >= 0 && ({TILES})()[0][0] {moved}", timeout=LIMIT_MS
+    )
+    page.keyboard.press("Home")
+    page.keyboard.press("End")
+    wait_for_frames(page, 199, 199)
