@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Self, cast
 
 import av
 import av.logging
-from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.sidedata.sidedata import SideData
-from av.stream import Disposition, Stream
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ingest.choices import Choices
+from ingest.containers import default_video, limit_decoder, open_container
 from ingest.decoded import Limits, Picture, Pictured
 from ingest.description import Description
 from ingest.errors import Unreadable
@@ -26,16 +27,9 @@ from ingest.orientation import UPRIGHT, Orientation, from_display_matrix
 from ingest.passthrough import can_pass, coded
 from ingest.timing import Stamped
 
-# Containers of video. Playlists and scripts (hls, concat, dash ...) are left out on purpose:
-# they would make ingest read other files than the one that was dropped.
-_CONTAINERS = (
-    "3dostr,apng,asf,av1,avi,avs2,avs3,dv,evc,f4v,flv,gif,gxf,h261,h263,h264,hevc,ivf,jpeg_pipe,m4v,"
-    "matroska,mjpeg,mjpeg_2000,mov,mp4,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,swf,vc1,viv,"
-    "vvc,webm,wtv,yuv4mpegpipe"
-)
 _NOMINAL_RATE = Fraction(25)
-
-T = TypeVar("T")
+# Packets that the decoder may take before it gives a first frame, to be passed on later.
+_MOST_TRIED = 64
 
 
 class Source:
@@ -51,19 +45,21 @@ class Source:
         self._size_bytes = path.stat().st_size
         if self._size_bytes == 0:
             raise Unreadable("The file is empty.")
-        self._container = _open(path)
+        self._container = open_container(path)
         try:
-            self._stream = _default_video(self._container)
-            _limit(self._stream, limits)
+            self._stream = default_video(self._container)
+            limit_decoder(self._stream, limits)
             self._damage = ""
             self._undecodable = 0
             self._covered = Fraction(0)
             self._ticks = -1
-            self._decoded = self._packets(self._decode)
+            self._trying, self._tried = True, list[Packet[VideoStream] | None]()
+            self._packets = self._demuxed()
+            self._decoded = (one for packet in self._packets for one in self._decode(packet))
             first = next(self._decoded, None)
             if first is None:
                 raise Unreadable(self._damage or "No frame of its video can be decoded.")
-            self._first = first
+            self._first, self._trying = first, False
         except BaseException:
             self._container.close()
             raise
@@ -106,9 +102,12 @@ class Source:
         Can be called once. Never raises for what is in the file: shortfall tells, afterwards,
         what was missing.
         """
-        if choices.keeps_pixels and can_pass(self._stream, self._first.picture):
-            self._rewind()
-            yield from self._packets(self._passed)
+        if choices.keeps_pixels and self._can_pass():
+            self._stream.codec_context.flush_buffers()
+            self._undecodable = 0
+            # Not by opening the file again: it may have been moved since.
+            for packet in chain(self._tried, self._packets):
+                yield from self._passed(packet)
         else:
             yield self._first
             yield from self._decoded
@@ -142,24 +141,23 @@ class Source:
             f"and ends after {float(self._covered):.1f} s."
         )
 
-    def _rewind(self) -> None:
-        """Begin again; decoding the first frame has read some packets already."""
-        self._container.close()
-        self._container = _open(self._path)
-        self._stream = _default_video(self._container)
+    def _can_pass(self) -> bool:
+        whole = len(self._tried) <= _MOST_TRIED
+        return whole and can_pass(self._stream, self._first.picture)
 
-    def _packets(
-        self, pictures: Callable[[Packet[VideoStream] | None], Iterable[T]]
-    ) -> Iterator[T]:
-        """Yield the pictures of each packet; what can't be read is noted and not raised."""
+    def _demuxed(self) -> Iterator[Packet[VideoStream] | None]:
+        """Yield the video's packets; a None where the rest can't be read, which is noted."""
         try:
             for packet in self._container.demux():
                 self._cover(packet)
                 if packet.stream is self._stream:
-                    yield from pictures(cast("Packet[VideoStream]", packet))
+                    video = cast("Packet[VideoStream]", packet)
+                    if self._trying and len(self._tried) <= _MOST_TRIED:
+                        self._tried.append(video)
+                    yield video
         except FFmpegError as error:
             self._damage = f"The file can't be read to its end: {error.strerror}."
-            yield from pictures(None)
+            yield None
 
     def _decode(self, packet: Packet[VideoStream] | None) -> Iterable[Stamped[Picture]]:
         """Decode a packet, or with None what the decoder still holds."""
@@ -208,37 +206,6 @@ class Source:
         if rate is None or self._container.duration is None:
             return None
         return max(1, round(Fraction(self._container.duration, av.time_base) * rate))
-
-
-def _open(path: Path) -> InputContainer:
-    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-    try:
-        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
-    except FFmpegError as error:
-        raise Unreadable(
-            "It is not a video in a format that can be read, or its header is missing "
-            f"(FFmpeg: {error.strerror})."
-        ) from error
-
-
-def _limit(stream: VideoStream, limits: Limits) -> None:
-    """Keep the decoder within limits; too large a picture is refused before it is decoded."""
-    context = stream.codec_context
-    if context.width * context.height > limits.largest_pixels:
-        raise Unreadable(
-            f"Its pictures are {context.width}x{context.height}: more pixels than "
-            f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
-        )
-    context.options = {"max_pixels": str(limits.largest_pixels)}
-    context.thread_count = limits.decoder_threads
-    stream.thread_type = "AUTO"
-
-
-def _default_video(container: InputContainer) -> VideoStream:
-    stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
-        raise Unreadable("There is no video in the file.")
-    return stream
 
 
 def _attributes(frame: VideoFrame) -> dict[str, str]:

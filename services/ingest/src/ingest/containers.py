@@ -1,0 +1,53 @@
+"""Opening a video's container, and keeping its decoder within limits."""
+
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from ingest.decoded import Limits
+from ingest.errors import Unreadable
+
+# Containers of video. Playlists and scripts (hls, concat, dash ...) are left out on purpose:
+# they would make ingest read other files than the one that was dropped.
+_CONTAINERS = (
+    "3dostr,apng,asf,av1,avi,avs2,avs3,dv,evc,f4v,flv,gif,gxf,h261,h263,h264,hevc,ivf,jpeg_pipe,"
+    "m4v,matroska,mjpeg,mjpeg_2000,mov,mp4,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,swf,vc1,viv,"
+    "vvc,webm,wtv,yuv4mpegpipe"
+)
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a video file, and no other that it names. Raises Unreadable."""
+    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+    try:
+        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
+    except FFmpegError as error:
+        raise Unreadable(
+            "It is not a video in a format that can be read, or its header is missing "
+            f"(FFmpeg: {error.strerror})."
+        ) from error
+
+
+def limit_decoder(stream: VideoStream, limits: Limits) -> None:
+    """Keep the decoder within limits; too large a picture is refused before it is decoded."""
+    context = stream.codec_context
+    if context.width * context.height > limits.largest_pixels:
+        raise Unreadable(
+            f"Its pictures are {context.width}x{context.height}: more pixels than "
+            f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
+        )
+    context.options = {"max_pixels": str(limits.largest_pixels)}
+    context.thread_count = limits.decoder_threads
+    stream.thread_type = "AUTO"
+
+
+def default_video(container: InputContainer) -> VideoStream:
+    """Return the video that a player would show. Raises Unreadable when there is none."""
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
+        raise Unreadable("There is no video in the file.")
+    return stream
