@@ -58,6 +58,15 @@ def test_it_is_decoded_where_a_change_is_asked_for(tmp_path: Path, choices: Choi
     assert all(isinstance(stamped.picture, Picture) for stamped in found)
 
 
+def test_a_file_that_is_claimed_meanwhile_is_passed_on_too(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.avi", MJPEG)
+    images = packets(path)
+    with open_pictures(path, LIMITS) as source:
+        path.rename(tmp_path / "claimed.avi")
+        coded = [stamped.picture for stamped in source.pictures(Choices())]
+    assert [p.image for p in coded if isinstance(p, CodedPicture)] == images
+
+
 def test_limited_range_and_turned_ones_are_converted(tmp_path: Path) -> None:
     limited = replace(MJPEG, pixel_format="yuv420p", codec_options={"strict": "unofficial"})
     turned = replace(MJPEG, turned=90)

@@ -53,7 +53,8 @@ class Source:
             self._undecodable = 0
             self._covered = Fraction(0)
             self._ticks = -1
-            self._trying, self._tried = True, list[Packet[VideoStream] | None]()
+            self._trying = True
+            self._tried: list[Packet[VideoStream] | None] = []
             self._packets = self._demuxed()
             self._decoded = (one for packet in self._packets for one in self._decode(packet))
             first = next(self._decoded, None)
