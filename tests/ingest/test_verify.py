@@ -173,6 +173,10 @@ def catalogue(**changes: object) -> Callable[[Log], None]:
         (segment(1, partition=4), "segment 1 names partition 4"),
         (segment(1, run_id="b" * 32), "segment 2 comes where 1 belongs"),
         (segment(3, run_id="b" * 32), "the index has 3 segments, the catalogue counts 4"),
+        (
+            segment(3, offsets=[136, 2, 2], pts_ns=[1, 1, 1], sizes_bytes=[1, 1, 1]),
+            "the index has frame 20, the log has not",
+        ),
         (lambda log: log.segments.pop(0), "frame 0 (offset 100) is not in the index"),
         (lambda log: log.segments.insert(2, log.segments[1]), "segment 1 comes where 2 belongs"),
         (catalogue(digest="0" * 64), "digest"),
