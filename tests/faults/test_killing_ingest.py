@@ -1,48 +1,33 @@
 """Whatever is killed, each frame is in the log once, and the file is where it belongs."""
 
-import hashlib
-import os
-import signal
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from ingest.messages import Proceed
+from ingest.pool import Running
 
+from tests.faults.checks import Film, check_exactly_once, check_folders, make_film
+from tests.support.amounts import amount
 from tests.support.cluster import Cluster, Topics
 from tests.support.ingest import Ingest
-from tests.support.log_reader import LogReader
-from tests.support.painting import decode, read
 from tests.support.processes import wait_for
-from tests.support.videos import Recipe, make_video
+from tests.support.videos import Recipe
 
-FRAMES = 400
 # Small batches: many transactions, so that a kill strikes at many different moments.
 SMALL_BATCHES = {"FRAMELOG_INGEST_BATCH_FRAMES": "5", "FRAMELOG_INGEST_PACE": "8x"}
+KILLS = amount("KILLS", 6)
+SEED = amount("SEED", 1)
 
 
 @pytest.fixture
-def video(tmp_path: Path) -> Path:
-    return make_video(tmp_path / "film.mp4", Recipe(frames=FRAMES))
-
-
-def check_exactly_once(cluster: Cluster, topics: Topics) -> None:
-    """Every frame of the video is there once, in order, as its stream says."""
-    reader = LogReader(cluster)
-    frames = reader.read(topics.frames)
-    assert [frame.value["frame_index"] for frame in frames] == list(range(FRAMES))
-    assert [read(decode(frame.value["image"])) for frame in frames] == list(range(FRAMES))
-    stream = reader.read(topics.streams)[-1].value
-    images = b"".join(frame.value["image"] for frame in frames)
-    assert (stream["state"], stream["frame_count"]) == ("COMPLETE", FRAMES)
-    assert stream["digest"] == hashlib.sha256(images).hexdigest()
-    covered = sum(len(segment.value["offsets"]) for segment in reader.read(topics.index))
-    assert covered == FRAMES
-
-
-def workers(ingest: Ingest) -> list[int]:
-    assert ingest.process is not None
-    children = psutil.Process(ingest.process.pid).children(recursive=True)
-    return [c.pid for c in children if "spawn_main" in " ".join(c.cmdline())]
+def film(tmp_path: Path) -> Film:
+    return make_film(tmp_path / "film.mp4", Recipe(frames=400))
 
 
 def wait_for_frames(ingest: Ingest, count: int) -> None:
@@ -54,45 +39,114 @@ def wait_for_frames(ingest: Ingest, count: int) -> None:
     )
 
 
+def test_a_worker_that_died_can_be_spoken_to() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    theirs.close()
+    dead = Running(None, multiprocessing.Process(), ours, 0.0)
+    dead.tell(Proceed("film.mp4"))
+    ours.close()
+
+
 def test_a_killed_worker_is_replaced_where_it_stopped(
-    cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
+    cluster: Cluster, topics: Topics, ingest: Ingest, film: Film
 ) -> None:
     ingest.stop()
     ingest.start(**SMALL_BATCHES)
-    ingest.drop(video)
+    ingest.drop(film.path)
     for count in (20, 120, 220):
         wait_for_frames(ingest, count)
-        for pid in workers(ingest):
-            os.kill(pid, signal.SIGKILL)
+        for worker in ingest.workers():
+            worker.kill()
     ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
-    check_exactly_once(cluster, topics)
+    check_exactly_once(cluster, topics, film)
     assert ingest.metric("framelog_ingest_worker_restarts_total", reason="crash") >= 1
 
 
+@pytest.mark.parametrize("replica", [{}, {"FRAMELOG_INGEST_REPLICA": "always-the-same"}])
 def test_a_killed_service_goes_on_where_it_stopped(
-    cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
+    cluster: Cluster, topics: Topics, ingest: Ingest, film: Film, replica: dict[str, str]
 ) -> None:
     ingest.stop()
-    ingest.start(**SMALL_BATCHES)
-    ingest.drop(video)
+    ingest.start(**SMALL_BATCHES, **replica)
+    ingest.drop(film.path)
     for count in (15, 100, 150):
         wait_for_frames(ingest, count)
         assert ingest.process is not None
         ingest.process.kill()
-        ingest.start(**SMALL_BATCHES)
+        ingest.start(**SMALL_BATCHES, **replica)
     ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
-    check_exactly_once(cluster, topics)
+    check_exactly_once(cluster, topics, film)
+    check_folders(ingest, film)
 
 
 def test_a_stopped_service_goes_on_where_it_stopped(
-    cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
+    cluster: Cluster, topics: Topics, ingest: Ingest, film: Film
 ) -> None:
     ingest.stop()
     ingest.start(**SMALL_BATCHES)
-    ingest.drop(video)
+    ingest.drop(film.path)
     wait_for_frames(ingest, 50)
     ingest.stop()
     assert [path.name for path in (ingest.videos / "processing").rglob("*.mp4")] == ["film.mp4"]
     ingest.start(**SMALL_BATCHES)
     ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
-    check_exactly_once(cluster, topics)
+    check_exactly_once(cluster, topics, film)
+
+
+def test_random_kills_lose_double_and_strand_nothing(
+    cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
+) -> None:
+    chance = np.random.default_rng(SEED)
+    # A file of which the worker is killed before its first frame, again and again, would be
+    # taken for one that kills its worker.
+    settings = SMALL_BATCHES | {
+        "FRAMELOG_INGEST_PACE": "2x",
+        "FRAMELOG_INGEST_CRASH_LIMIT": "100",
+    }
+    ingest.stop()
+    ingest.start(**settings)
+    films: list[Film] = []
+    kills = 0
+    while kills < KILLS:
+        fresh = list(mixed_films(tmp_path, len(films)))
+        films += fresh
+        for film in fresh:
+            ingest.drop(film.path)
+        while kills < KILLS and not all(is_done(ingest, film) for film in fresh):
+            kill_one(ingest, chance, settings)
+            kills += 1
+        for film in fresh:
+            ingest.wait_for_file(f"done/{film.name}", f"failed/{film.name}")
+    check_exactly_once(cluster, topics, *films)
+    check_folders(ingest, *films)
+
+
+def mixed_films(folder: Path, number: int) -> Iterator[Film]:
+    """Make films of many kinds, and of content that no earlier ones had."""
+    plain = Recipe(frames=100, width=160, height=96, first=number * 100)
+    recipes = {
+        "a.mp4": plain,
+        "portrait.mp4": replace(plain, turned=90),
+        "b.mkv": plain,
+        "c.webm": replace(plain, codec="libvpx"),
+        "d.avi": replace(plain, codec="mjpeg", pixel_format="yuvj420p"),
+    }
+    for name, recipe in recipes.items():
+        yield make_film(folder / f"{number}-{name}", recipe)
+
+
+def is_done(ingest: Ingest, film: Film) -> bool:
+    return any((ingest.videos / place / film.name).exists() for place in ("done", "failed"))
+
+
+def kill_one(ingest: Ingest, chance: np.random.Generator, settings: dict[str, str]) -> None:
+    """Kill the service or one of its workers, at a moment that nothing decides."""
+    assert ingest.process is not None
+    assert ingest.process.wait(chance.uniform(0.05, 1.0)) is None, ingest.process.log_tail()
+    workers = ingest.workers()
+    if workers and chance.random() < 0.6:
+        with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+            workers[chance.integers(len(workers))].kill()
+        return
+    ingest.process.kill()
+    ingest.start(**settings)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,8 +19,12 @@ INGEST_SECONDS = 120.0
 class Ingest:
     """An ingest process on a folder, which can die and come back."""
 
-    def __init__(self, folder: Path, port: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, port: int, environment: Mapping[str, str], name: str = "ingest"
+    ) -> None:
+        """Take the folder of videos/ and of the log, which is called name."""
         self.folder = folder
+        self.log = folder / f"{name}.log"
         self.url = f"http://127.0.0.1:{port}"
         self._environment = {
             **os.environ,
@@ -31,19 +36,30 @@ class Ingest:
 
     def start(self, **settings: str) -> None:
         """Start it, and wait until it is ready."""
+        process = self.launch(**settings)
+        wait_for(self.is_ready, START_SECONDS, alive=process, what="ingest")
+
+    def launch(self, **settings: str) -> Process:
+        """Start it, ready or not."""
         self.process = Process(
             "ingest",
             [sys.executable, "-m", "ingest"],
-            log=self.folder / "ingest.log",
+            log=self.log,
             env={**self._environment, **settings},
         )
-        wait_for(self.is_ready, START_SECONDS, alive=self.process, what="ingest")
+        return self.process
 
     def stop(self) -> None:
         """Stop it as an orderly shutdown does."""
         if self.process is not None:
             self.process.stop()
             self.process = None
+
+    def workers(self) -> list[psutil.Process]:
+        """Return its worker processes, and the one that is kept waiting."""
+        assert self.process is not None
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if "spawn_main" in " ".join(_command(child))]
 
     def is_ready(self) -> bool:
         """Ask /readyz."""
@@ -54,7 +70,7 @@ class Ingest:
 
     def drop(self, path: Path, name: str | None = None) -> None:
         """Drop a copy of a video, as a person would: written beside, then moved in."""
-        whole = self.folder / "being-copied"
+        whole = self.videos / "incoming" / ".being-copied"
         shutil.copyfile(path, whole)
         whole.rename(self.videos / "incoming" / (name or path.name))
 
@@ -79,3 +95,10 @@ class Ingest:
                 if sample.name == name and sample.labels == labels:
                     return float(sample.value)
         raise AssertionError(f"no metric {name} {labels}")
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []  # it has just ended

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.choices import Choices
-from ingest.messages import AtWork
+from ingest.messages import AtWork, Ended
 from ingest.pool import Running
 
 
@@ -25,6 +25,8 @@ class Candidate:
     frame_count: int = 0
     estimated_frame_count: int | None = None
     waits_for: str | None = None
+    ended: Ended | None = None
+    """How its stream ended, when the file is only to be moved any more."""
 
     @property
     def at_work(self) -> AtWork:

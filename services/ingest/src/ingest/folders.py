@@ -10,9 +10,10 @@ from itertools import count, takewhile
 from pathlib import Path
 
 from ingest.choices import sidecar
-from ingest.settling import waits
+from ingest.settling import sights, waits
 
 _ALIVE = ".alive"
+_DRAFT = ".note"
 _PAST_NOTES = ".notes"
 _NOTE_SUFFIX = ".reason.txt"
 _LONGEST_NAME_BYTES = 255
@@ -88,11 +89,18 @@ class Folders:
     def finish(self, path: Path, folder: Path, note: str | None) -> Path | None:
         """Move a claimed file to done or failed, with note in a text file beside it.
 
-        None when the file is gone, as when another replica has taken it over.
+        None when the file is gone, as when another replica has taken it over. Raises OSError,
+        as when the disk is full: then the file has not moved, unless its note could not be.
         """
+        if not self.owns(path):
+            return None
+        draft = self._mine / _DRAFT
+        if note is not None:
+            draft.write_text(f"{note}\n", encoding="utf-8")
         moved = self._move(path, folder)
         if moved is not None and note is not None:
-            _write_note(moved, note)
+            _move_note(draft, moved)
+        draft.unlink(missing_ok=True)
         return moved
 
     def orphans(self) -> Iterator[Path]:
@@ -102,6 +110,11 @@ class Folders:
                 continue
             if self._is_dead(folder):
                 yield from self._adopt(folder)
+
+    def claimed(self) -> list[Path]:
+        """Return this replica's files, also those that one of its name left behind."""
+        files, _ = sights(self._mine)
+        return list(files)
 
     def owns(self, path: Path) -> bool:
         """Whether a claimed file is still this replica's."""
@@ -145,7 +158,8 @@ class Folders:
                 continue
             if (taken := self._move(path, self._mine)) is not None:
                 yield taken
-        (folder / _ALIVE).unlink(missing_ok=True)
+        for own in (_ALIVE, _DRAFT):
+            (folder / own).unlink(missing_ok=True)
         try:
             folder.rmdir()
         except OSError:
@@ -213,11 +227,10 @@ def _note_paths(path: Path) -> Iterator[Path]:
     return (path.with_name(name if n == 1 else _numbered(name, n)) for n in count(1))
 
 
-def _write_note(path: Path, note: str) -> None:
+def _move_note(draft: Path, path: Path) -> None:
     for target in _note_paths(path):
         try:
-            with target.open("x", encoding="utf-8") as file:
-                file.write(f"{note}\n")
+            rename_no_replace(draft, target)
         except FileExistsError:
             continue
         return

@@ -26,7 +26,7 @@ from ingest.metrics import Metrics
 from ingest.pool import Exited, Pool, Running
 from ingest.settings import Settings
 from ingest.settling import Settled, Settling, sights
-from ingest.stream import State
+from ingest.verdict import verdict
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,8 @@ class Intake:
         """Look at the folders, take over what dead replicas left, start what there is room for."""
         self._folders.prepare()
         self._paused = self._marks.paused
-        for path in self._folders.orphans():
-            self._candidates[path] = Candidate(path, claimed=True)
+        for path in (*self._folders.orphans(), *self._folders.claimed()):
+            self._candidates.setdefault(path, Candidate(path, claimed=True))
         files, strange = sights(self._folders.incoming)
         for path in strange:
             if path not in self._left_alone:
@@ -122,8 +122,11 @@ class Intake:
 
     def _start(self) -> None:
         now = self._now()
-        for candidate in self._candidates.values():
+        for candidate in list(self._candidates.values()):
             if candidate.running is not None or candidate.not_before > now:
+                continue
+            if candidate.ended is not None:
+                self._finish(candidate, candidate.ended)
                 continue
             if self._paused and not candidate.claimed:
                 continue
@@ -146,11 +149,10 @@ class Intake:
 
     def _has_room(self, choices: Choices) -> bool:
         """Whether one more may run; a stream with a schedule does not wait for those without."""
-        running = [c.choices for c in self._candidates.values() if c.running and c.choices]
-        paced = sum(other.pace is not None for other in running)
+        paced = sum(job.choices.pace is not None for job in self._pool.jobs)
         if choices.pace is not None:
             return paced < self._settings.paced_workers
-        return len(running) - paced < self._settings.workers
+        return len(self._pool) - paced < self._settings.workers
 
     def _opened(self, candidate: Candidate, running: Running, report: Opened) -> None:
         twins = [c for c in self._candidates.values() if c.fingerprint == report.fingerprint]
@@ -161,7 +163,12 @@ class Intake:
             if self._paused:
                 self._rest(candidate, 0.0)
                 return
-            claimed = self._folders.claim(candidate.path)
+            try:
+                claimed = self._folders.claim(candidate.path)
+            except OSError as error:
+                log.error("event=not_claimed file=%r reason=%r", candidate.path.name, str(error))
+                self._rest(candidate, self._settings.rescan_seconds)
+                return
             if claimed is None:
                 self._drop(candidate)
                 return
@@ -172,7 +179,7 @@ class Intake:
         candidate.estimated_frame_count = report.estimated_frame_count
         log.info("event=started file=%r", candidate.path.name)
         superseded = self._marks.superseded(report.fingerprint)
-        running.line.send(Proceed(candidate.path.name, superseded))
+        running.tell(Proceed(candidate.path.name, superseded))
 
     def _not_a_video(self, candidate: Candidate, reason: str) -> None:
         """Record the failure, unless the file may be one that is still being written."""
@@ -184,28 +191,34 @@ class Intake:
             self._rest(candidate, patience)
 
     def _ended(self, candidate: Candidate, report: Ended) -> None:
-        self._drop(candidate)
+        self._dismiss(candidate)
+        candidate.ended = report
+        self._finish(candidate, report)
+
+    def _finish(self, candidate: Candidate, ended: Ended) -> None:
+        """Move a file whose stream has ended; where it can't be, as on a full disk, later."""
+        folders, final = self._folders, verdict(ended)
         name = candidate.path.name
-        if report.state is State.COMPLETE:
-            folder, note = self._folders.done, None
-        else:
-            folder, note = self._folders.failed, _note(report)
-        if report.duplicate:
-            note = f"Its content is in the log already, as {report.stream_id}: no frame was sent."
-            folder = self._folders.done if report.state is State.COMPLETE else folder
-        moved = self._folders.finish(candidate.path, folder, note)
-        if not report.duplicate:
+        try:
+            moved = folders.finish(
+                candidate.path, folders.done if final.whole else folders.failed, final.note
+            )
+        except OSError as error:
+            log.error("event=not_moved file=%r reason=%r next='try again'", name, str(error))
+            candidate.not_before = self._now() + self._settings.rescan_seconds
+            return
+        self._drop(candidate)
+        if not ended.duplicate:
             self._marks.clear(candidate.fingerprint)
-        result = "duplicate" if report.duplicate else report.state.value.lower()
-        self._metrics.files.labels(result).inc()
+        self._metrics.files.labels(final.result).inc()
         log.info(
             "event=ended file=%r stream=%s result=%s frames=%d moved_to=%r reason=%r",
             name,
-            report.stream_id,
-            result,
-            report.frame_count,
-            str(moved.relative_to(self._folders.root)) if moved else None,
-            note,
+            ended.stream_id,
+            final.result,
+            ended.frame_count,
+            str(moved.relative_to(folders.root)) if moved else None,
+            final.note,
         )
 
     def _let_go(self, candidate: Candidate) -> None:
@@ -250,12 +263,3 @@ class Intake:
 
     def _by_worker(self, running: Running) -> Candidate | None:
         return next((c for c in self._candidates.values() if c.running is running), None)
-
-
-def _note(report: Ended) -> str:
-    if report.state is State.TRUNCATED:
-        return (
-            f"{report.error} The {report.frame_count} frames that could be decoded are in the "
-            f"log, as {report.stream_id}."
-        )
-    return f"{report.error}"

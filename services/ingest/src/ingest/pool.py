@@ -4,13 +4,14 @@ import logging
 import multiprocessing
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from ingest import worker
-from ingest.messages import Job, Report
+from ingest.messages import Job, Proceed, Report
 from ingest.settings import Settings
 
 _GRACE_SECONDS = 8.0
@@ -42,6 +43,11 @@ class Running:
     heard: float
     hung: bool = field(default=False)
 
+    def tell(self, message: Job | Proceed) -> None:
+        """Send a message; a worker that has died is heard of by its end."""
+        with suppress(ConnectionError):
+            self.line.send(message)
+
 
 class Pool:
     """The worker processes of one service.
@@ -60,6 +66,11 @@ class Pool:
     def __len__(self) -> int:
         return len(self._running)
 
+    @property
+    def jobs(self) -> list[Job]:
+        """What the workers are at."""
+        return [running.job for running in self._running if running.job is not None]
+
     def prepare(self) -> None:
         """Have a worker wait for its job."""
         if self._spare is None or self._spare.process.exitcode is not None:
@@ -71,7 +82,7 @@ class Pool:
         running, self._spare = self._spare, None
         assert running is not None
         running.job, running.heard = job, time.monotonic()
-        running.line.send(job)
+        running.tell(job)
         self._running.append(running)
         self.prepare()
         return running
