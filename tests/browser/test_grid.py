@@ -77,23 +77,21 @@ def test_nine_streams_share_the_browsers_few_connections(
     cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
 ) -> None:
     write(cluster, topics, viewer, 9, 120)
-    open_windows: set[Request] = set()
-    most = 0
+    windows: list[tuple[float, float]] = []
 
-    def began(request: Request) -> None:
-        nonlocal most
-        if "/frames?" in request.url:
-            open_windows.add(request)
-            most = max(most, len(open_windows))
+    def ended(request: Request) -> None:
+        timing = request.timing
+        if "/frames?" in request.url and timing["responseEnd"] > 0:
+            begin = timing["startTime"] + max(timing["requestStart"], 0)
+            windows.append((begin, timing["startTime"] + timing["responseEnd"]))
 
-    page.on("request", began)
-    page.on("requestfinished", lambda request: open_windows.discard(request))
-    page.on("requestfailed", lambda request: open_windows.discard(request))
+    page.on("requestfinished", ended)
     page.goto(grid(viewer, 9))
     page.wait_for_function(
         f"() => ({TILES})().every(([frame]) => frame > 20)", timeout=LIMIT_MS * 2
     )
-    assert 1 < most <= 4
+    at_once = [sum(begin <= start < end for begin, end in windows) for start, _ in windows]
+    assert 1 < max(at_once) <= 4
     frames = [tile[0] for tile in page.evaluate(TILES) if tile[0] > 0]
     doubled = [frame * 2 if i == 1 else frame for i, frame in enumerate(frames)]
     assert max(doubled) - min(doubled) <= 6

@@ -127,4 +127,31 @@ def test_a_seek_is_painted_within_a_moment(deck: Deck) -> None:
           return times.sort((a, b) => a - b);
         }"""
     )
-    assert times_ms[len(times_ms) // 2] < 150
+    assert times_ms[len(times_ms) // 2] < 100
+
+
+def test_two_fingers_zoom_the_timeline_and_one_then_seeks(deck: Deck) -> None:
+    box = deck.page.locator("#timeline").bounding_box()
+    assert box
+    touch = deck.page.context.new_cdp_session(deck.page)
+    y, middle = box["y"] + 20, box["x"] + box["width"] / 2
+
+    def fingers(kind: str, *xs: float) -> None:
+        points = [{"x": x, "y": y, "id": i} for i, x in enumerate(xs)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    # The frame under both fingers' middle stays where it is: 250, halfway.
+    fingers("touchStart", middle - 20)
+    fingers("touchStart", middle - 20, middle + 20)
+    for apart in range(30, 400, 10):
+        fingers("touchMove", middle - apart, middle + apart)
+    fingers("touchEnd")
+    deck.page.evaluate("() => new Promise(requestAnimationFrame)")
+    fingers("touchStart", box["x"] + box["width"] * 0.75)
+    fingers("touchEnd")
+    deck.wait_until(
+        """() => {
+          const frame = Number(document.querySelector("#screen").dataset.frame);
+          return frame > 250 && frame < 300;
+        }"""
+    )

@@ -15,9 +15,9 @@ export function bind(player, index, timeline) {
   /** @type {Record<string, () => void>} */
   const actions = {
     live: () => player.goLive(),
-    "mark-in": () => player.mark("in"),
-    "mark-out": () => player.mark("out"),
-    "mark-clear": () => player.clearMarks(),
+    "mark-in": () => player.marks.set("in", player.frame),
+    "mark-out": () => player.marks.set("out", player.frame),
+    "mark-clear": () => player.marks.clear(),
     "zoom-in": () => timeline.zoom(0.5),
     "zoom-out": () => timeline.zoom(2),
     "zoom-fit": () => timeline.fit(),
@@ -100,7 +100,7 @@ function render(player, index) {
   part("total-frames").textContent = format.count(last);
   part("mark-in").setAttribute("aria-pressed", String(marks.in !== null));
   part("mark-out").setAttribute("aria-pressed", String(marks.out !== null));
-  part("mark-clear").hidden = !player.looping;
+  part("mark-clear").hidden = !marks.any;
   const edge = part("live");
   edge.hidden = !ingesting;
   edge.setAttribute("aria-pressed", String(live));

@@ -18,7 +18,7 @@ const step = (from_ms, to_ms) =>
 export function rows(header, painted_ms, topic, player) {
   const captured_ms = header.captured_at_us / 1000;
   const ingested_ms = header.ingested_at_us / 1000;
-  const { stream, skipped } = player;
+  const { stream, report } = player;
   return [
     ["Stream", stream.stream_id],
     ["Run", stream.run_id],
@@ -36,8 +36,11 @@ export function rows(header, painted_ms, topic, player) {
     ["→ ingested", step(captured_ms, ingested_ms)],
     ["→ committed", step(ingested_ms, header.committed_at_ms)],
     ["→ painted", step(header.committed_at_ms, painted_ms)],
-    ["Left out by the server", `${format.count(skipped.server)} frames`],
-    ["Not drawn in time", `${format.count(skipped.late)} frames`],
+    ["Own lag", format.span(report.lag_ns)],
+    ...(player.ingesting ? /** @type {[string, string][]} */ ([["Behind the newest", format.span(player.behind_ns)]]) : []),
+    ["Each picture moves on by", report.stride === 1 ? "1 frame" : `${report.stride} frames, to keep up`],
+    ["Left out by the server", `${format.count(report.left_out)} frames`],
+    ["Not drawn in time", `${format.count(report.late)} frames`],
   ];
 }
 

@@ -5,7 +5,6 @@ import { canStream, chooseFile, handOver, save } from "../common/download.js";
 import * as format from "../common/format.js";
 import * as words from "../common/words.js";
 import { fileName, sizeBytes } from "./clip.js";
-import { bounds } from "./marks.js";
 import { part } from "./controls.js";
 
 /** @typedef {import("./clip.js").Format} Format */
@@ -44,7 +43,7 @@ export class ExportPanel {
   toggle() {
     if (this.#dialog.open) return this.#dialog.close();
     if (!this.#player.watchable) return;
-    const { looping } = this.#player;
+    const looping = this.#player.marks.any;
     const [marked, all] = /** @type {RadioNodeList} */ (this.#form.elements.namedItem("part"));
     /** @type {HTMLInputElement} */ (marked).disabled = !looping;
     if (!this.#running) /** @type {HTMLInputElement} */ (looping ? marked : all).checked = true;
@@ -55,7 +54,7 @@ export class ExportPanel {
   /** The chosen part: first and last frame. @param {string} [chosen] */
   #part(chosen = String(new FormData(this.#form).get("part"))) {
     const { marks, first, last } = this.#player;
-    return chosen === "marked" ? bounds(marks, first, last) : { low: first, high: last };
+    return chosen === "marked" ? marks.bounds(first, last) : { low: first, high: last };
   }
 
   /** @returns {Format} */
@@ -66,7 +65,7 @@ export class ExportPanel {
   #describe() {
     for (const choice of ["marked", "all"]) {
       const { low, high } = this.#part(choice);
-      const none = choice === "marked" && !this.#player.looping;
+      const none = choice === "marked" && !this.#player.marks.any;
       const length_ns = this.#index.endOf(high) - this.#index.ptsOf(low);
       part(`export-${choice}`).textContent = none ? say.noMarks : say.part(low, high, length_ns);
     }

@@ -44,9 +44,9 @@ export const GROUPS = [
     { keys: ["t"], shown: "t", does: "Type a time", act: (deck) => deck.typeTime() },
   ] },
   { group: "Marks and timeline", bindings: [
-    { keys: ["i"], shown: "i", does: "Loop from here", act: ({ player }) => player.mark("in") },
-    { keys: ["o"], shown: "o", does: "Loop to here", act: ({ player }) => player.mark("out") },
-    { keys: ["x"], shown: "x", does: "Remove the marks", act: ({ player }) => player.clearMarks() },
+    { keys: ["i"], shown: "i", does: "Loop from here", act: ({ player }) => player.marks.set("in", player.frame) },
+    { keys: ["o"], shown: "o", does: "Loop to here", act: ({ player }) => player.marks.set("out", player.frame) },
+    { keys: ["x"], shown: "x", does: "Remove the marks", act: ({ player }) => player.marks.clear() },
     { keys: ["+", "="], shown: "+", does: "Zoom the timeline in", act: ({ timeline }) => timeline.zoom(0.5) },
     { keys: ["-"], shown: "−", does: "Zoom the timeline out", act: ({ timeline }) => timeline.zoom(2) },
     { keys: ["z"], shown: "z", does: "The whole stream on the timeline", act: ({ timeline }) => timeline.fit() },

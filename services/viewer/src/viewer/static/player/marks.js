@@ -1,19 +1,29 @@
-// The marks between which playing loops. Pure.
+// The marks between which playing loops.
 
-/** @typedef {{in: number | null, out: number | null}} Marks frames; null where there is none */
+/** Dispatches `changed`. */
+export class Marks extends EventTarget {
+  /** The first and the last frame of the loop; null where there is no mark. @type {number | null} */
+  in = null;
+  /** @type {number | null} */
+  out = null;
 
-/** @type {Marks} */
-export const NONE = Object.freeze({ in: null, out: null });
+  get any() { return this.in !== null || this.out !== null; }
 
-/** @param {Marks} marks @param {"in" | "out"} which @param {number} frame @returns {Marks} in their right order */
-export function marked(marks, which, frame) {
-  const changed = { ...marks, [which]: frame };
-  const { in: first, out: last } = changed;
-  return first !== null && last !== null && first > last ? { in: last, out: first } : changed;
-}
+  /** Sets a mark, or moves it; the two are kept in their right order. @param {"in" | "out"} which @param {number} frame */
+  set(which, frame) {
+    this[which] = frame;
+    if (this.in !== null && this.out !== null && this.in > this.out) [this.in, this.out] = [this.out, this.in];
+    this.dispatchEvent(new Event("changed"));
+  }
 
-/** The first and the last frame that playing shows. @param {Marks} marks @param {number} first @param {number} last */
-export function bounds(marks, first, last) {
-  const low = Math.max(first, marks.in ?? first);
-  return { low, high: Math.max(low, Math.min(last, marks.out ?? last)) };
+  clear() {
+    this.in = this.out = null;
+    this.dispatchEvent(new Event("changed"));
+  }
+
+  /** The first and the last frame that playing shows. @param {number} first @param {number} last */
+  bounds(first, last) {
+    const low = Math.max(first, this.in ?? first);
+    return { low, high: Math.max(low, Math.min(last, this.out ?? last)) };
+  }
 }

@@ -55,7 +55,7 @@ export class Notice {
     if (this.trouble && (waited || shown < 0)) return { text: this.trouble, kind: "busy" };
     if (this.#passing) return this.#passing.message;
     if (shown < 0) return waited ? { text: say.loading, kind: "busy" } : null;
-    if (waited) return { text: this.#player.atEdge ? say.waiting : say.buffering, kind: "busy" };
+    if (waited) return { text: this.#player.ingesting && frame >= this.#player.last ? say.waiting : say.buffering, kind: "busy" };
     if (ended && frame === this.#player.last) {
       return { text: stream.state === "TRUNCATED" ? say.truncated(stream.error) : say.ended, kind: "info" };
     }

@@ -1,25 +1,22 @@
 // The player: a person's wishes in, pictures out, one look at each animation frame.
 
 import { DELAY_MS } from "./edge.js";
-import { NONE, bounds, marked } from "./marks.js";
+import { Marks } from "./marks.js";
 import { Pacer } from "./pacer.js";
 import { Painter } from "./painter.js";
 import { Transport } from "./transport.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
 
-/**
- * Dispatches `painted` (detail: header), `changed` (anything that a control shows), `moved` (a person
- * here chose a place, a speed, to play or to pause) and `expired` (detail: the first frame left).
- */
+/** Dispatches `painted` (detail: header), `changed` (anything that a control shows), `moved` (a person here
+ * chose a place, a speed, to play or to pause) and `expired` (detail: the first frame left). */
 export class Player extends Transport {
   #feed;
   #index;
   #screen;
   #pacer;
   #painter;
-  #skipped_by_server = 0;
-  #scrubbing = false;
+  #left_out = 0;
 
   /**
    * @param {Stream} stream @param {import("./feed.js").Feed} feed
@@ -33,11 +30,15 @@ export class Player extends Transport {
     this.#pacer = new Pacer(feed, index);
     this.#painter = new Painter(feed, screen);
     this.stream = stream;
-    this.live = this.ended = false;
-    /** @type {import("./marks.js").Marks} */
-    this.marks = NONE;
+    this.live = this.ended = this.scrubbing = false;
+    this.marks = new Marks();
+    this.marks.addEventListener("changed", () => this.#changed());
     this.update(stream);
-    feed.addEventListener("arrived", (event) => this.#arrived(/** @type {CustomEvent} */ (event).detail));
+    feed.addEventListener("arrived", (event) => {
+      const { frame, pts_ns, image_bytes, skipped } = /** @type {CustomEvent} */ (event).detail;
+      index.note(frame, pts_ns, image_bytes);
+      this.#left_out += skipped;
+    });
     feed.addEventListener("gone", (event) => this.#gone(/** @type {CustomEvent} */ (event).detail.first_available_frame));
   }
 
@@ -49,21 +50,19 @@ export class Player extends Transport {
   /** The media time that is due. */
   get pts_ns() { return this.#pacer.pts_ns; }
   get place_ns() { return this.#index.ptsOf(this.frame); }
-  /** Frames that were not shown, and why. */
-  get skipped() { return { late: this.#painter.late, server: this.#skipped_by_server }; }
   get first() { return this.#pacer.first; }
   get last() { return this.#pacer.last; }
   get ingesting() { return this.stream.state === "INGESTING"; }
   get watchable() { return this.#index.count > this.stream.first_available_frame; }
-  get scrubbing() { return this.#scrubbing; }
   /** Without the picture to go on with. */
   get waiting() { return this.shown !== this.frame && (this.#pacer.held || !this.playing); }
-  get atEdge() { return this.ingesting && this.frame >= this.last; }
-  get looping() { return this.marks.in !== null || this.marks.out !== null; }
   /** Media time from the place to the live edge. */
   get behind_ns() { return Math.max(0, this.#index.ptsOf(this.last) - this.place_ns); }
-  /** Playing, and how far the picture on the screen is behind the one that is due. */
-  get lag_ns() { return this.playing && this.shown >= 0 ? Math.max(0, this.pts_ns - this.#index.endOf(this.shown)) : 0; }
+  /** How well playing goes: frames a picture, how late it is, and frames that were not shown. */
+  get report() {
+    const lag_ns = this.playing && this.shown >= 0 ? Math.max(0, this.pts_ns - this.#index.endOf(this.shown)) : 0;
+    return { stride: this.#feed.stride, lag_ns, late: this.#painter.late, left_out: this.#left_out };
+  }
 
   /** The stream as the catalogue has it now. @param {Stream} stream */
   update(stream) {
@@ -82,7 +81,7 @@ export class Player extends Transport {
 
   play() {
     if (this.playing) return;
-    const { low, high } = bounds(this.marks, this.first, this.last);
+    const { low, high } = this.marks.bounds(this.first, this.last);
     if (this.speed > 0 && this.frame >= high && !this.ingesting) this.#pacer.go(low);
     if (this.speed < 0 && this.frame <= low) this.#pacer.go(high);
     this.ended = false;
@@ -135,18 +134,16 @@ export class Player extends Transport {
   }
 
   /** Plays a little quicker or slower than asked, to come back into step. @param {number} factor */
-  nudge(factor) {
-    if (!this.live) this.#pacer.setRate(this.speed * factor);
-  }
+  nudge(factor) { if (!this.live) this.#pacer.setRate(this.speed * factor); }
 
   /** Shows pictures as a hand moves; playing waits until endScrub(). @param {number} frame */
   scrub(frame) {
-    this.#scrubbing = true;
+    this.scrubbing = true;
     this.seek(frame);
   }
 
   endScrub() {
-    this.#scrubbing = false;
+    this.scrubbing = false;
     this.#changed();
   }
 
@@ -160,62 +157,48 @@ export class Player extends Transport {
     this.#changed();
   }
 
-  /** Sets a mark at the current frame, or moves it. @param {"in" | "out"} which */
-  mark(which) {
-    this.marks = marked(this.marks, which, this.frame);
-    this.#changed();
-  }
-
-  clearMarks() {
-    this.marks = NONE;
-    this.#changed();
-  }
-
   /** One animation frame. @param {number} now_ms as performance.now() */
   tick(now_ms) {
     if (!this.watchable) return;
-    if (this.playing && !this.#scrubbing) this.#advance(now_ms);
+    if (this.playing && !this.scrubbing) this.#advance(now_ms);
     this.#paint(now_ms);
     this.#feed.want({
       frame: this.frame,
-      mode: this.#scrubbing ? "scrubbing" : this.playing ? "playing" : "paused",
+      mode: this.scrubbing ? "scrubbing" : this.playing ? "playing" : "paused",
       rate: this.#pacer.rate,
-      follow: this.playing && this.ingesting && this.#pacer.rate > 0 && !this.looping,
+      follow: this.playing && this.ingesting && this.#pacer.rate > 0 && !this.marks.any,
       range: { first: this.first, edge: this.#index.count },
     });
   }
 
   /** @param {number} now_ms */
   #advance(now_ms) {
-    const { held } = this.#pacer;
-    const { low, high } = bounds(this.marks, this.first, this.last);
-    const reached = this.#pacer.advance(now_ms, { low, high, loop: this.looping, live: this.live });
-    if (reached === "start") this.#stopAt(low);
-    if (reached === "end") this.#reachEnd(high);
-    if (held !== this.#pacer.held) this.#changed();
+    const { low, high } = this.marks.bounds(this.first, this.last);
+    const reached = this.#pacer.advance(now_ms, { low, high, loop: this.marks.any, live: this.live });
+    if (reached === "end" && this.ingesting) this.#reachEdge();
+    else if (reached) this.#stopAt(reached === "end" ? high : low, reached === "end");
   }
 
-  /** @param {number} last frame to show */
-  #reachEnd(last) {
-    this.ended = !this.ingesting;
-    if (this.ended) return this.#stopAt(last);
-    if (this.live || this.speed < 1 || this.looping) return;
+  /** What plays as quickly as it comes goes on live. */
+  #reachEdge() {
+    if (this.live || this.speed < 1 || this.marks.any) return;
     this.live = true;
     this.#changed();
   }
 
-  /** @param {number} frame */
-  #stopAt(frame) {
+  /** @param {number} frame @param {boolean} ended */
+  #stopAt(frame, ended) {
     this.#halt();
     this.#pacer.go(frame);
+    this.ended = ended;
     this.#changed();
   }
 
   /** @param {number} now_ms */
   #paint(now_ms) {
-    const playing = this.playing && !this.#scrubbing && !this.#pacer.held;
+    const playing = this.playing && !this.scrubbing && !this.#pacer.held;
     const step = playing ? Math.sign(this.#pacer.rate) * this.#feed.stride : 0;
-    const picture = this.#painter.paint(this.frame, this.playing || this.#scrubbing, step);
+    const picture = this.#painter.paint(this.frame, this.playing || this.scrubbing, step);
     if (!picture) return;
     this.#pacer.shown(now_ms);
     if (picture.header) this.dispatchEvent(new CustomEvent("painted", { detail: picture.header }));
@@ -248,12 +231,6 @@ export class Player extends Transport {
     this.#pacer.setRate(this.speed);
   }
 
-  /** @param {{frame: number, pts_ns: number, image_bytes: number, skipped: number}} record */
-  #arrived({ frame, pts_ns, image_bytes, skipped }) {
-    this.#index.note(frame, pts_ns, image_bytes);
-    this.#skipped_by_server += skipped;
-  }
-
   /** @param {number | null} first that is still there */
   #gone(first) {
     if (first === null || !this.watchable) return;
@@ -263,9 +240,7 @@ export class Player extends Transport {
     this.dispatchEvent(new CustomEvent("expired", { detail: first }));
   }
 
-  #changed() {
-    this.dispatchEvent(new Event("changed"));
-  }
+  #changed() { this.dispatchEvent(new Event("changed")); }
 
   #moved() {
     this.#changed();

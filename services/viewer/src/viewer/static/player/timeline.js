@@ -3,6 +3,7 @@
 import * as format from "../common/format.js";
 import { latest, showPicture } from "../common/latest.js";
 import * as words from "../common/words.js";
+import { listenToHands } from "./gestures.js";
 import * as scale from "./scale.js";
 import { draw } from "./strip.js";
 
@@ -68,14 +69,13 @@ export class Timeline {
     const { playing, scrubbing, marks, first, frame, last } = this.#player;
     if (this.#view && playing && !scrubbing) this.#view = scale.showing(this.#view, this.#place_ns, this.#total_ns);
     const view = this.#shown;
-    const { looping } = this.#player;
     draw(this.#strip, {
       view,
       samples: this.#index.samples(view.start_ns, view.end_ns),
       expired_ns: first > 0 ? this.#index.ptsOf(first) : 0,
       end_ns: this.#index.end_ns,
       place_ns: this.#place_ns,
-      loop: looping ? { start_ns: this.#index.ptsOf(marks.in ?? first), end_ns: this.#index.endOf(marks.out ?? last) } : null,
+      loop: marks.any ? { start_ns: this.#index.ptsOf(marks.in ?? first), end_ns: this.#index.endOf(marks.out ?? last) } : null,
     });
     const share = scale.shareOf(view, this.#place_ns);
     this.#head.style.left = `${share * 100}%`;
@@ -107,59 +107,43 @@ export class Timeline {
     return this.#view ?? { start_ns: 0, end_ns: this.#total_ns };
   }
 
-  /** @param {MouseEvent} event */
-  #ptsUnder(event) {
+  /** @param {number} x in pixels of the page */
+  #ptsUnder(x) {
     const box = this.#strip.getBoundingClientRect();
-    const share = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
-    return scale.ptsAtShare(this.#shown, share);
+    return scale.ptsAtShare(this.#shown, Math.max(0, Math.min(1, (x - box.left) / box.width)));
   }
 
   #listen() {
-    const element = this.#element;
-    let dragging = false;
-    element.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      dragging = true;
-      element.setPointerCapture(event.pointerId);
-      this.#player.scrub(this.#index.frameAt(this.#ptsUnder(event)));
-    });
-    element.addEventListener("pointermove", (event) => {
-      if (dragging) this.#player.scrub(this.#index.frameAt(this.#ptsUnder(event)));
-      if (dragging || event.pointerType === "mouse") this.#hover(event);
-    });
-    const release = () => {
-      if (!dragging) return;
-      dragging = false;
-      this.#player.endScrub();
-      this.#preview.hidden = true;
-    };
-    element.addEventListener("pointerup", release);
-    element.addEventListener("pointercancel", release);
-    element.addEventListener("pointerleave", () => { if (!dragging) this.#preview.hidden = true; });
-    element.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const { start_ns, end_ns } = this.#shown;
-      const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
-      if (Math.abs(sideways) > Math.abs(event.shiftKey ? 0 : event.deltaY)) {
-        if (this.#view) this.#view = scale.panned(this.#view, (sideways / 800) * (end_ns - start_ns), this.#total_ns);
+    const scrub = (/** @type {number} */ x) => this.#player.scrub(this.#index.frameAt(this.#ptsUnder(x)));
+    listenToHands(this.#element, {
+      drag: scrub,
+      release: () => {
+        this.#player.endScrub();
+        this.#preview.hidden = true;
+      },
+      hover: (x) => this.#hover(x),
+      leave: () => { this.#preview.hidden = true; },
+      zoom: (factor, x) => this.zoom(factor, this.#ptsUnder(x)),
+      pan: (pixels) => {
+        const { start_ns, end_ns } = this.#shown;
+        const shift_ns = (pixels / this.#element.clientWidth) * (end_ns - start_ns);
+        if (this.#view) this.#view = scale.panned(this.#view, shift_ns, this.#total_ns);
         this.redraw();
-      } else {
-        this.zoom(2 ** (event.deltaY / 200), this.#ptsUnder(event));
-      }
-    }, { passive: false });
+      },
+    });
   }
 
-  /** A picture of the moment under the pointer. @param {MouseEvent} event */
-  #hover(event) {
+  /** A picture of the moment under the pointer. @param {number} x in pixels of the page */
+  #hover(x) {
     if (!this.#player.watchable) return;
-    const pts_ns = this.#ptsUnder(event);
+    const pts_ns = this.#ptsUnder(x);
     const frame = this.#index.frameAt(pts_ns);
     const label = /** @type {HTMLElement} */ (this.#preview.querySelector("output"));
     label.textContent = words.player.position(format.time(this.#index.ptsOf(frame), { exact: true }), frame);
     this.#preview.hidden = false;
     const box = this.#element.getBoundingClientRect();
     const half = this.#preview.offsetWidth / 2;
-    const left = Math.max(half, Math.min(box.width - half, event.clientX - box.left));
+    const left = Math.max(half, Math.min(box.width - half, x - box.left));
     this.#preview.style.left = `${left}px`;
     this.#showPicture(this.#frameUrl(frame));
   }
