@@ -1,7 +1,7 @@
 """Connecting to Kafka and the registry, as the settings say."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ingest.codec import Codec
@@ -11,10 +11,12 @@ from ingest.publisher import KafkaPublisher
 from ingest.settings import Settings
 
 
-def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, Ledger]:
+def connect(
+    settings: Settings, fingerprint: str, alive: Callable[[], None] = lambda: None
+) -> tuple[KafkaPublisher, Ledger]:
     """Open the one publisher of this content, which fences any earlier one, and its ledger.
 
-    Raises Unavailable.
+    alive is called while the ledger reads. Raises Unavailable.
     """
     topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
     codec = Codec(settings.registry_url, *topics)
@@ -24,7 +26,7 @@ def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, Ledge
         f"{settings.frames_topic}.{content_id(fingerprint)}",
         codec,
     )
-    return publisher, _ledger(settings, codec)
+    return publisher, _ledger(settings, codec, alive)
 
 
 @contextmanager
@@ -34,16 +36,17 @@ def reading(settings: Settings) -> Iterator[tuple[Ledger, Codec]]:
         settings.registry_url, settings.frames_topic, settings.index_topic, settings.streams_topic
     )
     try:
-        yield _ledger(settings, codec), codec
+        yield _ledger(settings, codec, lambda: None), codec
     finally:
         codec.close()
 
 
-def _ledger(settings: Settings, codec: Codec) -> Ledger:
+def _ledger(settings: Settings, codec: Codec, alive: Callable[[], None]) -> Ledger:
     return Ledger(
         settings.bootstrap_servers,
         settings.frames_topic,
         settings.streams_topic,
         codec,
         time.monotonic,
+        alive=alive,
     )

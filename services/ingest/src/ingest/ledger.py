@@ -22,6 +22,7 @@ from ingest.fingerprint import content_id
 from ingest.stream import Stream
 
 _ANSWER_SECONDS = 15.0
+_FETCH_BYTES = 16 << 20
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite of its name)
 
 log = logging.getLogger(__name__)
@@ -37,12 +38,16 @@ class Ledger:
         streams_topic: str,
         codec: Codec,
         now: Callable[[], float],
+        *,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take a monotonic clock in seconds, and what is called while much is being read."""
         self._connection: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "logger": log}
         self._frames_topic = frames_topic
         self._streams_topic = streams_topic
         self._codec = codec
         self._now = now
+        self._alive = alive
 
     def find(self, fingerprint: str) -> list[Stream]:
         """Return the latest state of every stream with this content, oldest change first.
@@ -123,6 +128,9 @@ class Ledger:
                 "auto.offset.reset": "earliest",
                 # The end of what is there is told by an empty answer: don't wait long for one.
                 "fetch.wait.max.ms": 10,
+                # What is read ahead is memory: by default it came to a gigabyte.
+                "fetch.max.bytes": _FETCH_BYTES,
+                "queued.max.messages.kbytes": _FETCH_BYTES // 1024,
             }
         )
         waiting = {place.partition: end for place, end in ranges.items() if end > 0}
@@ -138,6 +146,7 @@ class Ledger:
                         raise Unavailable(f"Kafka does not deliver the records of {topic}.")
                     continue
                 heard = self._now()
+                self._alive()
                 partition, offset = message.partition() or 0, message.offset() or 0
                 end = waiting.get(partition)
                 if end is None:

@@ -186,7 +186,11 @@ class Worker:
         )
 
     def _session(self, fresh: Stream, supersedes: str | None = None) -> Session:
-        session = Session(lambda: connect(self._settings, fresh.fingerprint), self._wait, _now_us)
+        session = Session(
+            lambda: connect(self._settings, fresh.fingerprint, self._link.show_life),
+            self._wait,
+            _now_us,
+        )
         session.open(fresh, supersedes)
         return session
 
