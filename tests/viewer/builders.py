@@ -8,7 +8,7 @@ import threading
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fastavro
 from prometheus_client import CollectorRegistry
@@ -17,6 +17,7 @@ from viewer.catalogue import Catalogue
 from viewer.exports import Exports
 from viewer.fetch import FramesGoneError
 from viewer.metrics import Metrics
+from viewer.packing import PackedSegment, packed
 from viewer.parts import Health, Parts
 from viewer.playback import Playback
 from viewer.reader import FrameReader
@@ -68,7 +69,7 @@ def stream(count: int, *, state: str = "COMPLETE", run_id: str = RUN, **changes:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def segment(
+def segment_record(
     first: int,
     count: int,
     *,
@@ -76,7 +77,7 @@ def segment(
     number: int | None = None,
     size_of: Callable[[int], int] = lambda n: 1000 + n,
 ) -> Segment:
-    """Make the segment that such a stream has for these frames."""
+    """Make the record that such a stream has for these frames."""
     return Segment(
         stream_id=STREAM_ID,
         run_id=run_id,
@@ -88,6 +89,11 @@ def segment(
         sizes_bytes=[size_of(first + i) for i in range(count)],
         end_pts_ns=(first + count) * FRAME_NS,
     )
+
+
+def segment(first: int, count: int, **choices: Any) -> PackedSegment:
+    """Make the segment that such a stream has for these frames."""
+    return packed(segment_record(first, count, **choices))
 
 
 def picture(index: int) -> bytes:

@@ -47,7 +47,7 @@ def viewer() -> World:
     users = {"ann": Secret("pass:wörd"), "ben": Secret("other")}
     made = world(token=Secret(TOKEN), users=users)
     made.catalogue.put_stream(stream(4))
-    made.catalogue.put_segment(segment(0, 4), 1 << 60)
+    made.catalogue.put_segments([(segment(0, 4), 1 << 60)])
     return made
 
 
@@ -124,7 +124,7 @@ def test_asking_without_credentials_is_no_failure(client: FlaskClient) -> None:
 def test_another_sites_page_can_change_nothing() -> None:
     made = world()
     made.catalogue.put_stream(stream(4))
-    made.catalogue.put_segment(segment(0, 4), 1 << 60)
+    made.catalogue.put_segments([(segment(0, 4), 1 << 60)])
     client = create_app(made.parts).test_client()
     for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
         response = client.put(

@@ -24,15 +24,15 @@ def catalogue() -> Catalogue:
 def test_a_frame_counts_once_both_stream_and_segment_are_known(catalogue: Catalogue) -> None:
     catalogue.put_stream(stream(8))
     assert catalogue.stream(STREAM_ID).frame_count == 0
-    catalogue.put_segment(segment(0, 4), NOW_MS)
+    catalogue.put_segments([(segment(0, 4), NOW_MS)])
     view = catalogue.stream(STREAM_ID)
     assert (view.frame_count, view.duration_ns) == (4, 4 * FRAME_NS)
-    catalogue.put_segment(segment(4, 4), NOW_MS)
+    catalogue.put_segments([(segment(4, 4), NOW_MS)])
     assert catalogue.stream(STREAM_ID).frame_count == 8
 
 
 def test_segments_may_be_known_before_their_stream(catalogue: Catalogue) -> None:
-    catalogue.put_segment(segment(0, 4), NOW_MS)
+    catalogue.put_segments([(segment(0, 4), NOW_MS)])
     with pytest.raises(NeverWasError):
         catalogue.stream(STREAM_ID)
     catalogue.put_stream(stream(4))
@@ -42,7 +42,7 @@ def test_segments_may_be_known_before_their_stream(catalogue: Catalogue) -> None
 def test_frames_that_the_stream_does_not_count_yet_do_not_count(catalogue: Catalogue) -> None:
     catalogue.put_stream(stream(4, state="INGESTING"))
     for first in (0, 4):
-        catalogue.put_segment(segment(first, 4), NOW_MS)
+        catalogue.put_segments([(segment(first, 4), NOW_MS)])
     assert catalogue.stream(STREAM_ID).frame_count == 4
 
 
@@ -50,12 +50,12 @@ def test_frames_that_the_stream_does_not_count_yet_do_not_count(catalogue: Catal
 def test_a_new_run_replaces_the_one_before(catalogue: Catalogue, segment_first: bool) -> None:
     catalogue.put_stream(stream(8))
     for first in (0, 4):
-        catalogue.put_segment(segment(first, 4), NOW_MS)
+        catalogue.put_segments([(segment(first, 4), NOW_MS)])
     if segment_first:
-        catalogue.put_segment(segment(0, 2, run_id=OTHER_RUN), NOW_MS)
+        catalogue.put_segments([(segment(0, 2, run_id=OTHER_RUN), NOW_MS)])
     catalogue.put_stream(stream(2, run_id=OTHER_RUN))
     if not segment_first:
-        catalogue.put_segment(segment(0, 2, run_id=OTHER_RUN), NOW_MS)
+        catalogue.put_segments([(segment(0, 2, run_id=OTHER_RUN), NOW_MS)])
     view = catalogue.stream(STREAM_ID)
     assert (view.run_id, view.frame_count) == (OTHER_RUN, 2)
     assert catalogue.size[:2] == (1, 1)
@@ -65,27 +65,27 @@ def test_the_last_word_on_the_old_run_does_not_lose_the_new_ones_first(
     catalogue: Catalogue,
 ) -> None:
     catalogue.put_stream(stream(4, state="INGESTING"))
-    catalogue.put_segment(segment(0, 2, run_id=OTHER_RUN), NOW_MS)
+    catalogue.put_segments([(segment(0, 2, run_id=OTHER_RUN), NOW_MS)])
     catalogue.put_stream(stream(4))
     catalogue.put_stream(stream(2, run_id=OTHER_RUN))
     assert catalogue.stream(STREAM_ID).frame_count == 2
 
 
 def test_segments_of_a_past_run_are_not_kept(catalogue: Catalogue) -> None:
-    catalogue.put_segment(segment(0, 4, run_id=OTHER_RUN), OLD_MS)
+    catalogue.put_segments([(segment(0, 4, run_id=OTHER_RUN), OLD_MS)])
     catalogue.put_stream(stream(4))
-    catalogue.put_segment(segment(4, 4, run_id=OTHER_RUN), OLD_MS)
-    catalogue.put_segment(segment(0, 4), NOW_MS)
+    catalogue.put_segments([(segment(4, 4, run_id=OTHER_RUN), OLD_MS)])
+    catalogue.put_segments([(segment(0, 4), NOW_MS)])
     assert catalogue.size[:2] == (1, 1)
     assert catalogue.stream(STREAM_ID).frame_count == 4
 
 
 def test_a_view_of_the_old_run_finds_nothing_in_the_new(catalogue: Catalogue) -> None:
     catalogue.put_stream(stream(4))
-    catalogue.put_segment(segment(0, 4), NOW_MS)
+    catalogue.put_segments([(segment(0, 4), NOW_MS)])
     old = catalogue.stream(STREAM_ID)
     catalogue.put_stream(stream(4, run_id=OTHER_RUN))
-    catalogue.put_segment(segment(0, 4, run_id=OTHER_RUN), NOW_MS)
+    catalogue.put_segments([(segment(0, 4, run_id=OTHER_RUN), NOW_MS)])
     assert catalogue.segment_of(old, 0) is None
     assert catalogue.segment_of(catalogue.stream(STREAM_ID), 0) is not None
 
@@ -105,7 +105,7 @@ def test_changes_are_those_since_a_version_and_newest_last_told_once(catalogue: 
     changes = catalogue.changes_since(0)
     assert {view.stream_id for view in changes.streams} == {STREAM_ID, "other"}
     assert catalogue.changes_since(changes.version).streams == []
-    catalogue.put_segment(segment(0, 4), NOW_MS)
+    catalogue.put_segments([(segment(0, 4), NOW_MS)])
     [changed] = catalogue.changes_since(changes.version).streams
     assert (changed.stream_id, changed.frame_count) == (STREAM_ID, 4)
 
@@ -113,7 +113,7 @@ def test_changes_are_those_since_a_version_and_newest_last_told_once(catalogue: 
 def test_expired_frames_are_not_available(catalogue: Catalogue) -> None:
     catalogue.put_stream(stream(8))
     for first in (0, 4):
-        catalogue.put_segment(segment(first, 4), NOW_MS)
+        catalogue.put_segments([(segment(first, 4), NOW_MS)])
     catalogue.set_low_watermarks({1: 9999, 2: 103})
     view = catalogue.stream(STREAM_ID)
     assert (view.first_available_frame, view.frame_count) == (3, 8)
@@ -128,15 +128,15 @@ def test_a_stream_that_has_expired_whole_keeps_its_count(catalogue: Catalogue) -
 
 def test_an_index_that_begins_late_makes_the_frames_before_expired(catalogue: Catalogue) -> None:
     catalogue.put_stream(stream(8))
-    catalogue.put_segment(segment(4, 4), NOW_MS)
+    catalogue.put_segments([(segment(4, 4), NOW_MS)])
     view = catalogue.stream(STREAM_ID)
     assert (view.first_available_frame, view.frame_count) == (4, 8)
 
 
 def test_waiting_ends_when_the_frame_is_there(catalogue: Catalogue) -> None:
     catalogue.put_stream(stream(4, state="INGESTING"))
-    catalogue.put_segment(segment(0, 4), NOW_MS)
-    catalogue.put_segment(segment(4, 4), NOW_MS)
+    catalogue.put_segments([(segment(0, 4), NOW_MS)])
+    catalogue.put_segments([(segment(4, 4), NOW_MS)])
     commit = threading.Timer(0.05, catalogue.put_stream, [stream(8, state="INGESTING")])
     commit.start()
     view = catalogue.wait_for(STREAM_ID, lambda v: v.frame_count > 4, 30)
@@ -155,7 +155,7 @@ def test_waiting_for_a_stream_that_goes_ends(catalogue: Catalogue) -> None:
 
 def test_a_cleared_catalogue_says_that_all_are_gone(catalogue: Catalogue) -> None:
     catalogue.put_stream(stream(4))
-    catalogue.put_segment(segment(0, 4), NOW_MS)
+    catalogue.put_segments([(segment(0, 4), NOW_MS)])
     known = catalogue.changes_since(0).version
     catalogue.clear()
     assert catalogue.changes_since(known).gone == [STREAM_ID]

@@ -47,8 +47,8 @@ def viewer_of(count: int, picture: Callable[[int], bytes], **changes: object) ->
     made.catalogue.put_stream(stream(count, **changes))  # type: ignore[arg-type]
     for first in range(0, count, 4):
         size = min(4, count - first)
-        made.catalogue.put_segment(
-            segment(first, size, number=first // 4, size_of=lambda n: len(picture(n))), NOW_MS
+        made.catalogue.put_segments(
+            [(segment(first, size, number=first // 4, size_of=lambda n: len(picture(n))), NOW_MS)]
         )
     return made
 

@@ -25,7 +25,7 @@ def viewer() -> World:
     made = world()
     made.catalogue.put_stream(stream(12))
     for first in (0, 4, 8):
-        made.catalogue.put_segment(segment(first, 4), NOW_MS)
+        made.catalogue.put_segments([(segment(first, 4), NOW_MS)])
     return made
 
 
@@ -314,7 +314,7 @@ def test_a_prefix_is_believed_only_behind_a_proxy() -> None:
     for behind_proxy, location in ((True, f"/video{FRAMES}/3"), (False, f"{FRAMES}/3")):
         viewer = world(behind_proxy=behind_proxy)
         viewer.catalogue.put_stream(stream(4))
-        viewer.catalogue.put_segment(segment(0, 4), NOW_MS)
+        viewer.catalogue.put_segments([(segment(0, 4), NOW_MS)])
         client = create_app(viewer.parts).test_client()
         response = client.get(f"{FRAMES}/latest", headers=prefix)
         assert response.headers["Location"] == location

@@ -26,7 +26,7 @@ def commit(viewer: World, count: int, state: str = "INGESTING") -> StreamView:
     """Bring the stream to so many frames, in segments of 4."""
     known = viewer.catalogue.changes_since(0).streams
     for first in range(known[0].frame_count if known else 0, count, 4):
-        viewer.catalogue.put_segment(segment(first, 4), NOW_MS)
+        viewer.catalogue.put_segments([(segment(first, 4), NOW_MS)])
     viewer.catalogue.put_stream(stream(count, state=state))
     return viewer.catalogue.stream(STREAM_ID)
 

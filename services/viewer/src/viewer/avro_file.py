@@ -13,6 +13,7 @@ from typing import Any
 import fastavro
 
 from viewer.records import Record
+from viewer.varints import encoded
 
 
 def written(
@@ -37,13 +38,13 @@ def written(
             for record in block
         ]
         size = sum(map(len, bodies))
-        yield b"".join((_long(len(bodies)), _long(size), *bodies, marker))
+        yield b"".join((encoded(len(bodies)), encoded(size), *bodies, marker))
 
 
 def _head(schema_text: str, marker: bytes) -> bytes:
     meta = {"avro.schema": schema_text.encode(), "avro.codec": b"null"}
     entries = (_bytes(key.encode()) + _bytes(value) for key, value in meta.items())
-    return b"".join((b"Obj\1", _long(len(meta)), *entries, _long(0), marker))
+    return b"".join((b"Obj\1", encoded(len(meta)), *entries, encoded(0), marker))
 
 
 def _converted(body: bytes, writer_text: str, reader_text: str) -> bytes:
@@ -59,15 +60,4 @@ def _converted(body: bytes, writer_text: str, reader_text: str) -> bytes:
 
 
 def _bytes(value: bytes) -> bytes:
-    return _long(len(value)) + value
-
-
-def _long(value: int) -> bytes:
-    """Encode an integer from 0 up: zig-zag, then 7 bits a byte, the least significant first."""
-    value <<= 1
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+    return encoded(len(value)) + value

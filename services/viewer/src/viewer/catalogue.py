@@ -2,12 +2,13 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from viewer.errors import NeverWasError
 from viewer.index import SegmentPlace, StreamIndex
-from viewer.records import Segment, Stream
+from viewer.packing import PackedSegment
+from viewer.records import Stream
 from viewer.views import StreamView, view_of
 
 _CLOCK_SKEW_MS = 60_000
@@ -63,15 +64,23 @@ class Catalogue:
             self._gone.pop(stream.stream_id, None)
             self._touch(stream.stream_id, entry)
 
-    def put_segment(self, segment: Segment, written_ms: int) -> None:
-        """Take a segment in that was written at this time; one that is known changes nothing."""
+    def put_segments(self, segments: Iterable[tuple[PackedSegment, int]]) -> None:
+        """Take segments in, each with when it was written; one that is known changes nothing."""
+        changed: dict[str, _Entry] = {}
         with self._lock:
-            entry = self._entry(segment.stream_id)
-            entry.written_ms[segment.run_id] = written_ms
-            if self._is_past(entry, segment.run_id):
-                return
-            if entry.runs.setdefault(segment.run_id, StreamIndex()).add(segment):
-                self._touch(segment.stream_id, entry)
+            for segment, written_ms in segments:
+                run_id = segment.run_id
+                entry = self._entry(segment.stream_id)
+                entry.written_ms[run_id] = written_ms
+                if self._is_past(entry, run_id):
+                    continue
+                index = entry.runs.get(run_id)
+                if index is None:
+                    index = entry.runs[run_id] = StreamIndex()
+                if index.add(segment):
+                    changed[segment.stream_id] = entry
+            for stream_id, entry in changed.items():
+                self._touch(stream_id, entry)
 
     def remove_stream(self, stream_id: str) -> None:
         """Forget a stream, as a record without a value asks."""
@@ -97,13 +106,18 @@ class Catalogue:
             moved = {p for p, offset in offsets.items() if self._low_watermarks.get(p, 0) != offset}
             self._low_watermarks.update(offsets)
             for stream_id, entry in list(self._entries.items()) if moved else ():
-                if entry.stream is None or entry.stream.partition not in moved:
+                stream = entry.stream
+                if stream is None or stream.partition is None or stream.partition not in moved:
                     continue
-                low = self._low_watermarks[entry.stream.partition]
-                entry.runs[entry.stream.run_id].forget_before(low)
-                before = entry.view
-                entry.view = None
-                if before is None or self._view(entry) != before:
+                low = self._low_watermarks[stream.partition]
+                if (stream.first_offset or 0) >= low:
+                    continue
+                entry.runs[stream.run_id].forget_before(low)
+                before, entry.view = entry.view, None
+                if before is not None and self._view(entry) == before:
+                    # Its JSON has been made already.
+                    entry.view = before
+                else:
                     self._touch(stream_id, entry)
 
     def stream(self, stream_id: str) -> StreamView:
@@ -169,6 +183,13 @@ class Catalogue:
         with self._lock:
             index = self._index(view)
             return list(index.entries(frames)) if index else []
+
+    @property
+    def partitions(self) -> set[int]:
+        """The partitions of the frames topic that hold streams."""
+        with self._lock:
+            streams = [entry.stream for entry in self._entries.values()]
+            return {s.partition for s in streams if s is not None and s.partition is not None}
 
     @property
     def size(self) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,10 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
 from viewer.catalogue import Catalogue
+from viewer.intake import Intake
 from viewer.metrics import Metrics
-from viewer.records import segment_from, stream_from
 from viewer.settings import Settings
-from viewer.wire import Decoder, ForeignRecordError, RegistryAwayError
+from viewer.wire import Decoder, RegistryAwayError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
 _PARTITIONS_SECONDS = 5.0
 _RPC_SECONDS = 5.0
+_MAX_MESSAGES = 5000
 
 
 class _StartOverError(Exception):
@@ -59,7 +60,7 @@ class Follower:
         self._settings = settings
         self._consumer = consumer
         self._admin = admin
-        self._decoder = decoder
+        self._intake = Intake(settings, decoder, catalogue, metrics)
         self._catalogue = catalogue
         self._metrics = metrics
         self._now = now
@@ -112,8 +113,8 @@ class Follower:
         while not self._stopping.is_set():
             first = self._consumer.poll(0.25)
             # A message without a value has the length 0, which is no reason to pass it by.
-            for message in [] if first is None else [first, *self._consumer.consume(500, 0)]:
-                self._take(message)
+            if first is not None:
+                self._take_all([first, *self._consumer.consume(_MAX_MESSAGES, 0)])
             if self._now() >= retention_at:
                 retention_at = self._now() + self._settings.retention_poll_seconds
                 self._ask_low_watermarks()
@@ -146,11 +147,31 @@ class Follower:
         except (KafkaException, _NoTopicError) as error:
             logger.warning("partitions=unknown error=%r", str(error))
 
+    def _take_all(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if message.error() is None:
+                self._take(message)
+            else:
+                self._intake.flush()
+                self._heed(message)
+        self._intake.flush()
+
     def _take(self, message: Message) -> None:
+        """Take one record in; wait for as long as the registry is away."""
+        while not self._stopping.is_set():
+            try:
+                self._intake.take(message)
+            except RegistryAwayError as error:
+                self._intake.flush()
+                self._wait("The schema registry can't be reached", error)
+            else:
+                return
+
+    def _heed(self, message: Message) -> None:
         error = message.error()
         if error is None:
-            self._put(message)
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
+            return
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
             self._caught_up(str(message.topic()), message.partition() or 0)
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             raise _StartOverError
@@ -158,48 +179,13 @@ class Follower:
             # The client restores its connections by itself.
             logger.warning("consumer=follower error=%r", error.str())
 
-    def _put(self, message: Message) -> None:
-        """Take one record in; wait for as long as the registry is away."""
-        while not self._stopping.is_set():
-            try:
-                self._apply(message)
-            except RegistryAwayError as error:
-                self._wait("The schema registry can't be reached", error)
-            except ForeignRecordError as error:
-                self._metrics.foreign.labels(error.reason).inc()
-                logger.debug(
-                    "foreign=%s topic=%s partition=%s offset=%s",
-                    error.reason, message.topic(), message.partition(), message.offset(),
-                )  # fmt: skip
-                return
-            else:
-                return
-
-    def _apply(self, message: Message) -> None:
-        key = (message.key() or b"").decode(errors="replace")
-        value = message.value()
-        is_stream = message.topic() == self._settings.streams_topic
-        if value is None:
-            if is_stream:
-                self._catalogue.remove_stream(key)
-            return
-        _, record = self._decoder.decode(value, "Stream" if is_stream else "Segment")
-        try:
-            if is_stream:
-                stream = stream_from(record)
-                _require_key(key, stream.stream_id)
-                self._catalogue.put_stream(stream)
-            else:
-                segment = segment_from(record)
-                _require_key(key, f"{segment.stream_id}/{segment.segment_number:08}")
-                self._catalogue.put_segment(segment, message.timestamp()[1])
-        except (TypeError, ValueError) as error:
-            raise ForeignRecordError("malformed") from error
-
     def _caught_up(self, topic: str, partition: int) -> None:
         self._behind.discard((topic, partition))
         complete = {self._settings.streams_topic, self._settings.index_topic} <= self._counts.keys()
         if complete and not self._behind and self._waiting_for is not None:
+            # Made now, so that the first to ask for the list need not wait for it.
+            for view in self._catalogue.changes_since(0).streams:
+                view.json  # noqa: B018
             self._waiting_for = None
             streams, segments, _ = self._catalogue.size
             logger.info("catalogue=ready streams=%d segments=%d", streams, segments)
@@ -212,12 +198,9 @@ class Follower:
 
     def _ask_low_watermarks(self) -> None:
         """Ask which frames have expired; the answer comes on the admin client's own thread."""
-        views = self._catalogue.changes_since(0).streams
         topic, earliest = self._settings.frames_topic, OffsetSpec.earliest()  # type: ignore[no-untyped-call]
         asked = {
-            TopicPartition(topic, view.stream.partition): earliest
-            for view in views
-            if view.stream.partition is not None
+            TopicPartition(topic, partition): earliest for partition in self._catalogue.partitions
         }
         if asked:
             answers = self._admin.list_offsets(asked, request_timeout=_RPC_SECONDS)
@@ -238,8 +221,3 @@ class Follower:
             high = self._consumer.get_watermark_offsets(where, cached=True)[1]
             lag += max(high - max(where.offset, 0), 0) if high > 0 else 0
         self._metrics.catalogue_lag.set(lag)
-
-
-def _require_key(key: str, expected: str) -> None:
-    if key != expected:
-        raise ForeignRecordError("other_key")

@@ -25,7 +25,9 @@ def follow_consumer(settings: Settings) -> Consumer:
             **_reading(settings),
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 25,
-            "queued.max.messages.kbytes": 16384,
+            # A log's whole index is read at the start: large fetches halve the time.
+            "max.partition.fetch.bytes": 8 << 20,
+            "queued.max.messages.kbytes": 65536,
         }
     )
 

@@ -14,6 +14,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from fastavro.types import Schema
 
 _HEADER = struct.Struct(">bI")
+HEADER_BYTES = _HEADER.size
 _FORGET_UNKNOWN_SECONDS = 30.0
 
 ForeignReason = Literal["no_magic", "unknown_schema", "other_record", "malformed", "other_key"]
@@ -91,7 +92,7 @@ class Decoder:
         Timestamps stay integers in the schema's unit. Raises ForeignRecordError when it is no
         such record, RegistryAwayError when that can't be known at the moment.
         """
-        if len(value) < _HEADER.size:
+        if len(value) < HEADER_BYTES:
             raise ForeignRecordError("no_magic")
         magic, schema_id = _HEADER.unpack_from(value)
         if magic != 0:
@@ -100,13 +101,22 @@ class Decoder:
         if known[0] != f"framelog.{name}":
             raise ForeignRecordError("other_record")
         body = io.BytesIO(value)
-        body.seek(_HEADER.size)
+        body.seek(HEADER_BYTES)
         try:
             record = fastavro.schemaless_reader(body, known[1], None)
         # A body that doesn't fit its schema fails in as many ways as there are types.
         except Exception as error:
             raise ForeignRecordError("malformed") from error
         return schema_id, cast("dict[str, Any]", record)
+
+    def layout(self, schema_id: int) -> list[tuple[str, str]]:
+        """Tell the name and the type of each field of a schema by which something was decoded.
+
+        Integers are "long" whatever their size, for all are written alike; "[long]" is an array.
+        """
+        _, schema = self._schemas[schema_id]
+        fields = schema.get("fields", []) if isinstance(schema, dict) else []
+        return [(field["name"], _type_name(field["type"])) for field in fields]
 
     def schema_text(self, schema_id: int) -> str:
         """Return a schema as it is registered. Raises UnknownSchemaError or RegistryAwayError."""
@@ -135,7 +145,13 @@ class Decoder:
 
 def body_of(value: bytes) -> bytes:
     """Leave the wire format's header out of a value."""
-    return value[_HEADER.size :]
+    return value[HEADER_BYTES:]
+
+
+def _type_name(schema: Any) -> str:
+    if isinstance(schema, dict) and schema.get("type") == "array":
+        return f"[{_type_name(schema['items'])}]"
+    return "long" if schema == "int" else str(schema)
 
 
 def _plain(schema: Any) -> Any:
