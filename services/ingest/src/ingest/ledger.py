@@ -22,7 +22,6 @@ from ingest.fingerprint import content_id
 from ingest.stream import Stream
 
 _ANSWER_SECONDS = 15.0
-_FETCH_BYTES = 16 << 20
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite of its name)
 
 log = logging.getLogger(__name__)
@@ -128,9 +127,6 @@ class Ledger:
                 "auto.offset.reset": "earliest",
                 # The end of what is there is told by an empty answer: don't wait long for one.
                 "fetch.wait.max.ms": 10,
-                # What is read ahead is memory: by default it came to a gigabyte.
-                "fetch.max.bytes": _FETCH_BYTES,
-                "queued.max.messages.kbytes": _FETCH_BYTES // 1024,
             }
         )
         waiting = {place.partition: end for place, end in ranges.items() if end > 0}
