@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _UNSENT_BYTES = 64 << 10
 _GRACE_SECONDS = 2
 _KEEPALIVE_SECONDS = 30
+# How many connections may be kept alive between requests.
+_IDLE_CONNECTIONS = 1000
 
 
 class ViewerServer(BaseApplication):  # type: ignore[misc]
@@ -45,6 +47,7 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
             "workers": 1,
             "worker_class": BoundedWorker,
             "threads": self.settings.threads,
+            "worker_connections": self.settings.threads + _IDLE_CONNECTIONS,
             "keepalive": _KEEPALIVE_SECONDS,
             "graceful_timeout": _GRACE_SECONDS,
             "control_socket_disable": True,

@@ -46,7 +46,7 @@ class Settings:
     """What a program shows to be let in."""
     users: Mapping[str, Secret] = field(default_factory=dict)
     """Passwords by name; without a token and users, anyone is let in."""
-    threads: int = 64
+    threads: int = 384
     """Requests answered at once; an open stream takes one for as long as it lasts."""
     cache_bytes: int = 256 << 20
     """Bound on the images kept in memory."""
