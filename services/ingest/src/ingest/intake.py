@@ -9,6 +9,7 @@ from ingest.choices import Choices, choices_in, sidecar
 from ingest.control_marks import Marks
 from ingest.errors import Unreadable
 from ingest.folders import Folders
+from ingest.incoming import Incoming
 from ingest.messages import (
     AtWork,
     Begun,
@@ -25,7 +26,7 @@ from ingest.messages import (
 from ingest.metrics import Metrics
 from ingest.pool import Exited, Pool, Running
 from ingest.settings import Settings
-from ingest.settling import Settled, Settling, sights
+from ingest.settling import Settled
 from ingest.verdict import verdict
 
 log = logging.getLogger(__name__)
@@ -47,9 +48,8 @@ class Intake:
         self._pool = pool
         self._metrics = metrics
         self._now = now
-        self._settling = Settling(settings.settle_seconds)
+        self._incoming = Incoming(folders.incoming, settings.settle_seconds, now)
         self._candidates: dict[Path, Candidate] = {}
-        self._left_alone: set[Path] = set()
         self._marks = Marks(folders.root)
         self.at_work: Sequence[AtWork] = ()
         """The claimed files as of the latest look; replaced, never changed: any thread may read."""
@@ -57,7 +57,7 @@ class Intake:
     @property
     def settling(self) -> bool:
         """Whether a file is expected to be ready soon, so that a look is due before a hint."""
-        return self._settling.pending
+        return self._incoming.settling
 
     def look(self) -> None:
         """Look at the folders, take over what dead replicas left, start what there is room for."""
@@ -65,14 +65,10 @@ class Intake:
         self._paused = self._marks.paused
         for path in (*self._folders.orphans(), *self._folders.claimed()):
             self._candidates.setdefault(path, Candidate(path, claimed=True))
-        files, strange = sights(self._folders.incoming)
-        for path in strange:
-            if path not in self._left_alone:
-                log.warning("event=left_alone file=%r reason='not a regular file'", path.name)
-        self._left_alone = set(strange)
-        self._forget_vanished(set(files))
-        for settled in self._settling.look(files, self._now()):
-            self._consider(settled)
+        settled = self._incoming.look()
+        self._forget_vanished()
+        for file in settled:
+            self._consider(file)
         self._start()
         waiting = [c for c in self._candidates.values() if c.running is None]
         self._metrics.files_waiting.set(len(waiting))
@@ -109,9 +105,9 @@ class Intake:
             case Exited(how):
                 self._crashed(candidate, how)
 
-    def _forget_vanished(self, present: set[Path]) -> None:
+    def _forget_vanished(self) -> None:
         for path, candidate in list(self._candidates.items()):
-            if not candidate.claimed and path not in present:
+            if not candidate.claimed and path not in self._incoming.present:
                 self._drop(candidate)
 
     def _consider(self, settled: Settled) -> None:

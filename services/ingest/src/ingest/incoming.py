@@ -1,0 +1,37 @@
+"""What lies in incoming/: the files that may be videos, and what is left alone."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from ingest.settling import Settled, Settling, sights
+
+log = logging.getLogger(__name__)
+
+
+class Incoming:
+    """Looks at the folder, again and again."""
+
+    def __init__(self, folder: Path, settle_seconds: float, now: Callable[[], float]) -> None:
+        """Take the folder, and a monotonic clock in seconds."""
+        self.present: frozenset[Path] = frozenset()
+        """The files that lay there at the latest look."""
+        self._folder = folder
+        self._now = now
+        self._settling = Settling(settle_seconds)
+        self._left_alone: set[Path] = set()
+
+    @property
+    def settling(self) -> bool:
+        """Whether a file is expected to be ready soon, so that a look is due before a hint."""
+        return self._settling.pending
+
+    def look(self) -> list[Settled]:
+        """Return the files that are still; warn once of each thing that is no file."""
+        files, strange = sights(self._folder)
+        for path in strange:
+            if path not in self._left_alone:
+                log.warning("event=left_alone file=%r reason='not a regular file'", path.name)
+        self._left_alone = set(strange)
+        self.present = frozenset(files)
+        return self._settling.look(files, self._now())
