@@ -73,7 +73,7 @@ def _colour(colour: Colour) -> Plane:
     return np.array(colour, np.float32)
 
 
-def _mix(first: Colour, second: Colour, share: Plane) -> Plane:
+def _mix(first: Colour, second: Colour, share: Plane | float) -> Plane:
     return _colour(first) + (_colour(second) - _colour(first)) * share
 
 
@@ -118,7 +118,7 @@ def _add_ridge(
     inside = np.clip(rows - top[None, :], 0, 1)[..., None]
     texture = _noise(rng, height, width, drift, (3 + near * 3, 0.8))[..., None] - 0.5
     below = np.clip((rows - top[None, :]) / height * 3, 0, 1)[..., None]
-    colour = _mix(scene.far, scene.near, np.float32(near))
+    colour = _mix(scene.far, scene.near, near)
     mist = _colour(scene.horizon) * (0.35 * (1 - near)) * below
     shaded = colour * (1 + texture * (0.35 + 0.6 * near)) * (1 - 0.18 * near * below) + mist
     image += (shaded - image) * inside
@@ -140,4 +140,5 @@ def _reflection(
         borderMode=cv2.BORDER_REFLECT,
     ).astype(np.float32)  # fmt: skip
     sheen = (0.72 + 0.5 * chop + 0.06 * ripple)[..., None]
-    return moved * sheen + _colour(scene.near) * 0.22
+    water: Plane = moved * sheen + _colour(scene.near) * 0.22
+    return water

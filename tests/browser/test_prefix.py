@@ -4,37 +4,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.browser.deck import Deck
+import pytest
+
+from tests.browser.deck import LIMIT_MS, Deck
+from tests.browser.proxy import reverse_proxy
 from tests.browser.videos import write_video
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
 
     from tests.browser.conftest import Viewer
     from tests.support.cluster import Cluster, Topics
 
 
-def test_pages_work_under_a_prefix(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
-) -> None:
+@pytest.fixture
+def mounted(viewer: Viewer) -> Iterator[tuple[str, list[str]]]:
+    """Put a proxy before the viewer; yield the address below it and what strayed from it."""
     viewer.stop()
     viewer.environment = {**viewer.environment, "FRAMELOG_VIEWER_BEHIND_PROXY": "1"}
     viewer.start()
-    write_video(cluster, topics, 60)
-    strays: list[str] = []
+    with reverse_proxy(viewer.port, "/cameras") as proxied:
+        yield proxied
 
-    def proxy(route: Route) -> None:
-        request = route.request
-        if not request.url.startswith(f"{viewer.url}/cameras/"):
-            strays.append(request.url)
-        headers = {**request.headers, "X-Forwarded-Prefix": "/cameras"}
-        route.continue_(url=request.url.replace("/cameras/", "/"), headers=headers)
 
-    page.context.route("**/*", proxy)
-    deck = Deck(page, f"{viewer.url}/cameras/")
+def test_pages_work_under_a_prefix(
+    cluster: Cluster,
+    topics: Topics,
+    viewer: Viewer,
+    page: Page,
+    mounted: tuple[str, list[str]],
+) -> None:
+    base, strays = mounted
+    video = write_video(cluster, topics, 200)
+    viewer.wait_for_frames(video.stream_id, 200)
+    page.add_init_script("delete window.showSaveFilePicker;")
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    deck = Deck(page, base)
     page.locator(".card a").click()
     deck.wait_past(20)
+    deck.press("k", "s")
+    with page.expect_download() as download:
+        page.locator("#export-save").click()
+    assert download.value.path().stat().st_size > 200 * 1000
+    deck.press("Escape", "w")
+    page.get_by_label("Room", exact=True).fill("one")
+    deck.click("Enter")
+    deck.wait_until("() => document.querySelector('#room-badge').dataset.leading === 'true'")
     page.get_by_role("link", name="All streams").click()
     page.wait_for_function("() => document.querySelector('.picture img')?.naturalWidth === 320")
-    assert page.url == f"{viewer.url}/cameras/"
+    assert page.url == base
+    page.get_by_label("Choose clip.mp4 for the grid").check()
+    page.get_by_role("link", name="Watch in a grid").click()
+    page.wait_for_selector(".tile canvas[data-frame]", timeout=LIMIT_MS)
+    assert [url for url in requested if not url.startswith((base, "blob:", "data:"))] == []
     assert strays == []

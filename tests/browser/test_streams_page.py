@@ -69,6 +69,10 @@ def test_hostile_names_are_only_text(
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_past(5)
     assert page.locator("#name").text_content() == HOSTILE
+    assert page.title() == f"{' '.join(HOSTILE.split())} · Framelog"
+    page.goto(f"{viewer.url}/?grid={video.stream_id}")
+    page.wait_for_selector(".tile canvas[data-frame]", timeout=LIMIT_MS)
+    assert page.locator(".tile .name").text_content() == HOSTILE
     assert page.locator("img[src=x]").count() == 0
     assert page.title() != "owned"
 

@@ -38,7 +38,7 @@ export function rows(header, painted_ms, topic, player) {
     ["→ painted", step(header.committed_at_ms, painted_ms)],
     ["Own lag", format.span(report.lag_ns)],
     ...(player.ingesting ? /** @type {[string, string][]} */ ([["Behind the newest", format.span(player.behind_ns)]]) : []),
-    ["Each picture moves on by", report.stride === 1 ? "1 frame" : `${report.stride} frames, to keep up`],
+    ["Stride", report.stride === 1 ? "every frame" : `every ${report.stride} frames, to keep up`],
     ["Left out by the server", `${format.count(report.left_out)} frames`],
     ["Not drawn in time", `${format.count(report.late)} frames`],
   ];

@@ -66,7 +66,7 @@ function isTaken({ target, key }) {
   if (!(target instanceof HTMLElement)) return false;
   const dialog = target.closest("dialog[open]");
   if (dialog) return dialog.id !== "help" || key !== "?";
-  if (target.matches("input, select, textarea")) return true;
+  if (target.matches("input:not([type=range]), select")) return true;
   // A focused button or link is pressed by these, as everywhere.
   return target.matches("button, a, summary") && (key === " " || key === "Enter");
 }
