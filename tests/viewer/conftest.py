@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def start(topics: Topics) -> Iterator[Callable[[], Viewer]]:
+def start(topics: Topics) -> Iterator[Callable[..., Viewer]]:
     """Start viewers of the test's topics, one for each call."""
     closers = []
 
-    def started() -> Viewer:
+    def started(*, wait: bool = True) -> Viewer:
         settings = Settings.from_environ(
             {**topics.environment, "FRAMELOG_VIEWER_RETENTION_POLL_SECONDS": "1"}
         )
         parts, close = assemble(settings)
         closers.append(close)
         client = create_app(parts).test_client()
-        wait_for(lambda: client.get("/readyz").status_code == 200, what="the viewer to be ready")
+        if wait:
+            wait_for(lambda: client.get("/readyz").status_code == 200, what="readiness")
         return Viewer(parts, client)
 
     yield started

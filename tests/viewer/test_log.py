@@ -215,6 +215,37 @@ def test_no_other_picture_is_shown_in_a_frames_place(
     assert viewer.client.get("/healthz").status_code == 200
 
 
+def test_a_foreign_record_in_a_frames_place_is_no_picture(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    writer = StreamWriter(cluster, topics)
+    key = writer.stream_id.encode()
+    frame_header = writer.wire.schema_id(topics.frames).to_bytes(5, "big")
+    segment_header = writer.wire.schema_id(topics.index).to_bytes(5, "big")
+    foreign = (
+        b"",
+        b"no magic",
+        b"\0\x7f\xff\xff\xffbody",
+        frame_header + b"\x20clip",
+        segment_header,
+    )
+    produce(cluster, *((topics.frames, key, body) for body in foreign))
+    for offset in range(len(foreign)):
+        writer.write([jpeg(offset)], claimed_offsets=[offset])
+    writer.write([jpeg(99)], state="COMPLETE")
+    viewer = start()
+    viewer.shows(writer.stream_id, frame_count=6)
+    frames = [viewer.client.get(f"/streams/{writer.stream_id}/frames/{n}") for n in range(6)]
+    assert [frame.status_code for frame in frames] == [410] * 5 + [200]
+    assert frames[5].data == jpeg(99)
+    counted = {
+        reason: value(viewer.parts.metrics, "foreign_records_total", reason=reason)
+        for reason in ("no_magic", "unknown_schema", "other_record", "malformed")
+    }
+    assert all(counted.values()), counted
+    assert viewer.client.get("/healthz").status_code == 200
+
+
 def test_what_retention_takes_is_410_with_the_earliest_left(
     cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
 ) -> None:
