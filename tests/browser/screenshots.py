@@ -109,7 +109,11 @@ def _photograph(browser: Browser, viewer: Viewer, reel: str) -> None:
     ])  # fmt: skip
     for name, path, keys in [
         ("streams", "/", ()),
-        ("player", f"/streams/{reel}?frame=185&paused", ("d", "i", "ArrowRight", "ArrowRight", "o")),
+        (
+            "player",
+            f"/streams/{reel}?frame=185&paused",
+            ("d", "i", "ArrowRight", "ArrowRight", "o"),
+        ),
         ("grid", f"/?grid={cameras}&t=1&paused", ()),
     ]:
         context = browser.new_context(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.deck import LIMIT_MS
-from tests.browser.videos import READ_NUMBER, write_video
+from tests.browser.videos import READ_NUMBER, Video, write_video
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request
@@ -101,8 +101,12 @@ def test_a_stream_that_is_not_there_does_not_hold_the_others_up(
     cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
 ) -> None:
     write(cluster, topics, viewer, 1)
-    page.goto(f"{viewer.url}/?grid={STREAMS[0]},nothing-000000000000")
+    reason = "The file holds text."
+    failed = Video(cluster, topics, stream_id="notes-00000000000a", error=reason)
+    failed.announce("FAILED")
+    page.goto(f"{viewer.url}/?grid={STREAMS[0]},nothing-000000000000,{failed.stream_id}")
     page.get_by_text("There is no such stream").wait_for(timeout=LIMIT_MS)
+    page.get_by_text(reason).wait_for(timeout=LIMIT_MS)
     page.wait_for_function(f"() => ({TILES})()[0][0] > 30", timeout=LIMIT_MS)
 
 

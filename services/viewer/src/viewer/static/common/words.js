@@ -21,7 +21,6 @@ export const catalogue = {
 };
 
 export const away = "The server is away. Trying again; nothing to do.";
-export const back = "The server is back.";
 export const noReason = "No reason was recorded.";
 
 export const exporting = {
@@ -86,3 +85,9 @@ export const player = {
   position: (/** @type {string} */ time, /** @type {number} */ frame) => `${time}, frame ${format.count(frame)}`,
   copied: "Link to this frame copied.",
 };
+
+/** Why there is nothing to see of a stream. @param {Stream} stream */
+export function nothingToSee({ state, error }) {
+  if (state === "FAILED") return player.failed(error);
+  return state === "INGESTING" ? player.nothingYet : player.allExpired;
+}

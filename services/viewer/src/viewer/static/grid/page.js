@@ -4,7 +4,7 @@ import { addresses as addressesUnder, base } from "../common/api.js";
 import { follow } from "../common/events.js";
 import * as format from "../common/format.js";
 import * as words from "../common/words.js";
-import { bindTransport, bindTyped, part, showTransport, typed } from "../player/controls.js";
+import { bindTransport, bindTyped, part, showTransport, toggleFullscreen, typed } from "../player/controls.js";
 import { Decoders } from "../player/decoders.js";
 import { describe, listen } from "../player/keys.js";
 import { addressFor } from "./address.js";
@@ -65,10 +65,6 @@ function bindDeck(wall) {
   const slider = /** @type {HTMLInputElement} */ (part("place"));
   const help = /** @type {HTMLDialogElement} */ (part("help"));
   const toggleHelp = () => (help.open ? help.close() : help.showModal());
-  const toggleFullscreen = () => {
-    if (document.fullscreenElement) void document.exitFullscreen();
-    else void document.documentElement.requestFullscreen?.().catch(() => {});
-  };
   bindTransport(wall);
   slider.addEventListener("input", () => wall.scrub(Number(slider.value) * 1e6));
   slider.addEventListener("change", () => wall.endScrub());

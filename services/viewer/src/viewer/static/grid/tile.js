@@ -71,6 +71,7 @@ export class Tile {
 
   /** There is no such stream. */
   miss() {
+    this.#stream = null;
     this.#say(words.grid.unknown);
   }
 
@@ -85,7 +86,10 @@ export class Tile {
    * @returns {boolean} whether the others need not wait for this one
    */
   show(pts_ns, rate, mode, now_ms) {
-    if (!this.#watchable) return true;
+    if (!this.#watchable) {
+      if (this.#stream) this.#say(words.nothingToSee(this.#stream));
+      return true;
+    }
     if (mode === "playing") this.#feed.weighStride(rate, now_ms);
     const stride = mode === "playing" ? this.#feed.stride : 1;
     this.#due = Math.max(this.#index.first, onGrid(this.#index.frameAt(pts_ns), stride));

@@ -112,3 +112,8 @@ export function typed(id, value) {
   const input = /** @type {HTMLInputElement} */ (part(id));
   if (document.activeElement !== input && input.value !== value) input.value = value;
 }
+
+export function toggleFullscreen() {
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else void document.documentElement.requestFullscreen?.().catch(() => {});
+}

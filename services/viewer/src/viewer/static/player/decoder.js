@@ -19,6 +19,8 @@ import { FrameStore } from "./store.js";
  * @property {number} received sequence number of the last bitmap that had arrived
  */
 
+/** @typedef {{window: import("./plan.js").Window, next: number, abort: AbortController}} Reading next: the least frame still to come */
+
 const ENCODED_LIMIT_BYTES = 96e6;
 const PARALLEL_DECODES = 3;
 
@@ -35,7 +37,7 @@ export class Decoder {
   #post;
   /** @type {Wish | null} */
   #wish = null;
-  /** @type {{window: import("./plan.js").Window, next: number, abort: AbortController} | null} */
+  /** @type {Reading | null} */
   #reading = null;
   #failures = 0;
   /** @type {number | undefined} */
@@ -139,7 +141,7 @@ export class Decoder {
     void this.#read(this.#reading, missing);
   }
 
-  /** @param {NonNullable<typeof this.#reading>} current @param {number} missing */
+  /** @param {Reading} current @param {number} missing */
   async #read(current, missing) {
     let arrived = false;
     await this.#turns.take();

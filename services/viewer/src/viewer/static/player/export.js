@@ -2,7 +2,6 @@
 
 import { Away, Gone, Missing, Refused } from "../common/api.js";
 import { canStream, chooseFile, handOver, save } from "../common/download.js";
-import * as format from "../common/format.js";
 import * as words from "../common/words.js";
 import { fileName, sizeBytes } from "./clip.js";
 import { part } from "./controls.js";

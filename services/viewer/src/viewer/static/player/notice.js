@@ -47,9 +47,7 @@ export class Notice {
   #message(now_ms) {
     const { stream, watchable, shown, ended, frame } = this.#player;
     if (!watchable) {
-      if (stream.state === "FAILED") return { text: say.failed(stream.error), kind: "problem" };
-      if (stream.state === "INGESTING") return { text: say.nothingYet, kind: "busy" };
-      return { text: say.allExpired, kind: "problem" };
+      return { text: words.nothingToSee(stream), kind: stream.state === "INGESTING" ? "busy" : "problem" };
     }
     const waited = now_ms - this.#waiting_since_ms > PATIENCE_MS;
     if (this.trouble && (waited || shown < 0)) return { text: this.trouble, kind: "busy" };

@@ -1,7 +1,7 @@
 // What surrounds the deck on the player's page: dialogs, details, full screen, the spoken state.
 
 import * as words from "../common/words.js";
-import { part } from "./controls.js";
+import { part, toggleFullscreen } from "./controls.js";
 import { describe, listen } from "./keys.js";
 import { addressFor } from "./place.js";
 
@@ -16,10 +16,6 @@ export function bindPage({ player, timeline, notice, details, exporter, roomPane
   describe(/** @type {HTMLElement} */ (help.querySelector(".keys")));
   const toggleHelp = () => (help.open ? help.close() : help.showModal());
   const toggleDetails = () => part("details-button").setAttribute("aria-expanded", String(details.toggle()));
-  const toggleFullscreen = () => {
-    if (document.fullscreenElement) void document.exitFullscreen();
-    else void document.documentElement.requestFullscreen?.().catch(() => {});
-  };
   const copyLink = () => {
     const query = addressFor({ frame: player.shown, speed: player.speed, paused: true, room: null });
     const link = new URL(query, location.href).href;

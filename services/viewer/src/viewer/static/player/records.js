@@ -23,7 +23,7 @@ const MIME_TYPES = ["", "image/jpeg", "image/png", "image/webp"];
  * @property {string} mime_type
  */
 
-/** @typedef {{header: FrameHeader, image: Uint8Array}} FrameRecord */
+/** @typedef {{header: FrameHeader, image: Uint8Array<ArrayBuffer>}} FrameRecord */
 
 /** Every 64-bit field fits a double exactly: 2^53 ns is 104 days. @param {DataView} view @param {number} at */
 const int64 = (view, at) => Number(view.getBigInt64(at));

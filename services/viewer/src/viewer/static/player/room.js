@@ -54,7 +54,7 @@ export class Room extends EventTarget {
     player.addEventListener("moved", () => {
       if (!this.leading) this.#before = this.#goal;
       this.#moved_ms = performance.now();
-      this.#soon();
+      this.lead();
     });
     subscribe(events, {
       opened: () => {
@@ -69,14 +69,11 @@ export class Room extends EventTarget {
 
   get leading() { return this.leader === this.me; }
 
-  /** Brings everybody to where this one is. */
-  lead() { this.#soon(); }
-
   /** One animation frame. @param {number} now_ms */
   tick(now_ms) {
     const { playing, scrubbing, waiting, speed, pts_ns } = this.#player;
     if (this.leading) {
-      if (playing && now_ms - this.#said_ms > HEARTBEAT_MS) this.#soon();
+      if (playing && now_ms - this.#said_ms > HEARTBEAT_MS) this.lead();
       return;
     }
     if (!this.#goal?.state.playing || !playing || scrubbing || waiting) return;
@@ -129,8 +126,8 @@ export class Room extends EventTarget {
     this.#player.follow({ frame: this.#index.frameAt(goal_ns), playing, speed });
   }
 
-  /** Says where this one is, once what it is doing is done. */
-  #soon() {
+  /** Brings everybody to where this one is, once what it is doing is done. */
+  lead() {
     if (this.#pending) return;
     this.#pending = true;
     queueMicrotask(() => {
