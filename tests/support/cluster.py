@@ -42,12 +42,58 @@ class Topics:
     environment: Mapping[str, str]
 
 
+class Server:
+    """A broker or registry, which can die and come back on the same port with the same data."""
+
+    def __init__(self, program: programs.Program, logs: Path) -> None:
+        self._program = program
+        self._log = logs / f"{program.name}.log"
+        self.process: Process | None = None
+
+    def launch(self) -> None:
+        """Start it, ready or not."""
+        program = self._program
+        program.directory.mkdir(parents=True, exist_ok=True)
+        self.process = Process(program.name, program.command, log=self._log, cwd=program.directory)
+
+    def wait(self) -> None:
+        """Wait until it is ready."""
+        what = self._program.name
+        wait_for(self._program.is_ready, START_SECONDS, alive=self.process, what=what)
+
+    def start(self) -> None:
+        """Start it, and wait until it is ready."""
+        self.launch()
+        self.wait()
+
+    def stop(self) -> None:
+        """Stop it as an orderly shutdown does."""
+        if self.process is not None:
+            self.process.stop()
+            self.process = None
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+
+@dataclass(frozen=True)
+class Servers:
+    """A broker and a registry of one's own, and their addresses."""
+
+    cluster: Cluster
+    broker: Server
+    registry: Server
+
+
 @contextmanager
-def running_cluster(directory: Path) -> Iterator[Cluster]:
+def running_servers(directory: Path) -> Iterator[Servers]:
     """Start a broker and a registry with their state in the directory; stop them at the end."""
     java_programs = artifacts.ensure(CACHE, Path(sys.executable))
     java = java_of(Path(sys.prefix))
-    broker = programs.KafkaNode(
+    node = programs.KafkaNode(
         java=java,
         jars=java_programs.kafka_jars,
         directory=directory / "kafka",
@@ -58,7 +104,7 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
         advertised_host="127.0.0.1",
     )
     registry_port = free_port()
-    registry = programs.registry(
+    program = programs.registry(
         java=java,
         application=java_programs.registry,
         directory=directory / "registry",
@@ -66,20 +112,24 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
         port=registry_port,
         bind_address="127.0.0.1",
     )
+    cluster = Cluster(
+        bootstrap_servers=f"127.0.0.1:{node.port}",
+        registry_url=f"http://127.0.0.1:{registry_port}/apis/ccompat/v7",
+    )
+    servers = Servers(cluster, Server(node.program, directory), Server(program, directory))
     with ExitStack() as stack:
-        registry_process = stack.enter_context(_started(registry, directory))
-        broker.write_properties()
-        subprocess.run(broker.format_command(CLUSTER_ID), check=True, capture_output=True)
-        kafka_process = stack.enter_context(_started(broker.program, directory))
-        wait_for(broker.program.is_ready, START_SECONDS, alive=kafka_process, what="Kafka")
-        wait_for(registry.is_ready, START_SECONDS, alive=registry_process, what="the registry")
-        yield Cluster(
-            bootstrap_servers=f"127.0.0.1:{broker.port}",
-            registry_url=f"http://127.0.0.1:{registry_port}/apis/ccompat/v7",
-        )
+        stack.callback(servers.registry.stop)
+        stack.callback(servers.broker.stop)
+        servers.registry.launch()
+        node.write_properties()
+        subprocess.run(node.format_command(CLUSTER_ID), check=True, capture_output=True)
+        servers.broker.start()
+        servers.registry.wait()
+        yield servers
 
 
-def _started(program: programs.Program, logs: Path) -> Process:
-    program.directory.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{program.name}.log"
-    return Process(program.name, program.command, log=log, cwd=program.directory)
+@contextmanager
+def running_cluster(directory: Path) -> Iterator[Cluster]:
+    """Start a broker and a registry, and give their addresses; stop them at the end."""
+    with running_servers(directory) as servers:
+        yield servers.cluster

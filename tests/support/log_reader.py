@@ -10,7 +10,8 @@ from typing import Any
 
 import fastavro
 import requests
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from tests.support.cluster import Cluster
 
@@ -55,23 +56,33 @@ class LogReader:
             }
         )
         with closing(consumer):
-            partitions = consumer.list_topics(topic, LIMIT_SECONDS).topics[topic].partitions
-            consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
-            unread = set(partitions)
+            ends = self._ends(topic)
+            consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
+            unread = {partition for partition, end in ends.items() if end}
             while unread:
                 message = consumer.poll(LIMIT_SECONDS)
                 assert message is not None, f"nothing more of {topic} within {LIMIT_SECONDS:g} s"
                 error = message.error()
+                partition, offset = message.partition() or 0, message.offset() or 0
                 if error is None:
                     key, value = message.key(), message.value()
                     assert key is not None
                     assert value is not None
                     schema_id, body = self._body(value)
-                    place = (message.partition() or 0, message.offset() or 0)
-                    yield Record(key.decode(), body, *place, schema_id)
+                    yield Record(key.decode(), body, partition, offset, schema_id)
                 else:
                     assert error.code() == KafkaError._PARTITION_EOF, error
-                    unread.discard(message.partition())
+                    # Before the end, it is that of a transaction whose marker is still to come.
+                    if offset >= ends[partition]:
+                        unread.discard(partition)
+
+    def _ends(self, topic: str) -> dict[int, int]:
+        """Return the high watermark of each partition."""
+        admin = AdminClient({"bootstrap.servers": self._cluster.bootstrap_servers})
+        partitions = admin.list_topics(topic, LIMIT_SECONDS).topics[topic].partitions
+        asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
+        answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+        return {place.partition: answer.result().offset for place, answer in answers.items()}
 
     def _body(self, value: bytes) -> tuple[int, dict[str, Any]]:
         magic, schema_id = struct.unpack_from(">bI", value)
