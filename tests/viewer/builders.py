@@ -208,12 +208,12 @@ class World:
     waiting_for: list[str] = field(default_factory=list)
 
 
-def world(cache_bytes: int = 1 << 20, **settings: object) -> World:
+def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) -> World:
     """Make a viewer of fakes around the real catalogue, cache, playback and routes."""
     metrics = Metrics(CollectorRegistry())
     catalogue, fetcher, positions, clock = Catalogue(), FakeFetcher(), FakePositions(), FakeClock()
     reader = FrameReader(catalogue, fetcher, cache_bytes, metrics)
-    watchers = Watchers(2, metrics)
+    watchers = Watchers(max_streams, metrics)
     watchers.stopping = StoppingEvent(clock)
     waiting_for: list[str] = []
     chosen = Settings(**settings)  # type: ignore[arg-type]

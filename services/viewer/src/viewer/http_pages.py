@@ -1,7 +1,8 @@
-"""The pages' shells; what they show they ask for themselves."""
+"""The pages' shells, which ask for what they show by themselves, and the routes' description."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, render_template
 
+from viewer.description import openapi_json
 from viewer.errors import ViewerError
 from viewer.parts import Parts
 
@@ -9,6 +10,12 @@ from viewer.parts import Parts
 def blueprint(parts: Parts) -> Blueprint:
     """Serve the list of streams and the player."""
     routes = Blueprint("pages", __name__)
+
+    described = openapi_json()
+
+    @routes.get("/api/openapi.json")
+    def openapi() -> Response:
+        return Response(described, mimetype="application/json")
 
     @routes.get("/")
     def index() -> str:
