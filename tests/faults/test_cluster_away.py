@@ -47,15 +47,6 @@ def films(tmp_path: Path) -> list[Film]:
     ]
 
 
-def wait_for_frames(ingest: Ingest, count: int) -> None:
-    wait_for(
-        lambda: ingest.metric("framelog_ingest_frames_committed_total") >= count,
-        60,
-        alive=ingest.process,
-        what=f"{count} frames",
-    )
-
-
 def wait_for_waits(ingest: Ingest) -> None:
     wait_for(
         lambda: ingest.metric("framelog_ingest_cluster_waits_total") > 0,
@@ -71,7 +62,7 @@ def test_a_broker_that_dies_and_comes_back_later(
     ingest.start(**SMALL_BATCHES)
     for film in films:
         ingest.drop(film.path)
-    wait_for_frames(ingest, 40)
+    ingest.wait_for_frames(40)
     servers.broker.kill()
     wait_for_waits(ingest)
     assert requests.get(f"{ingest.url}/healthz", timeout=10).ok
@@ -89,7 +80,7 @@ def test_a_broker_that_is_restarted(
     ingest.start(**SMALL_BATCHES)
     for film in films:
         ingest.drop(film.path)
-    wait_for_frames(ingest, 40)
+    ingest.wait_for_frames(40)
     servers.broker.stop()
     servers.broker.start()
     for film in films:
@@ -122,7 +113,7 @@ def test_a_registry_that_goes_away_is_not_missed(
     ingest.start(**SMALL_BATCHES)
     for film in films:
         ingest.drop(film.path)
-    wait_for_frames(ingest, 40)
+    ingest.wait_for_frames(40)
     servers.registry.kill()
     for film in films:
         ingest.wait_for_file(f"done/{film.name}", f"failed/{film.name}")

@@ -16,7 +16,6 @@ from tests.faults.checks import Film, check_exactly_once, check_folders, make_fi
 from tests.support.amounts import amount
 from tests.support.cluster import Cluster, Topics
 from tests.support.ingest import Ingest
-from tests.support.processes import wait_for
 from tests.support.videos import Recipe
 
 # Small batches: many transactions, so that a kill strikes at many different moments.
@@ -28,15 +27,6 @@ SEED = amount("SEED", 1)
 @pytest.fixture
 def film(tmp_path: Path) -> Film:
     return make_film(tmp_path / "film.mp4", Recipe(frames=400))
-
-
-def wait_for_frames(ingest: Ingest, count: int) -> None:
-    wait_for(
-        lambda: ingest.metric("framelog_ingest_frames_committed_total") >= count,
-        120,
-        alive=ingest.process,
-        what=f"{count} frames",
-    )
 
 
 def test_a_worker_that_died_can_be_spoken_to() -> None:
@@ -54,7 +44,7 @@ def test_a_killed_worker_is_replaced_where_it_stopped(
     ingest.start(**SMALL_BATCHES)
     ingest.drop(film.path)
     for count in (20, 120, 220):
-        wait_for_frames(ingest, count)
+        ingest.wait_for_frames(count)
         for worker in ingest.workers():
             worker.kill()
     ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
@@ -70,7 +60,7 @@ def test_a_killed_service_goes_on_where_it_stopped(
     ingest.start(**SMALL_BATCHES, **replica)
     ingest.drop(film.path)
     for count in (15, 100, 150):
-        wait_for_frames(ingest, count)
+        ingest.wait_for_frames(count)
         assert ingest.process is not None
         ingest.process.kill()
         ingest.start(**SMALL_BATCHES, **replica)
@@ -85,7 +75,7 @@ def test_a_stopped_service_goes_on_where_it_stopped(
     ingest.stop()
     ingest.start(**SMALL_BATCHES)
     ingest.drop(film.path)
-    wait_for_frames(ingest, 50)
+    ingest.wait_for_frames(50)
     ingest.stop()
     assert [path.name for path in (ingest.videos / "processing").rglob("*.mp4")] == ["film.mp4"]
     ingest.start(**SMALL_BATCHES)

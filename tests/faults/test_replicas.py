@@ -50,16 +50,7 @@ def drop_on(ingest: Ingest, films: list[Film]) -> None:
     """Give the films to a replica that is alone, and wait until it is at work on both."""
     for film in films:
         ingest.drop(film.path)
-    wait_for_frames(ingest, 20 * len(films))
-
-
-def wait_for_frames(ingest: Ingest, count: int) -> None:
-    wait_for(
-        lambda: ingest.metric("framelog_ingest_frames_committed_total") >= count,
-        60,
-        alive=ingest.process,
-        what=f"{count} frames",
-    )
+    ingest.wait_for_frames(20 * len(films))
 
 
 def test_what_a_killed_replica_had_is_taken_over_at_once(
@@ -89,7 +80,7 @@ def test_a_replica_that_freezes_and_thaws_lets_go(
         process.suspend()
     try:
         two.start(**SETTINGS, **SOON)
-        wait_for_frames(two, 10)
+        two.wait_for_frames(10)
     finally:
         for process in reversed(frozen):
             process.resume()

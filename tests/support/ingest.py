@@ -87,6 +87,15 @@ class Ingest:
 
         return wait_for(found, INGEST_SECONDS, alive=self.process, what=" or ".join(places))
 
+    def wait_for_frames(self, count: int) -> None:
+        """Wait until so many frames have been committed since the service was started."""
+        wait_for(
+            lambda: self.metric("framelog_ingest_frames_committed_total") >= count,
+            INGEST_SECONDS,
+            alive=self.process,
+            what=f"{count} frames",
+        )
+
     def metric(self, name: str, **labels: str) -> float:
         """Return one value of /metrics."""
         text = requests.get(f"{self.url}/metrics", timeout=10).text
