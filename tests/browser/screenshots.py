@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import framelog_setup
+from confluent_kafka.admin import AdminClient
 from framelog_local import ports
 from playwright.sync_api import Browser, sync_playwright
 
@@ -55,6 +56,9 @@ def main() -> None:
         _photograph(browser, viewer, reel)
         browser.close()
         viewer.stop()
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    for deleted in admin.delete_topics([topics.frames, topics.index, topics.streams]).values():
+        deleted.result()
 
 
 def _topics(cluster: Cluster) -> Topics:
