@@ -40,7 +40,7 @@ def written(members: Callable[[], Iterable[Member]], bodies: Iterable[bytes]) ->
     `members` is called once for the bodies, and once for the directory at the end. Raises
     ValueError when a body isn't as large as its member.
     """
-    crcs = array("L")
+    crcs = array("I")
     at = 0
     for (name, size), body in zip(members(), bodies, strict=True):
         if len(body) != size:
