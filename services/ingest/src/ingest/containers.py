@@ -20,9 +20,13 @@ _CONTAINERS = (
 )
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, limits: Limits) -> InputContainer:
     """Open a video file, and no other that it names. Raises Unreadable."""
-    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+    options = {
+        "format_whitelist": _CONTAINERS,
+        "protocol_whitelist": "file",
+        "max_pixels": str(limits.largest_pixels),  # opening decodes a picture, to see its format
+    }
     try:
         return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except FFmpegError as error:
@@ -45,9 +49,21 @@ def limit_decoder(stream: VideoStream, limits: Limits) -> None:
     stream.thread_type = "AUTO"
 
 
+def no_frame(stream: VideoStream, limits: Limits) -> str:
+    """Return a sentence on a video that was opened, and of which nothing can be decoded."""
+    if stream.codec_context.width:
+        return "No frame of its video can be decoded."
+    return (
+        "No frame of its video can be decoded: its pictures have no size, or more pixels than "
+        f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
+    )
+
+
 def default_video(container: InputContainer) -> VideoStream:
     """Return the video that a player would show. Raises Unreadable when there is none."""
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         raise Unreadable("There is no video in the file.")
+    if stream.codec_context is None:
+        raise Unreadable("Its video is in a codec that can't be decoded.")
     return stream

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +29,17 @@ from ingest.timing import Stamped
 _IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _FORMATS = "bmp_pipe,jpeg_pipe,png_pipe,tiff_pipe,webp_pipe"
 _LARGEST_IMAGE_BYTES = 1 << 28
+_HEADER_BYTES = 30  # the least that stands before a member's bytes
+# What Python raises for an archive that is damaged, encrypted, or packed in a way it doesn't know.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    RuntimeError,  # also NotImplementedError
+    ValueError,
+    EOFError,
+)
 
 
 class ImageSequence:
@@ -33,16 +47,20 @@ class ImageSequence:
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._largest_pixels = limits.largest_pixels
+        self._options = {"format_whitelist": _FORMATS, "max_pixels": str(limits.largest_pixels)}
         self._undecodable = 0
         try:
             self._archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except _DAMAGED as error:
             raise Unreadable(f"It is not a ZIP file that can be read: {error}.") from error
         names = [entry for entry in self._archive.infolist() if _is_image(entry)]
         self._entries = sorted(names, key=lambda entry: _natural(entry.filename))
         if not self._entries:
             self._archive.close()
             raise Unreadable(f"There is no image ({', '.join(_IMAGES)}) in the ZIP file.")
+        if _overlap(self._entries):
+            self._archive.close()
+            raise Unreadable("The members of the ZIP file share their bytes: it is a ZIP bomb.")
         first = next((frame for entry in self._entries if (frame := self._decode(entry))), None)
         if first is None:
             self._archive.close()
@@ -101,9 +119,7 @@ class ImageSequence:
         data = self._read(entry)
         try:
             if data is not None:
-                with av.open(
-                    io.BytesIO(data), "r", options={"format_whitelist": _FORMATS}
-                ) as image:
+                with av.open(io.BytesIO(data), "r", options=self._options) as image:
                     return self._frame(image)
         except (FFmpegError, ValueError):
             pass
@@ -112,9 +128,12 @@ class ImageSequence:
 
     def _frame(self, image: InputContainer) -> VideoFrame:
         context = image.streams.video[0].codec_context
-        if context.width * context.height > self._largest_pixels:
-            raise ValueError("too large")
-        return next(image.decode(video=0))
+        if not 0 < context.width * context.height <= self._largest_pixels:
+            raise ValueError("too large, which leaves it without a size")
+        frame = next(image.decode(video=0), None)
+        if frame is None:
+            raise ValueError("no picture")
+        return frame
 
     def _read(self, entry: zipfile.ZipInfo) -> bytes | None:
         """Return an image's bytes; None where they are damaged, or more than an image has."""
@@ -123,8 +142,8 @@ class ImageSequence:
         try:
             with self._archive.open(entry) as file:
                 return file.read(_LARGEST_IMAGE_BYTES)
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError):
-            return None  # damaged, encrypted, or packed in a way that Python does not know
+        except _DAMAGED:
+            return None
 
 
 def _is_image(entry: zipfile.ZipInfo) -> bool:
@@ -132,6 +151,17 @@ def _is_image(entry: zipfile.ZipInfo) -> bool:
     return not name.startswith(".") and name.lower().endswith(_IMAGES)
 
 
+def _overlap(entries: list[zipfile.ZipInfo]) -> bool:
+    """Whether the members' bytes do not lie one after another, as in every ordinary archive."""
+    ordered = sorted(entries, key=lambda entry: entry.header_offset)
+    return any(
+        one.header_offset + _HEADER_BYTES + one.compress_size > other.header_offset
+        for one, other in pairwise(ordered)
+    )
+
+
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort 'frame10' after 'frame9'."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    """Sort 'frame10' after 'frame9': of numbers, which every second part is, the longer later."""
+    parts = re.split(r"([0-9]+)", name)
+    parts[1::2] = [part.lstrip("0") for part in parts[1::2]]
+    return [(len(part) if place % 2 else 0, part) for place, part in enumerate(parts)]

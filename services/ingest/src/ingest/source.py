@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ingest.choices import Choices
-from ingest.containers import default_video, limit_decoder, open_container
+from ingest.containers import default_video, limit_decoder, no_frame, open_container
 from ingest.decoded import Limits, Picture, Pictured
 from ingest.description import Description
 from ingest.errors import Unreadable
@@ -45,7 +45,7 @@ class Source:
         self._size_bytes = path.stat().st_size
         if self._size_bytes == 0:
             raise Unreadable("The file is empty.")
-        self._container = open_container(path)
+        self._container = open_container(path, limits)
         try:
             self._stream = default_video(self._container)
             limit_decoder(self._stream, limits)
@@ -59,7 +59,7 @@ class Source:
             self._decoded = (one for packet in self._packets for one in self._decode(packet))
             first = next(self._decoded, None)
             if first is None:
-                raise Unreadable(self._damage or "No frame of its video can be decoded.")
+                raise Unreadable(self._damage or no_frame(self._stream, limits))
             self._first, self._trying = first, False
         except BaseException:
             self._container.close()
