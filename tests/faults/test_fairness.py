@@ -1,0 +1,79 @@
+"""A stream with a schedule keeps it, whatever else is ingested."""
+
+from pathlib import Path
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.faults.checks import Film, make_film
+from tests.support.ingest import Ingest
+from tests.support.videos import Recipe
+
+REALTIME = 'pace = "realtime"\n'
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> list[Film]:
+    """Make films that take a while to send, of different content."""
+    return [
+        make_film(
+            tmp_path / f"fast {number}.mp4",
+            Recipe(frames=250, width=960, height=540, first=number * 1000),
+        )
+        for number in range(4)
+    ]
+
+
+@pytest.fixture
+def paced(tmp_path: Path) -> Film:
+    return make_film(tmp_path / "paced.mp4", Recipe(frames=125, first=50_000))
+
+
+def drop_paced(ingest: Ingest, film: Film) -> None:
+    beside = ingest.videos / "incoming" / f"{film.name}.toml"
+    beside.write_text(REALTIME, encoding="utf-8")
+    ingest.drop(film.path)
+
+
+def late_shares(ingest: Ingest) -> dict[float, float]:
+    """Return the share of batches that were at most so many seconds late."""
+    text = requests.get(f"{ingest.url}/metrics", timeout=10).text
+    counts = {
+        float(sample.labels["le"]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "framelog_ingest_late_seconds_bucket"
+    }
+    return {limit: count / counts[float("inf")] for limit, count in counts.items()}
+
+
+def test_a_realtime_stream_keeps_its_schedule_among_fast_ones(
+    ingest: Ingest, fast: list[Film], paced: Film
+) -> None:
+    for film in fast:
+        ingest.drop(film.path)
+    drop_paced(ingest, paced)
+    ingest.wait_for_file(f"done/{paced.name}")
+    # Generous: the tests share their machine, and the broker its processors.
+    shares = late_shares(ingest)
+    assert shares[0.5] >= 0.7, shares
+    assert shares[2.5] >= 0.95, shares
+    for film in fast:
+        ingest.wait_for_file(f"done/{film.name}")
+
+
+def test_a_realtime_stream_does_not_wait_for_a_worker(
+    ingest: Ingest, fast: list[Film], paced: Film
+) -> None:
+    ingest.stop()
+    ingest.start(FRAMELOG_INGEST_WORKERS="1")
+    for film in fast:
+        ingest.drop(film.path)
+    ingest.wait_for_frames(1)
+    drop_paced(ingest, paced)
+    ingest.wait_for_file(f"done/{paced.name}")
+    waiting = [film.name for film in fast if not (ingest.videos / "done" / film.name).exists()]
+    assert waiting, "the fast ones were sent first"
+    for film in fast:
+        ingest.wait_for_file(f"done/{film.name}")
