@@ -4,7 +4,7 @@ LOCAL = PYTHONPATH=deploy/local/src $(PYTHON) -m framelog_local
 TOOLS = .framelog/venvs/tests/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-local up-docker down status logs clean verify test check fix lock
+.PHONY: help up up-local up-docker down status logs clean verify test test-long check fix lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,11 @@ export LOCAL_INGEST
 test:  ## set up what the tests need and run them all; ARGS="tests/viewer -k seek" runs some
 	@$(LOCAL) prepare-tests
 	@$(TOOLS)/python -m pytest $(ARGS)
+
+test-long:  ## kill ingest 200 times, feed it 2,000 damaged videos and 1,000 small ones
+	@$(LOCAL) prepare-tests
+	@FRAMELOG_TEST_KILLS=200 FRAMELOG_TEST_FUZZ_FILES=2000 FRAMELOG_TEST_SMALL_FILES=1000 \
+		$(TOOLS)/python -m pytest tests/faults tests/fuzz $(ARGS)
 
 check:  ## lint, formatting and types; changes nothing
 	@$(LOCAL) prepare-checks

@@ -32,11 +32,9 @@ def test_many_small_videos_leave_nothing_behind(ingest: Ingest, tmp_path: Path) 
 
 
 def drop_many(ingest: Ingest, folder: Path, numbers: range) -> None:
-    tiny = Recipe(frames=1, width=64, height=48)
     for number in numbers:
-        film = make_film(
-            folder / f"{number}.mp4", Recipe(tiny.frames, tiny.width, tiny.height, first=number)
-        )
+        tiny = Recipe(frames=1, width=64, height=48, first=number)
+        film = make_film(folder / f"{number}.mp4", tiny)
         ingest.drop(film.path)
         film.path.unlink()
     wait_for(

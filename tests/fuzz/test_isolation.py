@@ -1,0 +1,62 @@
+"""A file that crashes, hangs or swells its worker fails alone, with a sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.ingest import Ingest
+from tests.support.videos import Recipe, make_video
+
+# Loaded by every Python that finds it first: opening a file of these names goes wrong for real.
+TRAPS = """
+import os, signal, time
+import av
+
+open_file = av.open
+
+def trapped(file, *arguments, **options):
+    if "crash" in str(file):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    while "hang" in str(file):
+        time.sleep(3600)
+    if "swell" in str(file):
+        hoard = [bytearray(64 << 20) for _ in range(100)]
+    return open_file(file, *arguments, **options)
+
+av.open = trapped
+"""
+SENTENCES = {
+    "crash.mp4": "Its worker was killed by signal 11, 2 times at the same place.",
+    "hang.mp4": "Its worker hung and was ended, 2 times at the same place.",
+    "swell.mp4": "Decoding it takes more memory than FRAMELOG_INGEST_MEMORY_BYTES allows, "
+    "536870912.",
+}
+
+
+@pytest.fixture
+def trapped(ingest: Ingest, tmp_path: Path) -> Ingest:
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "sitecustomize.py").write_text(TRAPS, encoding="ascii")
+    ingest.stop()
+    ingest.start(
+        PYTHONPATH=str(modules),
+        FRAMELOG_INGEST_CRASH_LIMIT="2",
+        FRAMELOG_INGEST_STALL_SECONDS="6",
+        FRAMELOG_INGEST_INCOMPLETE_SECONDS="0.2",
+        FRAMELOG_INGEST_MEMORY_BYTES=str(512 << 20),
+    )
+    return ingest
+
+
+def test_a_file_that_breaks_its_worker_fails_alone(trapped: Ingest, tmp_path: Path) -> None:
+    for number, name in enumerate((*SENTENCES, "good.mp4")):
+        recipe = Recipe(frames=10, width=64, height=48, first=number * 100)
+        trapped.drop(make_video(tmp_path / name, recipe))
+    trapped.wait_for_file("done/good.mp4")
+    for name, sentence in SENTENCES.items():
+        trapped.wait_for_file(f"failed/{name}")
+        note = trapped.wait_for_file(f"failed/{name}.reason.txt")
+        assert note.read_text(encoding="utf-8") == f"{sentence}\n"
+    assert trapped.metric("framelog_ingest_worker_restarts_total", reason="crash") == 4
+    assert trapped.metric("framelog_ingest_files_total", result="failed") == len(SENTENCES)

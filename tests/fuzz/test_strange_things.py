@@ -1,0 +1,87 @@
+"""What lies in incoming/ and is no file is left alone; names are only names."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.ingest import Ingest
+from tests.support.processes import wait_for
+from tests.support.videos import Recipe, make_video
+
+TINY = Recipe(frames=5, width=64, height=48)
+FORGED = "2026-01-01T00:00:00.000+00:00 CRITICAL ingest pid=1 event=forged"
+NAMES = [
+    f"a\n{FORGED}.mp4",
+    f"b\r{FORGED}.mp4",
+    f"c\u2028{FORGED}\x85\x0b\x0c.mp4",
+    "d\x1b[2J\x1b]0;title\x07.mp4",
+    'e", "level": "CRITICAL", "message": "forged.mp4',
+    b"f \xff\xfe.mp4".decode("utf-8", "surrogateescape"),
+    "-.. g.mp4",
+]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return make_video(tmp_path / "film.mp4", TINY)
+
+
+@pytest.fixture
+def strange(ingest: Ingest, film: Path) -> Iterator[list[Path]]:
+    """Lay things into incoming/ that are no files."""
+    incoming = ingest.videos / "incoming"
+    (incoming / "folder.mp4").mkdir()
+    (incoming / "link.mp4").symlink_to(film)
+    (incoming / "broken link.mp4").symlink_to(film.parent / "gone")
+    (incoming / "loop.mp4").symlink_to("loop.mp4")
+    os.mkfifo(incoming / "pipe.mp4")
+    if os.geteuid() == 0:  # only root can make a device; this one is /dev/zero
+        os.mknod(incoming / "device.mp4", 0o20666, os.makedev(1, 5))
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        here = Path.cwd()
+        os.chdir(incoming)  # a socket's path has to be short
+        listener.bind("socket.mp4")
+        os.chdir(here)
+        yield sorted(incoming.iterdir())
+
+
+def test_strange_things_stay_where_they_are(
+    ingest: Ingest, strange: list[Path], film: Path
+) -> None:
+    ingest.drop(film)
+    ingest.wait_for_file("done/film.mp4")
+    lines = ingest.log.read_text(encoding="utf-8").splitlines()
+    for path in strange:
+        warnings = [line for line in lines if f"event=left_alone file={path.name!r}" in line]
+        assert len(warnings) == 1, path.name
+        assert " WARNING " in warnings[0]
+    assert sorted((ingest.videos / "incoming").iterdir()) == strange
+    assert (ingest.videos / "incoming" / "link.mp4").is_symlink()
+    assert film.exists()
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_names_are_no_lines_of_the_log(ingest: Ingest, tmp_path: Path, style: str) -> None:
+    ingest.stop()
+    ingest.start(FRAMELOG_LOG_FORMAT=style, FRAMELOG_INGEST_INCOMPLETE_SECONDS="0.1")
+    begun = ingest.log.stat().st_size
+    for number, name in enumerate(NAMES):
+        path = make_video(tmp_path / "film.mp4", Recipe(5, 64, 48, first=number * 100))
+        ingest.drop(path, name)
+    (ingest.videos / "incoming" / f"h\n{FORGED}.fifo").mkdir()
+    for name in NAMES:
+        ingest.wait_for_file(f"done/{name}")
+    wait_for(lambda: ingest.log.read_bytes().count(b"left_alone") == 1, 30, alive=ingest.process)
+    for line in ingest.log.read_bytes()[begun:].split(b"\n")[:-1]:
+        text = line.decode("ascii")
+        assert text.isprintable(), text
+        if style == "json":
+            assert json.loads(text)["logger"].startswith("ingest")
+        else:
+            level = text.split(" ")[1]
+            assert level in {"INFO", "WARNING"}, text
