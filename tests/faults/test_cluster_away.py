@@ -113,7 +113,7 @@ def test_a_registry_that_goes_away_is_not_missed(
     ingest.start(**SMALL_BATCHES)
     for film in films:
         ingest.drop(film.path)
-    ingest.wait_for_frames(40)
+    ingest.wait_for_first_frames(*(film.name for film in films))
     servers.registry.kill()
     for film in films:
         ingest.wait_for_file(f"done/{film.name}", f"failed/{film.name}")

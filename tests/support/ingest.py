@@ -96,6 +96,16 @@ class Ingest:
             what=f"{count} frames",
         )
 
+    def wait_for_first_frames(self, *names: str) -> None:
+        """Wait until frames of each of these files have been committed."""
+
+        def begun() -> bool:
+            files = requests.get(f"{self.url}/api/files", timeout=10).json()["files"]
+            sent = {f["name"] for f in files if f["frame_count"] or f["state"] == "done"}
+            return sent.issuperset(names)
+
+        wait_for(begun, INGEST_SECONDS, alive=self.process, what=f"frames of {names}")
+
     def metric(self, name: str, **labels: str) -> float:
         """Return one value of /metrics."""
         text = requests.get(f"{self.url}/metrics", timeout=10).text
