@@ -12,9 +12,13 @@ from confluent_kafka.admin import AdminClient
 from framelog_local import ports
 
 from tests.support.cluster import Cluster, Topics, running_cluster
+from tests.support.viewing import browser, context, page, viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# One browser for the session: Playwright runs once in a process.
+__all__ = ["browser", "cluster", "context", "free_port", "page", "topics", "viewer"]
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,10 @@ from confluent_kafka.admin import AdminClient
 from framelog_local import ports
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, START_SECONDS, Viewer
 from tests.browser.scenery import SCENES, landscape
 from tests.browser.videos import BATCH, Video
 from tests.support.cluster import Cluster, Topics
+from tests.support.viewing import CHROMIUM_ARGUMENTS, START_SECONDS, Viewer
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDTH, HEIGHT = 854, 480

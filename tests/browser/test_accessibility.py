@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from tests.browser.conftest import Viewer
     from tests.support.cluster import Cluster, Topics
+    from tests.support.viewing import Viewer
 
 AA_TEXT, AA_GRAPHICS = 4.5, 3.0
 # Text colour on background, by the names of the style sheet's custom properties.

@@ -17,8 +17,8 @@ from tests.support.processes import wait_for
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
-    from tests.browser.conftest import Viewer
     from tests.support.cluster import Cluster, Topics
+    from tests.support.viewing import Viewer
 
 FRAMES = 120
 HOSTILE = "../<b>a\u202eb</b>\n:c.mp4"

@@ -13,8 +13,8 @@ from tests.browser.videos import Video, picture, write_video
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.browser.conftest import Viewer
     from tests.support.cluster import Cluster, Topics
+    from tests.support.viewing import Viewer
 
 NOTICE = "(words) => document.querySelector('#notice:not([hidden]) p')?.textContent.includes(words)"
 

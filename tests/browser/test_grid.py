@@ -12,8 +12,8 @@ from tests.browser.videos import READ_NUMBER, Video, write_video
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
-    from tests.browser.conftest import Viewer
     from tests.support.cluster import Cluster, Topics
+    from tests.support.viewing import Viewer
 
 STREAMS = [f"cam-{number:012x}" for number in range(9)]
 # What each tile shows at one moment: the frame that it claims, and the number on its canvas.

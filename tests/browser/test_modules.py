@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from tests.browser.conftest import Viewer
+    from tests.support.viewing import Viewer
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from tests.support.processes import wait_for
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-    from tests.browser.conftest import Viewer
     from tests.support.cluster import Cluster, Topics
+    from tests.support.viewing import Viewer
 
 
 def saved_frame(context: BrowserContext, viewer: Viewer, stream_id: str) -> int | None:

@@ -10,8 +10,8 @@ from tests.browser.videos import Video, write_video
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.browser.conftest import Viewer
     from tests.support.cluster import Cluster, Topics
+    from tests.support.viewing import Viewer
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> '\"\n</script>${7*7} 視頻 \u202egnp.mp4"
 LIMIT_MS = 20_000

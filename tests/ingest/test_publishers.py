@@ -77,7 +77,7 @@ def test_all_of_a_transaction_is_seen_or_nothing(world: World) -> None:
 
     def advance(before: Stream, placement: Placement | None) -> Stream:
         assert placement is not None
-        looks.append(world.committed())  # the frames are with the broker by now
+        looks.append(world.committed(await_open=False))  # the frames are with the broker by now
         return before.with_batch(batch, placement, NOW_US)
 
     publisher.commit(fresh(), batch, advance)

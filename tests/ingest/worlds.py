@@ -47,8 +47,8 @@ class World(Protocol):
     def connect(self, fingerprint: str) -> tuple[Publisher, Ledger]:
         """Open the one publisher of this content."""
 
-    def committed(self) -> Committed:
-        """Read the log from its start."""
+    def committed(self, *, await_open: bool = True) -> Committed:
+        """Read the log from its start; see LogReader.read."""
 
 
 class Memory:
@@ -61,8 +61,8 @@ class Memory:
         """See World."""
         return self.log.connect(fingerprint)
 
-    def committed(self) -> Committed:
-        """See World."""
+    def committed(self, *, await_open: bool = True) -> Committed:  # noqa: ARG002
+        """See World; a transaction of a log in memory is never half done."""
         frames = []
         for written in self.log.frames:
             stream = fresh(written.run_id, name=written.stream_id.rsplit("-", 1)[0])
@@ -87,15 +87,16 @@ class Kafka:
         self._opened.callback(publisher.close)
         return publisher, ledger
 
-    def committed(self) -> Committed:
+    def committed(self, *, await_open: bool = True) -> Committed:
         """See World."""
-        frames = self._reader.read(self._topics.frames)
+        frames = self._reader.read(self._topics.frames, await_open=await_open)
         assert all(frame.key == frame.value["stream_id"] for frame in frames)
-        states = self._reader.read(self._topics.streams)
+        states = self._reader.read(self._topics.streams, await_open=await_open)
         assert all(state.key == state.value["stream_id"] for state in states)
+        segments = self._reader.read(self._topics.index, await_open=await_open)
         return Committed(
             [Placed(frame.partition, frame.offset, _plain(frame.value)) for frame in frames],
-            {row.key: row.value for row in self._reader.read(self._topics.index)},
+            {row.key: row.value for row in segments},
             [_plain(state.value) for state in states],
         )
 

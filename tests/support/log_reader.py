@@ -37,15 +37,20 @@ class LogReader:
         self._group = group
         self._schemas: dict[int, Any] = {}
 
-    def read(self, topic: str) -> list[Record]:
-        """Return everything that is committed to topic now, partition by partition."""
-        return list(self._records(topic))
+    def read(self, topic: str, *, await_open: bool = True) -> list[Record]:
+        """Return everything that is committed to topic now, partition by partition.
+
+        A transaction that is open, or whose end is still being written, is waited for, or else
+        what comes after its beginning is left out.
+        """
+        isolation = IsolationLevel.READ_UNCOMMITTED if await_open else IsolationLevel.READ_COMMITTED
+        return list(self._records(topic, isolation))
 
     def frames(self, topic: str, stream_id: str) -> list[Record]:
         """Return the frames of one stream in the log's order."""
         return [record for record in self.read(topic) if record.key == stream_id]
 
-    def _records(self, topic: str) -> Iterator[Record]:
+    def _records(self, topic: str, isolation: IsolationLevel) -> Iterator[Record]:
         consumer = Consumer(
             {
                 "bootstrap.servers": self._cluster.bootstrap_servers,
@@ -56,7 +61,7 @@ class LogReader:
             }
         )
         with closing(consumer):
-            ends = self._ends(topic)
+            ends = self._ends(topic, isolation)
             consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
             unread = {partition for partition, end in ends.items() if end}
             while unread:
@@ -76,12 +81,12 @@ class LogReader:
                     if offset >= ends[partition]:
                         unread.discard(partition)
 
-    def _ends(self, topic: str) -> dict[int, int]:
-        """Return the high watermark of each partition."""
+    def _ends(self, topic: str, isolation: IsolationLevel) -> dict[int, int]:
+        """Return the high watermark, or the last stable offset, of each partition."""
         admin = AdminClient({"bootstrap.servers": self._cluster.bootstrap_servers})
         partitions = admin.list_topics(topic, LIMIT_SECONDS).topics[topic].partitions
         asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
-        answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+        answers = admin.list_offsets(asked, isolation_level=isolation)
         return {place.partition: answer.result().offset for place, answer in answers.items()}
 
     def _body(self, value: bytes) -> tuple[int, dict[str, Any]]:

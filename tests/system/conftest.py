@@ -6,11 +6,8 @@ from pathlib import Path
 import pytest
 from framelog_local.ports import free_port
 
-from tests.browser.conftest import browser, context, page, viewer
 from tests.support.cluster import Topics
 from tests.support.ingest import Ingest
-
-__all__ = ["browser", "context", "ingest", "page", "viewer"]
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import cv2
 import pytest
 import requests
 
-from tests.browser.conftest import Viewer
 from tests.support.cluster import Cluster, Topics
 from tests.support.ingest import Ingest
 from tests.support.log_reader import LogReader, Record
 from tests.support.painting import decode, read
 from tests.support.videos import Recipe, make_video, reference
+from tests.support.viewing import Viewer
 
 FOUR = {
     "hd.mp4": Recipe(frames=60, width=1280, height=720),

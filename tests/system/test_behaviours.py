@@ -7,7 +7,6 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import Viewer
 from tests.browser.deck import Deck
 from tests.support.cluster import Cluster, Topics
 from tests.support.ingest import Ingest
@@ -15,6 +14,7 @@ from tests.support.log_reader import LogReader
 from tests.support.painting import decode, read
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe, make_video
+from tests.support.viewing import Viewer
 
 FRAMES = 500
 
