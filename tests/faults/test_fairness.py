@@ -27,7 +27,7 @@ def fast(tmp_path: Path) -> list[Film]:
 
 @pytest.fixture
 def paced(tmp_path: Path) -> Film:
-    return make_film(tmp_path / "paced.mp4", Recipe(frames=125, first=50_000))
+    return make_film(tmp_path / "paced.mp4", Recipe(frames=60, first=50_000))
 
 
 def drop_paced(ingest: Ingest, film: Film) -> None:
@@ -67,7 +67,8 @@ def test_a_realtime_stream_does_not_wait_for_a_worker(
     ingest: Ingest, fast: list[Film], paced: Film
 ) -> None:
     ingest.stop()
-    ingest.start(FRAMELOG_INGEST_WORKERS="1")
+    # A transaction a frame: the fast films, one after another, take far longer than the paced one.
+    ingest.start(FRAMELOG_INGEST_WORKERS="1", FRAMELOG_INGEST_BATCH_FRAMES="1")
     for film in fast:
         ingest.drop(film.path)
     ingest.wait_for_frames(1)
