@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -61,7 +60,8 @@ class ImageSequence:
         if _overlap(self._entries):
             self._archive.close()
             raise Unreadable("The members of the ZIP file share their bytes: it is a ZIP bomb.")
-        first = next((frame for entry in self._entries if (frame := self._decode(entry))), None)
+        images = (self._read(entry) for entry in self._entries)
+        first = next((frame for data in images if (frame := self._decode(data))), None)
         if first is None:
             self._archive.close()
             raise Unreadable("None of the images in the ZIP file can be decoded.")
@@ -71,12 +71,7 @@ class ImageSequence:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._archive.close()
 
     def nominal(self, choices: Choices) -> Fraction:
@@ -99,9 +94,10 @@ class ImageSequence:
         for number, entry in enumerate(self._entries):
             duration = 1 / choices.sequence_rate
             pts = number * duration
-            if choices.keeps_pixels and (coded := self._coded(entry)) is not None:
+            data = self._read(entry)
+            if choices.keeps_pixels and (coded := _coded(data)) is not None:
                 yield Stamped(coded, pts, duration)
-            elif (frame := self._decode(entry)) is not None:
+            elif (frame := self._decode(data)) is not None:
                 yield Stamped(Picture(frame), pts, duration)
 
     def shortfall(self) -> str | None:
@@ -110,13 +106,7 @@ class ImageSequence:
             return f"{self._undecodable} of {len(self._entries)} images can't be decoded."
         return None
 
-    def _coded(self, entry: zipfile.ZipInfo) -> CodedPicture | None:
-        data = self._read(entry)
-        shape = whole_jpeg(data) if data is not None else None
-        return CodedPicture(data, shape.width, shape.height) if data and shape else None
-
-    def _decode(self, entry: zipfile.ZipInfo) -> VideoFrame | None:
-        data = self._read(entry)
+    def _decode(self, data: bytes | None) -> VideoFrame | None:
         try:
             if data is not None:
                 with av.open(io.BytesIO(data), "r", options=self._options) as image:
@@ -144,6 +134,11 @@ class ImageSequence:
                 return file.read(_LARGEST_IMAGE_BYTES)
         except _DAMAGED:
             return None
+
+
+def _coded(data: bytes | None) -> CodedPicture | None:
+    shape = whole_jpeg(data) if data is not None else None
+    return CodedPicture(data, shape.width, shape.height) if data and shape else None
 
 
 def _is_image(entry: zipfile.ZipInfo) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 from typing import Self, cast
 
 import av
@@ -41,7 +40,6 @@ class Source:
 
     def __init__(self, path: Path, limits: Limits) -> None:
         av.logging.set_level(None)
-        self._path = path
         self._size_bytes = path.stat().st_size
         if self._size_bytes == 0:
             raise Unreadable("The file is empty.")
@@ -68,12 +66,7 @@ class Source:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._container.close()
 
     def nominal(self, _: Choices) -> Fraction:
