@@ -104,7 +104,7 @@ def test_a_person_file_named_like_a_note_is_not_overwritten(folders: Folders) ->
 def test_a_file_can_be_put_back(folders: Folders) -> None:
     path = claimed(folders)
     drop(folders, "a.mp4", "another")
-    folders.unclaim(path)
+    folders.give_back(path)
     assert contents(folders.incoming) == {"a.mp4": "another", "a (2).mp4": "video"}
 
 

@@ -71,10 +71,6 @@ class Folders:
         """Take a file of incoming/; None when it is gone, as when another replica was first."""
         return self._move(path, self._mine)
 
-    def unclaim(self, path: Path) -> None:
-        """Put a claimed file back."""
-        self._move(path, self.incoming)
-
     def give_back(self, path: Path) -> Path | None:
         """Move a file of done/ or failed/ to incoming/; its notes go to .notes/ beside it.
 
