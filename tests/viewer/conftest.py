@@ -45,10 +45,10 @@ def start(topics: Topics) -> Iterator[Callable[..., Viewer]]:
 
 @pytest.fixture
 def serve(topics: Topics, tmp_path: Path, free_port: int) -> Iterator[Callable[..., Process]]:
-    """Start `python -m viewer` on a free port with more settings, and wait until it is ready."""
+    """Start `python -m viewer` on a free port with more settings, and wait until it answers."""
     with ExitStack() as stack:
 
-        def started(**settings: str) -> Process:
+        def started(*, until: str = "readyz", **settings: str) -> Process:
             env = {
                 **os.environ,
                 **topics.environment,
@@ -58,8 +58,8 @@ def serve(topics: Topics, tmp_path: Path, free_port: int) -> Iterator[Callable[.
             command = [sys.executable, "-m", "viewer"]
             process = Process("viewer", command, log=tmp_path / "viewer.log", env=env)
             stack.enter_context(process)
-            ready = f"http://127.0.0.1:{free_port}/readyz"
-            wait_for(lambda: answers(ready), alive=process, what="the viewer to be ready")
+            url = f"http://127.0.0.1:{free_port}/{until}"
+            wait_for(lambda: answers(url), alive=process, what=f"the viewer's {until}")
             return process
 
         yield started

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from confluent_kafka import KafkaException
+from prometheus_client import CollectorRegistry
 from viewer.app import create_app
 from viewer.environ import Secret
 from viewer.kafka import admin_client, client_options
+from viewer.metrics import Metrics
 from viewer.settings import Settings
 from viewer.wire import Registry, RegistryAwayError
 
@@ -209,7 +211,7 @@ def test_kafkas_clients_are_told_how_to_be_let_in(tmp_path: Path) -> None:
     assert expected.items() <= client_options(settings).items()
     # The library itself opens the file, so it was told.
     with pytest.raises(KafkaException, match=r"ssl\.ca\.location"):
-        admin_client(settings)
+        admin_client(settings, Metrics(CollectorRegistry()))
 
 
 @contextmanager

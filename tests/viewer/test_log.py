@@ -142,19 +142,23 @@ def test_a_registry_that_is_away_is_waited_for(cluster: Cluster, topics: Topics)
             raise RegistryAwayError("connection refused")
         return registry.schema(schema_id)
 
+    metrics = Metrics(CollectorRegistry())
     follower = Follower(
         settings,
-        consumer=follow_consumer(settings),
-        admin=admin_client(settings),
+        consumer=follow_consumer(settings, metrics),
+        admin=admin_client(settings, metrics),
         decoder=Decoder(look_up),
         catalogue=catalogue,
-        metrics=Metrics(CollectorRegistry()),
+        metrics=metrics,
     )
     follower.start()
     sentence = "The schema registry can't be reached: connection refused."
     wait_for(lambda: follower.waiting_for == sentence)
+    earlier = follower.lag_seconds
+    wait_for(lambda: follower.lag_seconds > earlier > 0)
     back.set()
     wait_for(lambda: follower.waiting_for is None)
+    wait_for(lambda: follower.lag_seconds == 0)
     assert catalogue.stream(writer.stream_id).frame_count == 4
     follower.stop()
     registry.close()

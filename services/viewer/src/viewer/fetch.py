@@ -82,6 +82,7 @@ class SegmentFetcher:
             try:
                 with self._borrow(deadline) as consumer:
                     messages = self._read(consumer, stream_id, place, deadline)
+                self._metrics.fetch_bytes.inc(sum(len(message) for message in messages))
                 return [
                     (self._frame(message, stream_id, run_id, place.first_frame + i), message)
                     for i, message in enumerate(messages)

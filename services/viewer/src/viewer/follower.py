@@ -17,6 +17,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
+from viewer.backlog import Backlog
 from viewer.catalogue import Catalogue
 from viewer.intake import Intake
 from viewer.metrics import Metrics
@@ -66,6 +67,7 @@ class Follower:
         self._now = now
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._backlog = Backlog()
         self._counts: dict[str, int] = {}
         self._behind: set[tuple[str, int]] = set()
         self._waiting_for: str | None = "The catalogue has not been read yet."
@@ -79,6 +81,11 @@ class Follower:
     def waiting_for(self) -> str | None:
         """A sentence on why the catalogue isn't ready; None once it has caught up."""
         return self._waiting_for
+
+    @property
+    def lag_seconds(self) -> float:
+        """The age of the oldest record that is not taken in; 0 when there is none."""
+        return self._backlog.age_seconds
 
     def start(self) -> None:
         """Begin to follow."""
@@ -101,6 +108,10 @@ class Follower:
                 self._wait("The cluster has not been set up", error)
             except KafkaException as error:
                 self._wait("Kafka can't be reached", error)
+            # Clients report when they are polled; what they have to say while there is no
+            # assignment is only that.
+            self._consumer.poll(0)
+            self._admin.poll(0)
         self._consumer.close()
 
     def _follow(self) -> None:
@@ -113,6 +124,7 @@ class Follower:
         while not self._stopping.is_set():
             first = self._consumer.poll(0.25)
             # A message without a value has the length 0, which is no reason to pass it by.
+            self._admin.poll(0)
             if first is not None:
                 self._take_all([first, *self._consumer.consume(_MAX_MESSAGES, 0)])
             if self._now() >= retention_at:
@@ -158,6 +170,7 @@ class Follower:
 
     def _take(self, message: Message) -> None:
         """Take one record in; wait for as long as the registry is away."""
+        self._backlog.taking(message.topic(), message.partition(), message.timestamp()[1])
         while not self._stopping.is_set():
             try:
                 self._intake.take(message)
@@ -172,6 +185,7 @@ class Follower:
         if error is None:
             return
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
+            self._backlog.reached_end(message.topic(), message.partition())
             self._caught_up(str(message.topic()), message.partition() or 0)
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             raise _StartOverError

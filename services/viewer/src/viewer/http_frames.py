@@ -1,5 +1,6 @@
 """Frames over HTTP: one by number, a window of them, and a multipart stream."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Literal, cast
 
@@ -27,6 +28,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/streams/<stream_id>/frames/<number>")
     def frame(stream_id: str, number: str) -> AnyResponse:
+        began = time.perf_counter()
         view = parts.catalogue.stream(stream_id)
         if not number.isdecimal():
             resolved = _resolve(view, number)
@@ -52,6 +54,8 @@ def blueprint(parts: Parts) -> Blueprint:
             }
         )
         parts.metrics.delivered("frame", len(found.image))
+        seek_seconds = parts.metrics.seek_seconds
+        response.call_on_close(lambda: seek_seconds.observe(time.perf_counter() - began))
         _cached(response, etag)
         length = len(found.image)
         return response.make_conditional(
@@ -114,6 +118,10 @@ def _stream(
         for last in deliveries:
             parts.metrics.delivered(route, len(last.frame.image))
             yield encode(last)
+            # It has been handed over once the next one is asked for.
+            if last.is_live:
+                captured_at = last.frame.captured_at / 1e6
+                parts.metrics.live_latency.observe(max(time.time() - captured_at, 0))
         if last is not None:
             yield farewell(last)
 

@@ -5,24 +5,29 @@ from typing import Any
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
+from viewer.client_stats import ClientStats
 from viewer.environ import revealed
+from viewer.metrics import Metrics
 from viewer.settings import KafkaSecurity, Settings
 
 
-def admin_client(settings: Settings) -> AdminClient:
+def admin_client(settings: Settings, metrics: Metrics) -> AdminClient:
     """Make the client that keeps positions and asks where partitions begin."""
-    return AdminClient(client_options(settings))
+    stats = ClientStats(metrics, waits_for_data=False)
+    return AdminClient({**client_options(settings), **stats.options})
 
 
-def follow_consumer(settings: Settings) -> Consumer:
+def follow_consumer(settings: Settings, metrics: Metrics) -> Consumer:
     """Make the follower's consumer, which is told when it reaches a partition's end.
 
     A transaction's records appear partition by partition, and those that just miss a fetch come
     only when the next one's wait is over: at the default of 500 ms, one commit in ten was so late.
     """
+    stats = ClientStats(metrics, waits_for_data=True)
     return Consumer(
         {
             **_reading(settings),
+            **stats.options,
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 25,
             # A log's whole index is read at the start: large fetches halve the time.
@@ -36,7 +41,8 @@ def fetch_consumer(settings: Settings) -> Consumer:
     """Make a consumer for reads by offset.
 
     A fetch that finds no data waits at the broker and holds up the next one, so it may wait only
-    briefly; and what is read ahead is bounded, for there are several of these.
+    briefly; and what is read ahead is bounded, for there are several of these. They keep no
+    statistics: one that nobody uses isn't polled, and its reports would pile up.
     """
     return Consumer(
         {

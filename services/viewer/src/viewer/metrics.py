@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 ROUTES = ("frame", "frames", "mjpg", "events", "room", "export")
 SKIP_REASONS = ("slow_client", "expired", "pace")
 DENIED_REASONS = ("no_credentials", "wrong_credentials", "too_many_failures")
+QUANTILES = ("0.5", "0.99")
+KAFKA_ERRORS = ("transport", "timeout", "retry")
 FOREIGN_REASONS = ("no_magic", "unknown_schema", "other_record", "malformed", "other_key")
 
 
@@ -27,6 +29,19 @@ class Metrics:
             "Bytes of images handed to clients, by route.",
             ["route"],
             registry=registry,
+        )
+        self.seek_seconds = Histogram(
+            "framelog_viewer_seek_seconds",
+            "Time to answer for one exact frame, from its request to its last byte handed over.",
+            registry=registry,
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+        )
+        self.live_latency = Histogram(
+            "framelog_viewer_live_latency_seconds",
+            "Time from when a frame was captured to when it was handed to a client that watches "
+            "the live edge, by the clocks of ingest's machine and this one.",
+            registry=registry,
+            buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30),
         )
         self.watchers = Gauge(
             "framelog_viewer_watchers",
@@ -72,6 +87,11 @@ class Metrics:
             registry=registry,
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
         )
+        self.fetch_bytes = Counter(
+            "framelog_viewer_fetch_bytes_total",
+            "Bytes of the records that segments were fetched as.",
+            registry=registry,
+        )
         self.fetch_failures = Counter(
             "framelog_viewer_fetch_failures_total",
             "Fetches of a segment that failed: the log was away, or no longer held it.",
@@ -95,6 +115,26 @@ class Metrics:
         self.catalogue_lag = Gauge(
             "framelog_viewer_catalogue_lag_records",
             "Records of the streams and index topics that are committed and not yet taken in.",
+            registry=registry,
+        )
+        self.catalogue_lag_seconds = Gauge(
+            "framelog_viewer_catalogue_lag_seconds",
+            "Age of the oldest record of the streams and index topics that is not yet taken in; "
+            "0 when there is none.",
+            registry=registry,
+        )
+        self.kafka_round_trip = Gauge(
+            "framelog_viewer_kafka_round_trip_seconds",
+            "How long Kafka's slowest broker took to answer the admin client, by quantile, "
+            "when it was last asked.",
+            ["quantile"],
+            registry=registry,
+        )
+        self.kafka_errors = Counter(
+            "framelog_viewer_kafka_errors_total",
+            "Failures of the follower's and the admin client: connections that failed, requests "
+            "that were not answered in time, and requests sent again.",
+            ["kind"],
             registry=registry,
         )
         self.foreign = Counter(
@@ -134,6 +174,10 @@ class Metrics:
             self.skipped.labels(reason)
         for reason in DENIED_REASONS:
             self.denied.labels(reason)
+        for quantile in QUANTILES:
+            self.kafka_round_trip.labels(quantile)
+        for kind in KAFKA_ERRORS:
+            self.kafka_errors.labels(kind)
         for reason in FOREIGN_REASONS:
             self.foreign.labels(reason)
 

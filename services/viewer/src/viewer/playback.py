@@ -27,6 +27,8 @@ class Delivery:
 
     frame: Frame
     skipped: int = 0
+    is_live: bool = False
+    """Whether it came while its taker was there, and is about as new as the stream has."""
 
 
 class Playback:
@@ -56,7 +58,7 @@ class Playback:
         yet to be committed, until the stream ends; with "live" it goes on at the newest when the
         taker has fallen behind. Frames that expire meanwhile are left out, and counted.
         """
-        cursor = _Cursor(self._reader)
+        cursor, there_before = _Cursor(self._reader), view.frame_count
         frame, left, skipped = start, count, 0
         if follow == "no":
             there = len(range(start, view.frame_count, stride))
@@ -77,7 +79,7 @@ class Playback:
                 skipped += self._skip("expired", steps)
                 frame += steps * stride
                 continue
-            yield Delivery(found, skipped)
+            yield Delivery(found, skipped, _is_live(view, found, there_before))
             skipped = 0
             frame += stride
             left = None if left is None else left - 1
@@ -88,7 +90,7 @@ class Playback:
         Follows a stream that is being ingested. One that is late goes on at the frame that is
         due now; when frames are yet to come, the clock waits for them.
         """
-        cursor = _Cursor(self._reader)
+        cursor, there_before = _Cursor(self._reader), view.frame_count
         frame, skipped = start, 0
         began_at: float | None = None
         began_pts = 0
@@ -117,7 +119,7 @@ class Playback:
             if due_in > 0 and self._stopping.wait(due_in):
                 return
             sending = self._now()
-            yield Delivery(found, skipped)
+            yield Delivery(found, skipped, _is_live(view, found, there_before))
             slow = self._now() - sending > _SLOW_SEND_SECONDS
             self._skip("slow_client" if slow else "pace", skipped)
             frame, skipped = frame + 1, 0
@@ -157,6 +159,11 @@ class Playback:
         if frames > 0:
             self._metrics.skipped.labels(reason).inc(frames)
         return max(frames, 0)
+
+
+def _is_live(view: StreamView, frame: Frame, there_before: int) -> bool:
+    came_meanwhile = frame.frame_index >= there_before
+    return came_meanwhile and view.duration_ns - frame.pts_ns <= _LIVE_SLACK_NS
 
 
 class _Cursor:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -32,6 +33,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     """
     collectors = CollectorRegistry()
     ProcessCollector(registry=collectors)
+    GCCollector(registry=collectors)
     PlatformCollector(registry=collectors)
     metrics = Metrics(collectors)
     registry = Registry(
@@ -41,15 +43,16 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     )
     decoder = Decoder(registry.schema)
     catalogue = Catalogue()
-    admin = admin_client(settings)
+    admin = admin_client(settings, metrics)
     follower = Follower(
         settings,
-        consumer=follow_consumer(settings),
+        consumer=follow_consumer(settings, metrics),
         admin=admin,
         decoder=decoder,
         catalogue=catalogue,
         metrics=metrics,
     )
+    metrics.catalogue_lag_seconds.set_function(lambda: follower.lag_seconds)
     consumers = [fetch_consumer(settings) for _ in range(settings.fetchers)]
     fetcher = SegmentFetcher(consumers, settings.frames_topic, decoder, metrics)
     reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics)
