@@ -4,7 +4,7 @@ LOCAL = PYTHONPATH=deploy/local/src $(PYTHON) -m framelog_local
 TOOLS = .framelog/venvs/tests/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-local up-docker down status logs clean verify test test-long check fix lock
+.PHONY: help up up-local up-docker down status logs clean verify test test-long bench check fix lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ test-long:  ## kill ingest 200 times, feed it 2,000 damaged videos and 1,000 sma
 	@$(LOCAL) prepare-tests
 	@FRAMELOG_TEST_KILLS=200 FRAMELOG_TEST_FUZZ_FILES=2000 FRAMELOG_TEST_SMALL_FILES=1000 \
 		$(TOOLS)/python -m pytest tests/faults tests/fuzz $(ARGS)
+
+bench:  ## measure everything; ARGS="ingest-floor --rounds 3" measures some
+	@$(LOCAL) prepare-tests
+	@$(TOOLS)/python -m tests.bench $(ARGS)
 
 check:  ## lint, formatting and types; changes nothing
 	@$(LOCAL) prepare-checks

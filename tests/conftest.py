@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import uuid
 from typing import TYPE_CHECKING
 
-import framelog_setup
 import pytest
-from confluent_kafka.admin import AdminClient
 from framelog_local import ports
 
-from tests.support.cluster import Cluster, Topics, running_cluster
+from tests.support.cluster import Cluster, Topics, running_cluster, unique_topics
 from tests.support.viewing import browser, context, page, viewer
 
 if TYPE_CHECKING:
@@ -35,19 +32,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def topics(cluster: Cluster) -> Iterator[Topics]:
-    """Create three topics with unique names, their schemas registered; delete the topics after."""
-    unique = uuid.uuid4().hex[:12]
-    names = {part: f"test-{unique}.{part}" for part in ("frames", "index", "streams")}
-    environment = {
-        "FRAMELOG_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
-        "FRAMELOG_SCHEMA_REGISTRY_URL": cluster.registry_url,
-        **{f"FRAMELOG_{part.upper()}_TOPIC": name for part, name in names.items()},
-    }
-    framelog_setup.set_up(framelog_setup.from_environment(environment))
-    yield Topics(**names, environment=environment)
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
-    for deleted in admin.delete_topics(list(names.values())).values():
-        deleted.result()
+    """Give topics of the test's own; delete them after."""
+    with unique_topics(cluster) as named:
+        yield named
 
 
 @pytest.fixture

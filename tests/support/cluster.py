@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import framelog_setup
+from confluent_kafka.admin import AdminClient
 from framelog_local import artifacts, programs
 from framelog_local.ports import free_port
 from framelog_local.venvs import java_of
@@ -133,3 +136,27 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
     """Start a broker and a registry, and give their addresses; stop them at the end."""
     with running_servers(directory) as servers:
         yield servers.cluster
+
+
+@contextmanager
+def unique_topics(cluster: Cluster, partitions: int | None = None) -> Iterator[Topics]:
+    """Create three topics with unique names, their schemas registered; delete the topics after.
+
+    partitions: of the frames and the index, where it shall not be what topics.toml says.
+    """
+    unique = uuid.uuid4().hex[:12]
+    names = {part: f"test-{unique}.{part}" for part in ("frames", "index", "streams")}
+    environment = {
+        "FRAMELOG_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
+        "FRAMELOG_SCHEMA_REGISTRY_URL": cluster.registry_url,
+        **{f"FRAMELOG_{part.upper()}_TOPIC": name for part, name in names.items()},
+    }
+    wanted = framelog_setup.from_environment(environment)
+    if partitions is not None:
+        grown = [replace(t, partitions=partitions) if t.may_grow else t for t in wanted.topics]
+        wanted = replace(wanted, topics=tuple(grown))
+    framelog_setup.set_up(wanted)
+    yield Topics(**names, environment=environment)
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    for deleted in admin.delete_topics(list(names.values())).values():
+        deleted.result()
