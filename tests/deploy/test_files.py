@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -52,10 +51,20 @@ def test_every_variable_of_compose_is_in_env_and_none_there_is_idle() -> None:
 def test_containers_and_processes_run_the_same_versions() -> None:
     settings = read_settings(ROOT, {})
 
-    check_versions(read_lock(), settings.kafka_version, settings.registry_version)
-    images = {name: service.get("image") for name, service in compose_file()["services"].items()}
-    assert images["kafka"] == "apache/kafka:${FRAMELOG_KAFKA_VERSION}"
-    assert images["registry"] == "apicurio/apicurio-registry:${FRAMELOG_REGISTRY_VERSION}"
+    check_versions(
+        read_lock(),
+        kafka_version=settings.kafka_version,
+        jmx_exporter_version=settings.jmx_exporter_version,
+        registry_version=settings.registry_version,
+    )
+    services = compose_file()["services"]
+    kafka = services["kafka"]["build"]["args"]["KAFKA_IMAGE"]
+    assert kafka == "apache/kafka:${FRAMELOG_KAFKA_VERSION}"
+    assert f"\nARG KAFKA_IMAGE=apache/kafka:{settings.kafka_version}\n" in (
+        text("deploy/kafka/Dockerfile")
+    )
+    registry = services["registry"]["image"]
+    assert registry == "apicurio/apicurio-registry:${FRAMELOG_REGISTRY_VERSION}"
 
 
 @pytest.mark.parametrize("name", compose_file()["services"])
@@ -122,29 +131,3 @@ def test_locks_have_hashes_and_no_addresses_and_agree(path: str) -> None:
     # One version of each, whatever the Python: processes and containers may run different ones.
     assert len(entries) == len(locked_versions(path))
     assert locked_versions(path).items() <= everything.items()
-
-
-def test_every_panel_asks_for_a_metric_that_a_service_has() -> None:
-    exported = {
-        name.removesuffix("_total")
-        for path in (ROOT / "services").glob("*/src/*/metrics.py")
-        for name in re.findall(r"framelog_\w+", path.read_text(encoding="utf-8"))
-    }
-    source = yaml.safe_load(text("deploy/grafana/datasources/prometheus.yml"))
-    uid = source["datasources"][0]["uid"]
-    for path in (ROOT / "deploy/grafana/dashboards").glob("*.json"):
-        for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
-            assert panel["datasource"]["uid"] == uid
-            for target in panel["targets"]:
-                for metric in re.findall(r"framelog_\w+", target["expr"]):
-                    assert metric.removesuffix("_total") in exported
-
-
-def test_prometheus_scrapes_the_ports_that_containers_serve() -> None:
-    targets = yaml.safe_load(text("deploy/prometheus/targets.yml"))
-    services = compose_file()["services"]
-
-    for target in targets:
-        (address,) = target["targets"]
-        job = target["labels"]["job"]
-        assert services[job]["ports"][0].endswith(f":{address.rpartition(':')[2]}")

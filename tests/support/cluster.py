@@ -89,6 +89,8 @@ class Servers:
     cluster: Cluster
     broker: Server
     registry: Server
+    kafka_metrics_port: int
+    registry_metrics_port: int
 
 
 @contextmanager
@@ -99,27 +101,36 @@ def running_servers(directory: Path) -> Iterator[Servers]:
     node = programs.KafkaNode(
         java=java,
         jars=java_programs.kafka_jars,
+        jmx_exporter=java_programs.jmx_exporter,
         directory=directory / "kafka",
         host="127.0.0.1",
         port=free_port(),
         controller_port=free_port(),
+        metrics_port=free_port(),
         bind_address="127.0.0.1",
         advertised_host="127.0.0.1",
     )
-    registry_port = free_port()
+    registry_port, registry_metrics_port = free_port(), free_port()
     program = programs.registry(
         java=java,
         application=java_programs.registry,
         directory=directory / "registry",
         host="127.0.0.1",
         port=registry_port,
+        metrics_port=registry_metrics_port,
         bind_address="127.0.0.1",
     )
     cluster = Cluster(
         bootstrap_servers=f"127.0.0.1:{node.port}",
         registry_url=f"http://127.0.0.1:{registry_port}/apis/ccompat/v7",
     )
-    servers = Servers(cluster, Server(node.program, directory), Server(program, directory))
+    servers = Servers(
+        cluster,
+        broker=Server(node.program, directory),
+        registry=Server(program, directory),
+        kafka_metrics_port=node.metrics_port,
+        registry_metrics_port=registry_metrics_port,
+    )
     with ExitStack() as stack:
         stack.callback(servers.registry.stop)
         stack.callback(servers.broker.stop)

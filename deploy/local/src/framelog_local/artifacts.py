@@ -13,6 +13,7 @@ from pathlib import Path
 from framelog_local.errors import LocalError
 
 LOCK = Path(__file__).parents[2] / "artifacts.lock"
+JMX_EXPORTER = "jmx_prometheus_javaagent"
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,14 @@ class JavaPrograms:
     """Where Kafka and the registry are, ready to be run."""
 
     kafka_jars: tuple[Path, ...]
+    jmx_exporter: Path
     registry: Path
 
     @property
     def complete(self) -> bool:
         """Whether every file is there."""
-        return self.registry.is_dir() and all(jar.is_file() for jar in self.kafka_jars)
+        files = (*self.kafka_jars, self.jmx_exporter)
+        return self.registry.is_dir() and all(file.is_file() for file in files)
 
 
 def read_lock(path: Path = LOCK) -> list[Artifact]:
@@ -55,24 +58,39 @@ def read_lock(path: Path = LOCK) -> list[Artifact]:
 
 
 def is_registry(artifact: Artifact) -> bool:
-    """Whether the file is the registry's archive; all others are Kafka's jars."""
+    """Whether the file is the registry's archive; all others are jars that Kafka runs with."""
     return artifact.packaging == "tar.gz"
+
+
+def is_jmx_exporter(artifact: Artifact) -> bool:
+    """Whether the file is the agent that shows Kafka's JMX to Prometheus."""
+    return artifact.name == JMX_EXPORTER
 
 
 def in_cache(cache: Path, artifacts: list[Artifact]) -> JavaPrograms:
     """Return where the programs are in the cache, or will be."""
     registry = next(filter(is_registry, artifacts))
+    agent = next(filter(is_jmx_exporter, artifacts))
+    jars = [a for a in artifacts if a not in (registry, agent)]
     return JavaPrograms(
-        kafka_jars=tuple(cache / "kafka" / a.filename for a in artifacts if not is_registry(a)),
+        kafka_jars=tuple(cache / "kafka" / jar.filename for jar in jars),
+        jmx_exporter=cache / "kafka" / agent.filename,
         registry=cache / f"{registry.name}-{registry.version}",
     )
 
 
-def check_versions(artifacts: list[Artifact], kafka_version: str, registry_version: str) -> None:
+def check_versions(
+    artifacts: list[Artifact],
+    *,
+    kafka_version: str,
+    jmx_exporter_version: str,
+    registry_version: str,
+) -> None:
     """Raise LocalError unless the lock holds the versions that the settings ask for."""
     locked = {artifact.name: artifact.version for artifact in artifacts}
     for name, variable, wanted in (
         ("kafka_2.13", "FRAMELOG_KAFKA_VERSION", kafka_version),
+        (JMX_EXPORTER, "FRAMELOG_JMX_EXPORTER_VERSION", jmx_exporter_version),
         ("apicurio-registry-app", "FRAMELOG_REGISTRY_VERSION", registry_version),
     ):
         if locked.get(name) != wanted:

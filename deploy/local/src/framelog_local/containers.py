@@ -81,9 +81,9 @@ def _image_obstacle(root: Path) -> str | None:
             say(f"Pulling {image}")
             if subprocess.run(["docker", "pull", "--quiet", image], check=False).returncode != 0:
                 return f"the image {image} is not here and can't be pulled"
-    say("Building the images of ingest, viewer and setup")
+    say("Building the images of ingest, viewer, setup and Kafka with its metrics")
     if subprocess.run(["docker", "compose", "build"], cwd=root, check=False).returncode != 0:
-        return "the images of ingest, viewer and setup can't be built"
+        return "the images of ingest, viewer, setup and Kafka can't be built"
     return None
 
 
@@ -93,7 +93,7 @@ def _foreign_images(configuration: dict[str, dict[str, dict[str, object]]]) -> l
     for service in configuration["services"].values():
         build = service.get("build")
         if isinstance(build, dict):
-            images.add(build["args"]["PYTHON_IMAGE"])
+            images.update(build["args"].values())
         else:
             images.add(service["image"])
     return sorted(map(str, images))

@@ -1,7 +1,7 @@
 """`python -m framelog_local.download CACHE`: brings the locked files from Maven Central.
 
-Runs in a venv that has jgo. What lands in the cache has been verified; a broken download leaves
-nothing there.
+`--jmx-exporter FOLDER` brings Kafka's agent alone, into the folder itself. Runs in a venv that has
+jgo. What lands there has been verified; a broken download leaves nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from jgo.maven import MavenContext, PythonResolver
 
-from framelog_local.artifacts import Artifact, in_cache, is_registry, read_lock
+from framelog_local.artifacts import Artifact, in_cache, is_jmx_exporter, is_registry, read_lock
 from framelog_local.console import say
 
 if TYPE_CHECKING:
@@ -73,19 +73,8 @@ def download(cache: Path) -> None:
     ]
     # The archive first: it takes as long as all the jars.
     missing.sort(key=is_registry, reverse=True)
-    progress = Progress(len(missing))
     (cache / "kafka").mkdir(parents=True, exist_ok=True)
-    # A folder of its own: the tests and `make up` may fill the cache at the same time.
-    with (
-        tempfile.TemporaryDirectory(dir=cache, prefix="staging-") as staging,
-        ThreadPoolExecutor(WORKERS) as workers,
-    ):
-        context = MavenContext(
-            resolver=PythonResolver(progress_callback=progress.of_file),
-            repo_cache=Path(staging),
-            local_repos=[],
-            timeout=30,
-        )
+    with staging(cache, len(missing)) as context, ThreadPoolExecutor(WORKERS) as workers:
 
         def bring(artifact: Artifact) -> None:
             path = fetch(context, artifact)
@@ -95,6 +84,30 @@ def download(cache: Path) -> None:
                 path.replace(cache / "kafka" / artifact.filename)
 
         list(workers.map(bring, missing))
+
+
+def download_jmx_exporter(folder: Path) -> None:
+    """Bring Kafka's agent into the folder; raise OSError or RuntimeError when it can't be had."""
+    agent = next(filter(is_jmx_exporter, read_lock()))
+    folder.mkdir(parents=True, exist_ok=True)
+    with staging(folder, 1) as context:
+        fetch(context, agent).replace(folder / agent.filename)
+
+
+@contextmanager
+def staging(folder: Path, files: int) -> Iterator[MavenContext]:
+    """Give a way to Maven Central that puts so many files into a folder of its own in this one.
+
+    For the tests and `make up` may fill the cache at the same time.
+    """
+    progress = Progress(files)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="staging-") as own:
+        yield MavenContext(
+            resolver=PythonResolver(progress_callback=progress.of_file),
+            repo_cache=Path(own),
+            local_repos=[],
+            timeout=30,
+        )
 
 
 def fetch(context: MavenContext, artifact: Artifact) -> Path:
@@ -123,7 +136,10 @@ def unpack(archive: Path, folder: Path) -> None:
 def main() -> int:
     """Return the exit code; the last line on stderr says what went wrong."""
     try:
-        download(Path(sys.argv[1]))
+        if sys.argv[1] == "--jmx-exporter":
+            download_jmx_exporter(Path(sys.argv[2]))
+        else:
+            download(Path(sys.argv[1]))
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         sys.stderr.write(

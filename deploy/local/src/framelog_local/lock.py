@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from jgo.maven import MavenContext, PythonResolver
 
-from framelog_local.artifacts import LOCK
+from framelog_local.artifacts import JMX_EXPORTER, LOCK
 from framelog_local.settings import read_settings
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def compile_lock(root: Path, sources: list[str], output: str, options: list[str]
     subprocess.run(command, cwd=root, input=build, text=True, check=True)
 
 
-def lock_java(kafka_version: str, registry_version: str) -> None:
-    """Write artifacts.lock: Kafka's jars with all that they need at run time, and the registry."""
+def lock_java(kafka_version: str, jmx_exporter_version: str, registry_version: str) -> None:
+    """Write artifacts.lock: Kafka's jars with their needs, the agent, and the registry."""
     with tempfile.TemporaryDirectory() as folder:
         context = MavenContext(
             resolver=PythonResolver(), repo_cache=Path(folder), local_repos=[], timeout=60
@@ -67,9 +67,10 @@ def lock_java(kafka_version: str, registry_version: str) -> None:
         # What Kafka's own distribution adds to have its slf4j lines written by its log4j.
         log4j = next(jar.component for jar in jars if jar.artifactId == "log4j-core")
         binding = context.project(log4j.groupId, "log4j-slf4j-impl").at_version(log4j.version)
+        agent = context.project("io.prometheus.jmx", JMX_EXPORTER).at_version(jmx_exporter_version)
         registry = context.project("io.apicurio", "apicurio-registry-app")
         archive = registry.at_version(registry_version).artifact("all", "tar.gz")
-        lines = map(lock_line, [*jars, binding.artifact(), archive])
+        lines = map(lock_line, [*jars, binding.artifact(), agent.artifact(), archive])
         LOCK.write_text(HEADER + "".join(sorted(lines)), encoding="utf-8")
 
 
@@ -86,7 +87,7 @@ def main() -> None:
     root = Path.cwd()
     settings = read_settings(root, os.environ)
     lock_python(root, sys.argv[1:])
-    lock_java(settings.kafka_version, settings.registry_version)
+    lock_java(settings.kafka_version, settings.jmx_exporter_version, settings.registry_version)
 
 
 if __name__ == "__main__":

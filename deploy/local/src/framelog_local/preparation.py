@@ -83,7 +83,10 @@ def prepare(settings: Settings) -> Parts:
     """
     parts = locate(settings)
     artifacts.check_versions(
-        artifacts.read_lock(), settings.kafka_version, settings.registry_version
+        artifacts.read_lock(),
+        kafka_version=settings.kafka_version,
+        jmx_exporter_version=settings.jmx_exporter_version,
+        registry_version=settings.registry_version,
     )
     venvs = (parts.stack, parts.ingest, parts.viewer)
     if not (parts.java_programs.complete and all(venv.current for venv in venvs)):

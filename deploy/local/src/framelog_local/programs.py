@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 HEAP = "-Xmx512m"
 PROBE_SECONDS = 2.0
 SHARED_KAFKA_PROPERTIES = Path(__file__).parents[3] / "kafka" / "server.properties"
+JMX_EXPORTER_RULES = SHARED_KAFKA_PROPERTIES.with_name("jmx-exporter.yml")
 LOG4J_PROPERTIES = Path(__file__).parents[2] / "log4j2.properties"
 
 
@@ -35,10 +36,12 @@ class KafkaNode:
 
     java: Path
     jars: tuple[Path, ...]
+    jmx_exporter: Path
     directory: Path
     host: str
     port: int
     controller_port: int
+    metrics_port: int
     bind_address: str
     advertised_host: str
 
@@ -51,10 +54,10 @@ class KafkaNode:
     def _properties_file(self) -> Path:
         return self.directory / "server.properties"
 
-    def _java(self, main_class: str, *arguments: str) -> tuple[str, ...]:
+    def _java(self, *options_class_and_arguments: str) -> tuple[str, ...]:
         class_path = ":".join(map(str, self.jars))
         log4j = f"-Dlog4j2.configurationFile={LOG4J_PROPERTIES}"
-        return (str(self.java), HEAP, log4j, "-cp", class_path, main_class, *arguments)
+        return (str(self.java), HEAP, log4j, "-cp", class_path, *options_class_and_arguments)
 
     def write_properties(self) -> None:
         """Write the broker's settings for this place and these ports."""
@@ -82,9 +85,11 @@ class KafkaNode:
     @property
     def program(self) -> Program:
         """The broker's process, its settings written and its log folder made before it starts."""
+        metrics = f"127.0.0.1:{self.metrics_port}:{JMX_EXPORTER_RULES}"
+        agent = f"-javaagent:{self.jmx_exporter}={metrics}"
         return Program(
             name="kafka",
-            command=self._java("kafka.Kafka", str(self._properties_file)),
+            command=self._java(agent, "kafka.Kafka", str(self._properties_file)),
             directory=self.directory,
             priority=10,
             is_ready=lambda: accepts_connections(self.host, self.port),
@@ -92,15 +97,22 @@ class KafkaNode:
 
 
 def registry(
-    *, java: Path, application: Path, directory: Path, host: str, port: int, bind_address: str
+    *,
+    java: Path,
+    application: Path,
+    directory: Path,
+    host: str,
+    port: int,
+    metrics_port: int,
+    bind_address: str,
 ) -> Program:
     """Return Apicurio on an embedded database in a file of the directory."""
     properties = {
         "quarkus.http.host": bind_address,
         "quarkus.http.port": str(port),
-        # Its management interface can't be turned off: any free port, on this machine only.
+        # Its management interface has the metrics: on this machine only.
         "quarkus.management.host": "127.0.0.1",
-        "quarkus.management.port": "0",
+        "quarkus.management.port": str(metrics_port),
         "apicurio.storage.kind": "sql",
         "apicurio.storage.sql.kind": "h2",
         "apicurio.datasource.url": f"jdbc:h2:file:{directory / 'registry'}",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from framelog_local.programs import Program, answers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from framelog_local.settings import Settings
 
 CONFIGURATION = Path(__file__).parents[3] / "prometheus"
@@ -53,13 +55,12 @@ def fetch(cache: Path) -> Path | None:
 
 def program(binary: Path, settings: Settings, directory: Path) -> Program:
     """Return Prometheus, scraping the services where this stack has them."""
-    configuration = directory / "configuration"
     address = f"{settings.bind_address}:{settings.prometheus_port}"
     return Program(
         name="prometheus",
         command=(
             str(binary),
-            f"--config.file={configuration / 'prometheus.yml'}",
+            f"--config.file={directory / 'configuration' / 'prometheus.yml'}",
             f"--storage.tsdb.path={directory / 'data'}",
             f"--storage.tsdb.retention.time={settings.variables['FRAMELOG_PROMETHEUS_RETENTION']}",
             f"--web.listen-address={address}",
@@ -70,18 +71,28 @@ def program(binary: Path, settings: Settings, directory: Path) -> Program:
     )
 
 
-def write_configuration(settings: Settings, directory: Path) -> None:
-    """Write what the program reads: the project's configuration with this stack's addresses."""
-    configuration = directory / "configuration"
-    shutil.copytree(CONFIGURATION, configuration, dirs_exist_ok=True)
-    ports = {
-        "ingest": settings.ingest_port,
-        "viewer": settings.viewer_port,
-        "prometheus": settings.prometheus_port,
+def addresses(settings: Settings) -> dict[str, str]:
+    """Return where each job of this stack shows its metrics, as host:port."""
+    return {
+        "ingest": f"{settings.host}:{settings.ingest_port}",
+        "viewer": f"{settings.host}:{settings.viewer_port}",
+        "kafka": f"127.0.0.1:{settings.kafka_metrics_port}",
+        "registry": f"127.0.0.1:{settings.registry_metrics_port}",
+        "prometheus": f"{settings.host}:{settings.prometheus_port}",
     }
-    targets = [
-        {"targets": [f"{settings.host}:{port}"], "labels": {"job": job}}
-        for job, port in ports.items()
+
+
+def write_configuration(directory: Path, jobs: Mapping[str, str]) -> Path:
+    """Write the project's configuration, with each job's own address, and return its main file."""
+    configuration = directory / "configuration"
+    shutil.rmtree(configuration, ignore_errors=True)
+    shutil.copytree(CONFIGURATION, configuration)
+    main = configuration / "prometheus.yml"
+    shared, _, _ = main.read_text(encoding="utf-8").partition("\nscrape_configs:")
+    scrapes = [
+        {"job_name": job, "static_configs": [{"targets": [address]}]}
+        for job, address in jobs.items()
     ]
     # JSON is YAML too.
-    (configuration / "targets.yml").write_text(json.dumps(targets, indent=2), encoding="utf-8")
+    main.write_text(f"{shared}\nscrape_configs: {json.dumps(scrapes)}\n", encoding="utf-8")
+    return main

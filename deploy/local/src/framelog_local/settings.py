@@ -25,12 +25,15 @@ class Settings:
     variables: Mapping[str, str]
     bind_address: str
     kafka_version: str
+    jmx_exporter_version: str
     registry_version: str
     kafka_advertised_host: str
     kafka_cluster_id: str
     kafka_port: int
     kafka_controller_port: int
+    kafka_metrics_port: int
     registry_port: int
+    registry_metrics_port: int
     ingest_port: int
     viewer_port: int
     prometheus_port: int
@@ -81,12 +84,15 @@ def read_settings(root: Path, environment: Mapping[str, str]) -> Settings:
         variables=variables,
         bind_address=text("FRAMELOG_BIND_ADDRESS"),
         kafka_version=text("FRAMELOG_KAFKA_VERSION"),
+        jmx_exporter_version=text("FRAMELOG_JMX_EXPORTER_VERSION"),
         registry_version=text("FRAMELOG_REGISTRY_VERSION"),
         kafka_advertised_host=text("FRAMELOG_KAFKA_ADVERTISED_HOST"),
         kafka_cluster_id=text("FRAMELOG_KAFKA_CLUSTER_ID"),
         kafka_port=port("FRAMELOG_KAFKA_PORT"),
         kafka_controller_port=port("FRAMELOG_KAFKA_CONTROLLER_PORT"),
+        kafka_metrics_port=port("FRAMELOG_KAFKA_METRICS_PORT"),
         registry_port=port("FRAMELOG_REGISTRY_PORT"),
+        registry_metrics_port=port("FRAMELOG_REGISTRY_METRICS_PORT"),
         ingest_port=port("FRAMELOG_INGEST_PORT"),
         viewer_port=port("FRAMELOG_VIEWER_PORT"),
         prometheus_port=port("FRAMELOG_PROMETHEUS_PORT"),

@@ -70,7 +70,9 @@ def _check_ports(settings: Settings) -> None:
     for variable, address, port in (
         ("FRAMELOG_KAFKA_PORT", settings.bind_address, settings.kafka_port),
         ("FRAMELOG_KAFKA_CONTROLLER_PORT", "127.0.0.1", settings.kafka_controller_port),
+        ("FRAMELOG_KAFKA_METRICS_PORT", "127.0.0.1", settings.kafka_metrics_port),
         ("FRAMELOG_REGISTRY_PORT", settings.bind_address, settings.registry_port),
+        ("FRAMELOG_REGISTRY_METRICS_PORT", "127.0.0.1", settings.registry_metrics_port),
         ("FRAMELOG_INGEST_PORT", settings.bind_address, settings.ingest_port),
         ("FRAMELOG_VIEWER_PORT", settings.bind_address, settings.viewer_port),
         ("FRAMELOG_PROMETHEUS_PORT", settings.bind_address, settings.prometheus_port),
@@ -88,7 +90,8 @@ def _start(settings: Settings, parts: Parts, supervisor: Supervisor) -> None:
             node.format_command(settings.kafka_cluster_id), check=True, capture_output=True
         )
     if parts.prometheus:
-        prometheus.write_configuration(settings, settings.state / "data" / "prometheus")
+        directory = settings.state / "data" / "prometheus"
+        prometheus.write_configuration(directory, prometheus.addresses(settings))
     supervisord = parts.stack.directory / "bin" / "supervisord"
     supervisor.start(supervisord, _programs(settings, parts), _environment(settings))
 
@@ -117,10 +120,12 @@ def _kafka(settings: Settings, parts: Parts) -> KafkaNode:
     return programs.KafkaNode(
         java=parts.java,
         jars=parts.java_programs.kafka_jars,
+        jmx_exporter=parts.java_programs.jmx_exporter,
         directory=settings.state / "data" / "kafka",
         host=settings.host,
         port=settings.kafka_port,
         controller_port=settings.kafka_controller_port,
+        metrics_port=settings.kafka_metrics_port,
         bind_address=settings.bind_address,
         advertised_host=settings.kafka_advertised_host,
     )
@@ -136,6 +141,7 @@ def _programs(settings: Settings, parts: Parts) -> list[Program]:
             directory=data / "registry",
             host=settings.host,
             port=settings.registry_port,
+            metrics_port=settings.registry_metrics_port,
             bind_address=settings.bind_address,
         ),
     ]

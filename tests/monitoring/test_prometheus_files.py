@@ -1,0 +1,50 @@
+"""Prometheus's files are well-formed, and ask every service in both ways of running."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+from framelog_local import prometheus
+from framelog_local.settings import read_settings
+
+ROOT = Path(__file__).parents[2]
+JOBS = {"ingest", "viewer", "kafka", "registry", "prometheus"}
+
+
+def test_promtool_accepts_what_containers_and_what_processes_read(tmp_path: Path) -> None:
+    jobs = prometheus.addresses(read_settings(ROOT, {}))
+    files = (
+        ROOT / "deploy/prometheus/prometheus.yml",
+        prometheus.write_configuration(tmp_path, jobs),
+    )
+
+    for file in files:
+        subprocess.run(["promtool", "check", "config", file], check=True)
+
+
+def test_both_ways_of_running_have_the_same_jobs_and_intervals(tmp_path: Path) -> None:
+    jobs = prometheus.addresses(read_settings(ROOT, {}))
+    containers = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
+    processes = yaml.safe_load(prometheus.write_configuration(tmp_path, jobs).read_text("utf-8"))
+
+    for configuration in (containers, processes):
+        assert {scrape["job_name"] for scrape in configuration["scrape_configs"]} == JOBS
+    assert processes.pop("scrape_configs") != containers.pop("scrape_configs")
+    assert processes == containers
+
+
+def test_containers_are_asked_at_the_ports_that_they_serve() -> None:
+    text = (ROOT / "deploy/prometheus/prometheus.yml").read_text("utf-8")
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
+    kafka = (ROOT / "deploy/kafka/Dockerfile").read_text("utf-8")
+
+    for name in ("ingest", "viewer"):
+        published = services[name]["ports"][0].rpartition(":")[2]
+        assert re.search(rf"names: \[{name}\], type: A, port: {published},", text)
+    assert '["kafka:9404"]' in text
+    assert "=9404:/opt/jmx-exporter/rules.yml" in kafka
+    for name in JOBS:
+        assert "metrics" in services[name]["networks"], "Prometheus can't reach it"
