@@ -9,13 +9,16 @@ import pytest
 from framelog_local import ports
 
 from tests.support.cluster import Cluster, Topics, running_cluster, unique_topics
+from tests.support.secured import SecuredCluster, running_secured_cluster
 from tests.support.viewing import browser, context, page, viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # One browser for the session: Playwright runs once in a process.
-__all__ = ["browser", "cluster", "context", "free_port", "page", "topics", "viewer"]
+__all__ = [
+    "browser", "cluster", "context", "free_port", "page", "secured", "topics", "viewer",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +30,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(bootstrap_servers, registry_url)
         return
     with running_cluster(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def secured(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredCluster]:
+    """Start a broker that asks for SASL over TLS, and put a login before the registry."""
+    directory = tmp_path_factory.mktemp("secured")
+    with running_secured_cluster(directory, cluster.registry_url) as started:
         yield started
 
 

@@ -93,13 +93,11 @@ class Servers:
     registry_metrics_port: int
 
 
-@contextmanager
-def running_servers(directory: Path) -> Iterator[Servers]:
-    """Start a broker and a registry with their state in the directory; stop them at the end."""
+def kafka_node(directory: Path) -> programs.KafkaNode:
+    """Describe a broker on free ports, with its state in the directory."""
     java_programs = artifacts.ensure(CACHE, Path(sys.executable))
-    java = java_of(Path(sys.prefix))
-    node = programs.KafkaNode(
-        java=java,
+    return programs.KafkaNode(
+        java=java_of(Path(sys.prefix)),
         jars=java_programs.kafka_jars,
         jmx_exporter=java_programs.jmx_exporter,
         directory=directory / "kafka",
@@ -110,6 +108,14 @@ def running_servers(directory: Path) -> Iterator[Servers]:
         bind_address="127.0.0.1",
         advertised_host="127.0.0.1",
     )
+
+
+@contextmanager
+def running_servers(directory: Path) -> Iterator[Servers]:
+    """Start a broker and a registry with their state in the directory; stop them at the end."""
+    java_programs = artifacts.ensure(CACHE, Path(sys.executable))
+    java = java_of(Path(sys.prefix))
+    node = kafka_node(directory)
     registry_port, registry_metrics_port = free_port(), free_port()
     program = programs.registry(
         java=java,

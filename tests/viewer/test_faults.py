@@ -102,7 +102,7 @@ def test_a_registry_that_goes_is_not_missed_and_one_that_comes_is_waited_for(
     assert last.data == writer.images[7]
 
     second = start(wait=False)
-    sentence = "The schema registry can't be reached"
+    sentence = "The schema registry can't be read"
     wait_for(lambda: sentence in second.client.get("/readyz").text, what="it to be missed")
     assert second.client.get("/healthz").status_code == 200
     servers.registry.start()

@@ -145,14 +145,14 @@ def test_a_registry_that_is_away_is_waited_for(cluster: Cluster, topics: Topics)
     metrics = Metrics(CollectorRegistry())
     follower = Follower(
         settings,
-        consumer=follow_consumer(settings, metrics),
+        consumer=partial(follow_consumer, settings, metrics),
         admin=admin_client(settings, metrics),
         decoder=Decoder(look_up),
         catalogue=catalogue,
         metrics=metrics,
     )
     follower.start()
-    sentence = "The schema registry can't be reached: connection refused."
+    sentence = "The schema registry can't be read: connection refused."
     wait_for(lambda: follower.waiting_for == sentence)
     earlier = follower.lag_seconds
     wait_for(lambda: follower.lag_seconds > earlier > 0)

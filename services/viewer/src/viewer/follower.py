@@ -33,6 +33,16 @@ _RETRY_SECONDS = 1.0
 _PARTITIONS_SECONDS = 5.0
 _RPC_SECONDS = 5.0
 _MAX_MESSAGES = 5000
+_AWAY = "Kafka can't be reached"
+_REFUSALS = {
+    KafkaError._AUTHENTICATION: (  # noqa: SLF001 (its public name)
+        "Kafka refuses the viewer's login; check FRAMELOG_KAFKA_SASL_USERNAME and "
+        "FRAMELOG_KAFKA_SASL_PASSWORD"
+    ),
+    KafkaError._SSL: (  # noqa: SLF001
+        "Kafka can't be reached by TLS; check FRAMELOG_KAFKA_SSL_CA_LOCATION"
+    ),
+}
 
 
 class _StartOverError(Exception):
@@ -50,16 +60,19 @@ class Follower:
         self,
         settings: Settings,
         *,
-        consumer: Consumer,
+        consumer: Callable[[Callable[[KafkaError], None]], Consumer],
         admin: AdminClient,
         decoder: Decoder,
         catalogue: Catalogue,
         metrics: Metrics,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read with `consumer`; ask with `admin` what has expired; `now` gives seconds."""
+        """Read with what `consumer` makes, which is told whom to tell of its connections' errors.
+
+        Ask with `admin` what has expired; `now` gives seconds.
+        """
         self._settings = settings
-        self._consumer = consumer
+        self._consumer = consumer(self._note)
         self._admin = admin
         self._intake = Intake(settings, decoder, catalogue, metrics)
         self._catalogue = catalogue
@@ -70,6 +83,7 @@ class Follower:
         self._backlog = Backlog()
         self._counts: dict[str, int] = {}
         self._behind: set[tuple[str, int]] = set()
+        self._refusal = _AWAY
         self._waiting_for: str | None = "The catalogue has not been read yet."
 
     @property
@@ -107,16 +121,21 @@ class Follower:
             except _NoTopicError as error:
                 self._wait("The cluster has not been set up", error)
             except KafkaException as error:
-                self._wait("Kafka can't be reached", error)
+                # The consumer tells now of its connections, if they are what is wrong.
+                self._consumer.poll(0)
+                self._wait(self._refusal, error)
             # Clients report when they are polled; what they have to say while there is no
             # assignment is only that.
             self._consumer.poll(0)
             self._admin.poll(0)
         self._consumer.close()
 
+    def _note(self, error: KafkaError) -> None:
+        self._refusal = _REFUSALS.get(error.code(), self._refusal)
+
     def _follow(self) -> None:
         """Read on and on. Raises KafkaException when the broker is away at the start."""
-        self._counts = {}
+        self._counts, self._refusal = {}, _AWAY
         self._consumer.unassign()
         for topic in (self._settings.streams_topic, self._settings.index_topic):
             self._take_partitions(topic)
@@ -176,7 +195,7 @@ class Follower:
                 self._intake.take(message)
             except RegistryAwayError as error:
                 self._intake.flush()
-                self._wait("The schema registry can't be reached", error)
+                self._wait("The schema registry can't be read", error)
             else:
                 return
 

@@ -1,8 +1,9 @@
 """The Kafka clients: how each is set up, in one place."""
 
+from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError
 from confluent_kafka.admin import AdminClient
 
 from viewer.client_stats import ClientStats
@@ -17,17 +18,27 @@ def admin_client(settings: Settings, metrics: Metrics) -> AdminClient:
     return AdminClient({**client_options(settings), **stats.options})
 
 
-def follow_consumer(settings: Settings, metrics: Metrics) -> Consumer:
+def follow_consumer(
+    settings: Settings, metrics: Metrics, on_error: Callable[[KafkaError], None]
+) -> Consumer:
     """Make the follower's consumer, which is told when it reaches a partition's end.
+
+    While it polls, `on_error` is told why its connections fail.
 
     A transaction's records appear partition by partition, and those that just miss a fetch come
     only when the next one's wait is over: at the default of 500 ms, one commit in ten was so late.
     """
     stats = ClientStats(metrics, waits_for_data=True)
+
+    def told(error: KafkaError) -> None:
+        stats.heed(error)
+        on_error(error)
+
     return Consumer(
         {
             **_reading(settings),
             **stats.options,
+            "error_cb": told,
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 25,
             # A log's whole index is read at the start: large fetches halve the time.

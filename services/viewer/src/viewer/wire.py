@@ -60,6 +60,10 @@ class Registry:
         except SchemaRegistryError as error:
             if error.http_status_code == 404:
                 raise UnknownSchemaError(schema_id) from error
+            if error.http_status_code in {401, 403}:
+                raise RegistryAwayError(
+                    "it refuses the viewer's login; check FRAMELOG_SCHEMA_REGISTRY_USER_INFO"
+                ) from error
             raise RegistryAwayError(str(error)) from error
         # The client lets whatever its HTTP library raises through.
         except Exception as error:

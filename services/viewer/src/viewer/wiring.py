@@ -46,7 +46,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     admin = admin_client(settings, metrics)
     follower = Follower(
         settings,
-        consumer=follow_consumer(settings, metrics),
+        consumer=partial(follow_consumer, settings, metrics),
         admin=admin,
         decoder=decoder,
         catalogue=catalogue,
