@@ -65,11 +65,19 @@ def test_a_broker_that_dies_and_comes_back_later(
     ingest.wait_for_frames(40)
     servers.broker.kill()
     wait_for_waits(ingest)
+    wait_for(
+        lambda: ingest.metric("framelog_ingest_waiting_workers") == len(films),
+        90,
+        alive=ingest.process,
+        what="both workers to wait",
+    )
+    assert ingest.metric("framelog_ingest_kafka_errors_total", kind="transport") > 0
     assert requests.get(f"{ingest.url}/healthz", timeout=10).ok
     assert not ingest.is_ready()
     servers.broker.start()
     for film in films:
         ingest.wait_for_file(f"done/{film.name}", f"failed/{film.name}")
+    assert ingest.metric("framelog_ingest_waiting_workers") == 0
     check_exactly_once(servers.cluster, topics, *films)
     check_folders(ingest, *films)
 

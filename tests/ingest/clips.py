@@ -1,5 +1,6 @@
 """Small video files made for one test each."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from ingest.decoded import Limits
 from ingest.source import Source
+from ingest.stopwatch import Stopwatch
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -116,7 +118,8 @@ def make_sound(path: Path, cover: Path | None = None) -> Path:
 
 def opened(path: Path, largest_pixels: int = 1 << 24) -> Source:
     """Open a file as a worker does."""
-    return Source(path, Limits(decoder_threads=2, largest_pixels=largest_pixels))
+    limits = Limits(decoder_threads=2, largest_pixels=largest_pixels)
+    return Source(path, limits, Stopwatch(time.perf_counter))
 
 
 def cut(path: Path, share: float) -> Path:

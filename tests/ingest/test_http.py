@@ -50,7 +50,7 @@ def test_each_route_tells_its_own_trouble(service: Service, client: FlaskClient)
 
 
 def test_metrics_are_in_prometheus_format(service: Service, client: FlaskClient) -> None:
-    Metrics(service.registry, "1.2.3").files.labels("complete").inc(3)
+    Metrics(service.registry, "1.2.3", 1).files.labels("complete").inc(3)
     answer = client.get("/metrics")
     assert answer.content_type.startswith("text/plain; version=")
     samples = {

@@ -49,3 +49,15 @@ def test_the_time_before_an_error_counts() -> None:
         next(stopwatch.timing("decode", map(fail, [0])))
     clock.seconds += 50
     assert stopwatch.take() == {"decode": 3.0}
+
+
+def test_a_block_is_timed_without_what_is_timed_in_it() -> None:
+    clock = FakeClock()
+    stopwatch = Stopwatch(clock)
+    with stopwatch.during("commit"):
+        clock.seconds += 1.0
+        with stopwatch.during("serialize"):
+            clock.seconds += 4.0
+        clock.seconds += 2.0
+    clock.seconds += 50
+    assert stopwatch.take() == {"commit": 3.0, "serialize": 4.0}

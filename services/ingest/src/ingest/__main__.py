@@ -8,7 +8,7 @@ import threading
 import time
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from ingest import cli, logs, verify
 from ingest.control import Control
@@ -59,7 +59,10 @@ def run(settings: Settings) -> None:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    metrics = Metrics(registry, version("framelog-ingest"))
+    GCCollector(registry=registry)
+    metrics = Metrics(
+        registry, version("framelog-ingest"), settings.workers + settings.paced_workers
+    )
     health = Health(settings, time.monotonic)
     app = create_app(health.alive, health.ready, registry)
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)

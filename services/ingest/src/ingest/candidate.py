@@ -6,6 +6,8 @@ from pathlib import Path
 from ingest.choices import Choices
 from ingest.messages import AtWork, Ended
 from ingest.pool import Running
+from ingest.sight import FileSight
+from ingest.statistics import ClientReport
 
 
 @dataclass(eq=False)
@@ -14,6 +16,8 @@ class Candidate:
 
     path: Path
     claimed: bool
+    since: float
+    """When it was first seen or, once it is claimed, when it last moved on; monotonic seconds."""
     running: Running | None = None
     fingerprint: str = ""
     choices: Choices | None = None
@@ -25,6 +29,7 @@ class Candidate:
     frame_count: int = 0
     estimated_frame_count: int | None = None
     waits_for: str | None = None
+    kafka: ClientReport | None = None
     ended: Ended | None = None
     """How its stream ended, when the file is only to be moved any more."""
 
@@ -38,4 +43,17 @@ class Candidate:
             self.frame_count,
             self.estimated_frame_count,
             self.waits_for,
+        )
+
+    def sight(self, now: float) -> FileSight:
+        """How it stands, for metrics; now in monotonic seconds."""
+        return FileSight(
+            key=self,
+            claimed=self.claimed,
+            has_worker=self.running is not None,
+            idle_seconds=now - self.since,
+            frame_count=self.frame_count,
+            estimated_frame_count=self.estimated_frame_count,
+            waits_for_cluster=self.running is not None and self.waits_for is not None,
+            kafka=self.kafka if self.running is not None else None,
         )

@@ -7,16 +7,20 @@ from contextlib import contextmanager
 from ingest.codec import Codec
 from ingest.fingerprint import content_id
 from ingest.ledger import Ledger
+from ingest.probe import Probe
 from ingest.publisher import KafkaPublisher
 from ingest.settings import Settings
 
 
 def connect(
-    settings: Settings, fingerprint: str, alive: Callable[[], None] = lambda: None
+    settings: Settings,
+    fingerprint: str,
+    alive: Callable[[], None] = lambda: None,
+    probe: Probe | None = None,
 ) -> tuple[KafkaPublisher, Ledger]:
     """Open the one publisher of this content, which fences any earlier one, and its ledger.
 
-    alive is called while the ledger reads. Raises Unavailable.
+    alive is called while the ledger reads; probe measures the publisher. Raises Unavailable.
     """
     topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
     codec = Codec(settings.registry_url, *topics)
@@ -25,6 +29,7 @@ def connect(
         topics,
         f"{settings.frames_topic}.{content_id(fingerprint)}",
         codec,
+        probe or Probe(time.perf_counter),
     )
     return publisher, _ledger(settings, codec, alive)
 

@@ -1,6 +1,7 @@
 """What becomes of each file: from incoming/ through a worker to done/ or failed/."""
 
 import logging
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from ingest.metrics import Metrics
 from ingest.pool import Exited, Pool, Running
 from ingest.settings import Settings
 from ingest.settling import Settled
+from ingest.sight import Sight
 from ingest.verdict import verdict
 
 log = logging.getLogger(__name__)
@@ -64,16 +66,13 @@ class Intake:
         self._folders.prepare()
         self._paused = self._marks.paused
         for path in (*self._folders.orphans(), *self._folders.claimed()):
-            self._candidates.setdefault(path, Candidate(path, claimed=True))
+            self._candidates.setdefault(path, Candidate(path, claimed=True, since=self._now()))
         settled = self._incoming.look()
         self._forget_vanished()
         for file in settled:
             self._consider(file)
         self._start()
-        waiting = [c for c in self._candidates.values() if c.running is None]
-        self._metrics.files_waiting.set(len(waiting))
-        self._metrics.workers_active.set(len(self._pool))
-        self._metrics.paused.set(self._paused)
+        self._measure()
         self.at_work = [c.at_work for c in self._candidates.values() if c.claimed]
 
     def hear(self, running: Running, report: Report | Exited) -> None:
@@ -90,9 +89,11 @@ class Intake:
                 self._not_a_video(candidate, reason)
             case Progress():
                 self._metrics.progress(report)
+                candidate.kafka = report.kafka or candidate.kafka
                 if report.frames:
                     candidate.crashes = 0
                     candidate.frame_count += report.frames
+                    candidate.since = self._now()
                     candidate.waits_for = None
             case Waiting(reason):
                 self._metrics.waits.inc()
@@ -102,8 +103,14 @@ class Intake:
                 self._ended(candidate, report)
             case LetGo():
                 self._let_go(candidate)
-            case Exited(how):
+            case Exited(how, hung):
+                self._metrics.restarts.labels("hung" if hung else "crash").inc()
                 self._crashed(candidate, how)
+
+    def _measure(self) -> None:
+        now, room = self._now(), shutil.disk_usage(self._folders.root)
+        files = [candidate.sight(now) for candidate in self._candidates.values()]
+        self._metrics.look(Sight(files, self._paused, room.free, room.total))
 
     def _forget_vanished(self) -> None:
         for path, candidate in list(self._candidates.items()):
@@ -112,7 +119,7 @@ class Intake:
 
     def _consider(self, settled: Settled) -> None:
         candidate = self._candidates.setdefault(
-            settled.path, Candidate(settled.path, claimed=False)
+            settled.path, Candidate(settled.path, claimed=False, since=self._now())
         )
         candidate.still_seconds = settled.still_seconds
 
@@ -170,6 +177,7 @@ class Intake:
                 return
             del self._candidates[candidate.path]
             candidate.path, candidate.claimed = claimed, True
+            candidate.since = self._now()
             self._candidates[claimed] = candidate
         candidate.fingerprint = report.fingerprint
         candidate.estimated_frame_count = report.estimated_frame_count
@@ -228,7 +236,6 @@ class Intake:
 
     def _crashed(self, candidate: Candidate, how: str) -> None:
         candidate.crashes += 1
-        self._metrics.restarts.labels("crash").inc()
         log.error(
             "event=worker_lost file=%r how=%r crashes=%d",
             candidate.path.name,

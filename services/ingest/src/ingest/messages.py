@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.choices import Choices
+from ingest.statistics import ClientReport
 from ingest.stream import State
 
 
@@ -52,9 +53,11 @@ class NotAVideo:
 
 @dataclass(frozen=True)
 class Progress:
-    """Frames and bytes committed since the last message; seconds spent by stage.
+    """A batch of frames was committed, or none; bytes are those of its images.
 
-    late_seconds: of a paced stream, how late the latest of these frames was.
+    seconds: what the batch spent in each stage. late_seconds: of a paced stream, how late the
+    latest of its frames was. commit_seconds: what its transaction took. kafka: what the
+    worker's client tells.
 
     Sent at least every few seconds: a worker that is silent for longer hangs.
     """
@@ -63,6 +66,8 @@ class Progress:
     bytes: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     late_seconds: float | None = None
+    commit_seconds: float | None = None
+    kafka: ClientReport | None = None
 
 
 @dataclass(frozen=True)

@@ -1,83 +1,207 @@
 """Everything that the ingest service measures."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from collections.abc import Hashable, Iterable, Mapping
+from functools import partial
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingest.messages import Progress
+from ingest.sight import FileSight, Sight, Slots
+from ingest.statistics import ERRORS
 
-STAGES = ("decode", "pace", "encode", "commit")
+STAGES = ("read", "decode", "pace", "encode", "serialize", "flush", "commit")
 RESULTS = ("complete", "truncated", "failed", "duplicate")
-RESTARTS = ("crash", "fenced")
+RESTARTS = ("crash", "hung", "fenced")
+QUANTILES = ("0.5", "0.99")
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_FRAMES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_BYTES = (1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 21, 1 << 22, 1 << 23, 1 << 24, 1 << 26)
+
+M = TypeVar("M", Counter, Gauge, Histogram)
 
 
 class Metrics:
-    """The service's metrics, in a registry of their own."""
+    """The service's metrics, in a registry of their own.
 
-    def __init__(self, registry: CollectorRegistry, version: str) -> None:
+    slots: how many workers there can be. Every series is there from the start, since what
+    begins at 0 can be alerted on.
+    """
+
+    def __init__(self, registry: CollectorRegistry, version: str, slots: int) -> None:
         self.registry = registry
-        self.frames = Counter(
-            "framelog_ingest_frames_committed", "Frames committed to the log.", registry=registry
+        self._slots = Slots()
+        self._numbers = range(1, slots + 1)
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+
+        self._frames = counter("framelog_ingest_frames_committed", "Frames committed to the log.")
+        self._bytes = counter(
+            "framelog_ingest_bytes_committed", "Bytes of the images committed to the log."
         )
-        self.bytes = Counter(
-            "framelog_ingest_bytes_committed",
-            "Bytes of the images committed to the log.",
-            registry=registry,
+        self.files = _with(
+            counter(
+                "framelog_ingest_files",
+                "Files that are done with, by what became of them.",
+                ["result"],
+            ),
+            RESULTS,
         )
-        self.files = Counter(
-            "framelog_ingest_files",
-            "Files that are done with, by what became of them.",
-            ["result"],
-            registry=registry,
+        self._files_waiting = gauge(
+            "framelog_ingest_files_waiting", "Files that are ready and wait for a worker."
         )
-        self.files_waiting = Gauge(
-            "framelog_ingest_files_waiting",
-            "Files that are ready and wait for a worker.",
-            registry=registry,
+        self._oldest_waiting = gauge(
+            "framelog_ingest_oldest_waiting_seconds",
+            "How long the file of incoming/ that waits longest for a worker has waited; 0: none.",
         )
-        self.workers_active = Gauge(
-            "framelog_ingest_workers_active", "Worker processes running.", registry=registry
+        self._workers = gauge("framelog_ingest_workers_active", "Workers that are at a file.")
+        self._waiting_workers = gauge(
+            "framelog_ingest_waiting_workers",
+            "Workers that wait now because Kafka or the registry is away.",
         )
-        self.paused = Gauge(
-            "framelog_ingest_paused", "Whether no new file is taken: 1 or 0.", registry=registry
-        )
-        self.restarts = Counter(
-            "framelog_ingest_worker_restarts",
-            "Workers that ended before their video did, by reason.",
-            ["reason"],
-            registry=registry,
-        )
-        self.waits = Counter(
+        self.waits = counter(
             "framelog_ingest_cluster_waits",
             "Times that a worker waited because Kafka or the registry was away.",
-            registry=registry,
         )
-        self.stage_seconds = Counter(
-            "framelog_ingest_stage_seconds",
-            "Seconds that workers spent in each stage of the pipeline.",
-            ["stage"],
-            registry=registry,
+        self.restarts = _with(
+            counter(
+                "framelog_ingest_worker_restarts",
+                "Workers that ended before their video did: lost, silent for too long, or fenced.",
+                ["reason"],
+            ),
+            RESTARTS,
         )
-        self.late_seconds = Histogram(
+        self._paused = gauge("framelog_ingest_paused", "Whether no new file is taken: 1 or 0.")
+        self._longest_without_frame = gauge(
+            "framelog_ingest_longest_without_frame_seconds",
+            "Of the files at work, the longest time since one last committed a frame; 0: none.",
+        )
+        self._progress = _with(
+            gauge(
+                "framelog_ingest_worker_progress_ratio",
+                "Frames committed of those estimated, of the file at each worker; 0: none.",
+                ["slot"],
+            ),
+            self._numbers,
+        )
+        self._worker_frames = _with(
+            gauge(
+                "framelog_ingest_worker_frames_committed",
+                "Frames committed so far of the file at each worker; 0: none.",
+                ["slot"],
+            ),
+            self._numbers,
+        )
+        self._stage_seconds = _with(
+            histogram(
+                "framelog_ingest_stage_seconds",
+                "Seconds that one batch spent in each stage itself, not in those before it.",
+                ["stage"],
+                buckets=_SECONDS,
+            ),
+            STAGES,
+        )
+        self._commit_seconds = histogram(
+            "framelog_ingest_commit_seconds",
+            "Seconds of one transaction, begin to committed.",
+            buckets=_SECONDS,
+        )
+        self._batch_frames = histogram(
+            "framelog_ingest_batch_frames", "Frames of a committed batch.", buckets=_FRAMES
+        )
+        self._batch_bytes = histogram(
+            "framelog_ingest_batch_bytes",
+            "Bytes of the images of a committed batch.",
+            buckets=_BYTES,
+        )
+        self._late_seconds = histogram(
             "framelog_ingest_late_seconds",
             "How late frames of paced streams were sent: the latest of each batch.",
-            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-            registry=registry,
+            buckets=_SECONDS[3:],
         )
-        Info("framelog_ingest_build", "Version of the service.", registry=registry).info(
-            {"version": version}
+        self._disk_free = gauge(
+            "framelog_ingest_disk_free_bytes", "Room left on the videos' file system."
         )
-        for counter, values in (
-            (self.files, RESULTS),
-            (self.restarts, RESTARTS),
-            (self.stage_seconds, STAGES),
-        ):
-            for value in values:
-                counter.labels(value)  # a series that starts at 0 can be alerted on
+        self._disk_size = gauge(
+            "framelog_ingest_disk_size_bytes", "Size of the videos' file system."
+        )
+        self._round_trip = _with(
+            gauge(
+                "framelog_ingest_kafka_round_trip_seconds",
+                "Round trip to a broker, of the worker where it is slowest; 0: none is at work.",
+                ["quantile"],
+            ),
+            QUANTILES,
+        )
+        self._queued = gauge(
+            "framelog_ingest_kafka_queued_messages",
+            "Records that workers hold and no broker has taken yet.",
+        )
+        self._errors = _with(
+            counter(
+                "framelog_ingest_kafka_errors",
+                "Connections lost, requests without an answer, and requests sent again.",
+                ["kind"],
+            ),
+            ERRORS,
+        )
+        build = gauge(
+            "framelog_ingest_build_info", "Always 1; the label tells the version.", ["version"]
+        )
+        build.labels(version).set(1)
 
     def progress(self, report: Progress) -> None:
-        """Count what a worker has committed."""
-        self.frames.inc(report.frames)
-        self.bytes.inc(report.bytes)
-        if report.late_seconds is not None:
-            self.late_seconds.observe(report.late_seconds)
+        """Count what a worker tells."""
+        self._frames.inc(report.frames)
+        self._bytes.inc(report.bytes)
+        if report.frames:
+            self._batch_frames.observe(report.frames)
+            self._batch_bytes.observe(report.bytes)
         for stage, seconds in report.seconds.items():
-            self.stage_seconds.labels(stage).inc(seconds)
+            self._stage_seconds.labels(stage).observe(seconds)
+        if report.commit_seconds is not None:
+            self._commit_seconds.observe(report.commit_seconds)
+        if report.late_seconds is not None:
+            self._late_seconds.observe(report.late_seconds)
+        if report.kafka is not None:
+            for kind, count in report.kafka.errors.items():
+                self._errors.labels(kind).inc(count)
+
+    def look(self, sight: Sight) -> None:
+        """Show how things stand."""
+        files = sight.files
+        idle = [file for file in files if not file.claimed and not file.has_worker]
+        self._files_waiting.set(sum(not file.has_worker for file in files))
+        self._oldest_waiting.set(_longest(idle))
+        self._longest_without_frame.set(_longest(file for file in files if file.claimed))
+        self._workers.set(sum(file.has_worker for file in files))
+        self._waiting_workers.set(sum(file.waits_for_cluster for file in files))
+        self._paused.set(sight.paused)
+        self._disk_free.set(sight.disk_free_bytes)
+        self._disk_size.set(sight.disk_size_bytes)
+        self._show_workers({file.key: file for file in files if file.has_worker})
+
+    def _show_workers(self, files: Mapping[Hashable, FileSight]) -> None:
+        numbered = {number: files[key] for key, number in self._slots.assign(files).items()}
+        for number in self._numbers:
+            file = numbered.get(number)
+            self._progress.labels(number).set(file.progress_ratio if file else 0)
+            self._worker_frames.labels(number).set(file.frame_count if file else 0)
+        told = [file.kafka for file in files.values() if file.kafka is not None]
+        self._queued.set(sum(client.queued_messages for client in told))
+        for quantile in QUANTILES:
+            trips = [client.round_trip_seconds.get(quantile, 0.0) for client in told]
+            self._round_trip.labels(quantile).set(max(trips, default=0.0))
+
+
+def _with(metric: M, values: Iterable[object]) -> M:
+    """Begin a series for each value of the metric's label."""
+    for value in values:
+        metric.labels(value)
+    return metric
+
+
+def _longest(files: Iterable[FileSight]) -> float:
+    return max((file.idle_seconds for file in files), default=0.0)

@@ -1,5 +1,6 @@
 """Opening a file as whatever kind of pictures it holds."""
 
+import time
 from pathlib import Path
 
 from ingest.choices import Choices
@@ -8,16 +9,23 @@ from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.sequence import ImageSequence
 from ingest.source import Source
+from ingest.stopwatch import Stopwatch
 
 # Longest side of a picture in pixels that each encoding can hold.
 _LONGEST_SIDES = {"JPEG": 65_500, "PNG": 1_000_000, "WEBP": 16_383}
 
 
-def open_pictures(path: Path, limits: Limits) -> Source | ImageSequence:
-    """Open a video, or a ZIP of images. Raises Unreadable, with a sentence."""
+def open_pictures(
+    path: Path, limits: Limits, stopwatch: Stopwatch | None = None
+) -> Source | ImageSequence:
+    """Open a video, or a ZIP of images. Raises Unreadable, with a sentence.
+
+    stopwatch gives the time that reading the file takes to "read".
+    """
+    stopwatch = stopwatch or Stopwatch(time.perf_counter)
     if path.suffix.lower() == ".zip":
-        return ImageSequence(path, limits)
-    return Source(path, limits)
+        return ImageSequence(path, limits, stopwatch)
+    return Source(path, limits, stopwatch)
 
 
 def check_size(description: Description, choices: Choices) -> None:

@@ -28,9 +28,13 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class Exited:
-    """The worker's process is gone; how is a sentence's end, such as 'was killed by signal 9'."""
+    """The worker's process is gone; how is a sentence's end, such as 'was killed by signal 9'.
+
+    hung: it was ended because it had been silent for too long.
+    """
 
     how: str
+    hung: bool
 
 
 @dataclass(eq=False)
@@ -140,7 +144,7 @@ class Pool:
             self._running.remove(running)
             running.process.join(_GRACE_SECONDS)
             _end([running])
-            yield running, Exited(_how(running))
+            yield running, Exited(_how(running), running.hung)
 
 
 def _end(ending: list[Running]) -> None:

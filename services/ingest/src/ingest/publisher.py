@@ -10,8 +10,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from ingest.codec import Codec
 from ingest.errors import Fenced, Unavailable
 from ingest.frame import Frame
+from ingest.probe import Probe
 from ingest.records import segment_key
-from ingest.stream import Placement, Stream
+from ingest.stream import Placement, Segment, Stream
 
 _FENCED = (
     KafkaError._FENCED,  # noqa: SLF001  (the client's public constant, in spite of its name)
@@ -55,9 +56,11 @@ class KafkaPublisher:
         topics: tuple[str, str, str],
         transactional_id: str,
         codec: Codec,
+        probe: Probe,
     ) -> None:
         self._frames_topic, self._index_topic, self._streams_topic = topics
         self._codec = codec
+        self._probe = probe
         self._index_partitions: int | None = None
         self._producer = Producer(
             {
@@ -69,13 +72,15 @@ class KafkaPublisher:
                 "linger.ms": 2,
                 "partitioner": "murmur2_random",  # the Java clients' default
                 "logger": log,
+                **probe.kafka.configuration(),
             }
         )
         self._guard(self._open)
 
     def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """See Publisher.commit."""
-        values = [self._codec.frame(frame, stream) for frame in batch]
+        with self._probe.step("serialize"):
+            values = [self._codec.frame(frame, stream) for frame in batch]
         return self._guard(lambda: self._transact(stream, batch, values, advance))
 
     def forget(self, stream_id: str, segments: Iterable[tuple[bytes, int]]) -> None:
@@ -101,21 +106,28 @@ class KafkaPublisher:
     def _transact(
         self, stream: Stream, batch: Sequence[Frame], values: Sequence[bytes], advance: Advance
     ) -> Stream:
-        self._producer.begin_transaction()
-        key = stream.stream_id.encode()
-        placement = self._place(key, values, stream.partition) if values else None
-        after = advance(stream, placement)
-        if placement is not None:
-            segment = stream.segment(batch, placement)
-            self._producer.produce(
-                self._index_topic,
-                self._codec.segment(segment),
-                segment_key(segment).encode(),
-                placement.partition % self._index_partition_count(),
-            )
-        self._producer.produce(self._streams_topic, self._codec.stream(after), key)
-        self._producer.commit_transaction(_TRANSACTION_SECONDS * 2)
+        step, key = self._probe.step, stream.stream_id.encode()
+        with self._probe.transaction():
+            self._producer.begin_transaction()
+            with step("flush"):
+                placement = self._place(key, values, stream.partition) if values else None
+            with step("serialize"):
+                after = advance(stream, placement)
+                state = self._codec.stream(after)
+            with step("commit"):
+                if placement is not None:
+                    self._index(stream.segment(batch, placement))
+                self._producer.produce(self._streams_topic, state, key)
+                self._producer.commit_transaction(_TRANSACTION_SECONDS * 2)
         return after
+
+    def _index(self, segment: Segment) -> None:
+        self._producer.produce(
+            self._index_topic,
+            self._codec.segment(segment),
+            segment_key(segment).encode(),
+            segment.partition % self._index_partition_count(),
+        )
 
     def _bury(self, stream_id: str, segments: Iterable[tuple[bytes, int]]) -> None:
         self._producer.begin_transaction()
@@ -159,6 +171,7 @@ class KafkaPublisher:
         try:
             return act()
         except KafkaException as error:
+            self._producer.poll(0)  # what else the client has to tell of it
             reason: KafkaError = error.args[0]
             if reason.code() in _FENCED:
                 raise Fenced("Another worker has taken the stream over.") from error

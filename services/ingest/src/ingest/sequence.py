@@ -23,6 +23,7 @@ from ingest.decoded import CodedPicture, Limits, Picture, Pictured
 from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.jpeg import whole_jpeg
+from ingest.stopwatch import Stopwatch
 from ingest.timing import Stamped
 
 _IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -42,9 +43,13 @@ _DAMAGED = (
 
 
 class ImageSequence:
-    """A ZIP of images, decoded once from its start. Raises Unreadable, with a sentence."""
+    """A ZIP of images, decoded once from its start. Raises Unreadable, with a sentence.
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    Reading and unpacking the archive is timed as "read".
+    """
+
+    def __init__(self, path: Path, limits: Limits, stopwatch: Stopwatch) -> None:
+        self._stopwatch = stopwatch
         self._largest_pixels = limits.largest_pixels
         self._options = {"format_whitelist": _FORMATS, "max_pixels": str(limits.largest_pixels)}
         self._undecodable = 0
@@ -130,7 +135,7 @@ class ImageSequence:
         if entry.file_size > _LARGEST_IMAGE_BYTES:
             return None
         try:
-            with self._archive.open(entry) as file:
+            with self._stopwatch.during("read"), self._archive.open(entry) as file:
                 return file.read(_LARGEST_IMAGE_BYTES)
         except _DAMAGED:
             return None

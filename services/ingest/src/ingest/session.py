@@ -1,6 +1,7 @@
 """One stream being written: where it stands, and what to do when the cluster goes away."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from ingest.errors import Fenced, Unavailable
 from ingest.frame import Frame
@@ -22,14 +23,16 @@ class Session:
         connect: Callable[[], tuple[Publisher, Ledger]],
         wait: Callable[[str], None],
         now_us: Callable[[], int],
+        step: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         """Take how to open a publisher, and the wall clock in microseconds.
 
-        wait is told why the cluster can't be used, and pauses.
+        wait is told why the cluster can't be used, and pauses. step times a stage of a commit.
         """
         self._connect = connect
         self._wait = wait
         self._now_us = now_us
+        self._step = step
         self._publisher: Publisher | None = None
 
     def open(self, fresh: Stream, supersedes: str | None = None) -> Stream:
@@ -57,10 +60,11 @@ class Session:
 
         missing is a sentence on what of the video is not in the log, or None. Raises Fenced.
         """
-        digest = None if self._digest is None else self._digest.copy()
-        if digest is not None:
-            for frame in batch:
-                digest.update(frame.image)
+        with self._step("serialize"):
+            digest = None if self._digest is None else self._digest.copy()
+            if digest is not None:
+                for frame in batch:
+                    digest.update(frame.image)
 
         def advance(stream: Stream, placement: Placement | None) -> Stream:
             if placement is not None:

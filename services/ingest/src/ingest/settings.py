@@ -43,6 +43,7 @@ class Settings:
     takeover_seconds: float
     stall_seconds: float
     crash_limit: int
+    statistics_seconds: float
     log_level: str
     log_format: str
 
@@ -82,6 +83,7 @@ class Settings:
             takeover_seconds=read.seconds("FRAMELOG_INGEST_TAKEOVER_SECONDS", 10.0),
             stall_seconds=read.seconds("FRAMELOG_INGEST_STALL_SECONDS", 60.0),
             crash_limit=read.integer("FRAMELOG_INGEST_CRASH_LIMIT", 3, 1, 100),
+            statistics_seconds=read.seconds("FRAMELOG_INGEST_STATISTICS_SECONDS", 1.0),
             log_level=read.choice(
                 "FRAMELOG_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")
             ),

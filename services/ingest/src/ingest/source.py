@@ -24,6 +24,7 @@ from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.orientation import UPRIGHT, Orientation, from_display_matrix
 from ingest.passthrough import can_pass, coded
+from ingest.stopwatch import Stopwatch
 from ingest.timing import Stamped
 
 _NOMINAL_RATE = Fraction(25)
@@ -35,10 +36,10 @@ class Source:
     """A video file whose default video stream can be decoded once, from its start.
 
     A context manager. Raises Unreadable, with a sentence, when it can't be opened or no
-    first frame can be decoded.
+    first frame can be decoded. Demuxing, which reads the file, is timed as "read".
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: Limits, stopwatch: Stopwatch) -> None:
         av.logging.set_level(None)
         self._size_bytes = path.stat().st_size
         if self._size_bytes == 0:
@@ -53,7 +54,7 @@ class Source:
             self._ticks = -1
             self._trying = True
             self._tried: list[Packet[VideoStream] | None] = []
-            self._packets = self._demuxed()
+            self._packets = stopwatch.timing("read", self._demuxed())
             self._decoded = (one for packet in self._packets for one in self._decode(packet))
             first = next(self._decoded, None)
             if first is None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -28,6 +29,15 @@ class Stopwatch:
             finally:
                 self._switch(outer)
             yield item
+
+    @contextmanager
+    def during(self, stage: str) -> Iterator[None]:
+        """Give the time that the block takes to stage."""
+        outer = self._switch(stage)
+        try:
+            yield
+        finally:
+            self._switch(outer)
 
     def take(self) -> dict[str, float]:
         """Return the seconds of each stage since the last call."""

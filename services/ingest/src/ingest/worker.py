@@ -35,10 +35,10 @@ from ingest.messages import (
 )
 from ingest.opening import check_size, open_pictures
 from ingest.pacing import Pacer
+from ingest.probe import Probe
 from ingest.sampling import sampled
 from ingest.session import Session
 from ingest.settings import Settings
-from ingest.stopwatch import Stopwatch
 from ingest.stream import Stream
 from ingest.timing import timed
 
@@ -91,7 +91,7 @@ class Worker:
         self._settings = settings
         self._job = job
         self._link = link
-        self._stopwatch = Stopwatch(time.perf_counter)
+        self._probe = Probe(time.perf_counter, settings.statistics_seconds)
         self._supersedes: str | None = None
 
     def run(self) -> Ended:
@@ -100,7 +100,7 @@ class Worker:
             return self._end_with(self._job.give_up)
         settings, choices = self._settings, self._job.choices
         limits = Limits(settings.decoder_threads, settings.largest_pixels)
-        with open_pictures(self._job.path, limits) as source:
+        with open_pictures(self._job.path, limits, self._probe.pulling) as source:
             description = source.describe(choices)
             check_size(description, choices)
             session = self._session(self._announced(description), self._supersedes)
@@ -112,7 +112,8 @@ class Worker:
 
     def _send(self, source: Pictures, session: Session) -> None:
         """Publish every frame that is not in the log yet: the pipeline."""
-        settings, timing = self._settings, self._stopwatch.timing
+        settings, pulling = self._settings, self._probe.pulling
+        timing = pulling.timing
         # What the run began with, not what is asked for now: its indices depend on it.
         choices = with_named(Choices(), session.stream.choices)
         limits = BatchLimits(settings.batch_frames, settings.batch_bytes, settings.batch_seconds)
@@ -138,21 +139,24 @@ class Worker:
                 if committing is not None:
                     committing.result()
                 missing = source.shortfall() if batch[-1].is_last else None
-                late_seconds = pacer.take_late_seconds()
-                committing = committer.submit(self._commit, session, batch, missing, late_seconds)
+                # Taken here, while nothing of the next batch has been pulled.
+                measured = pulling.take(), pacer.take_late_seconds()
+                committing = committer.submit(self._commit, session, batch, missing, *measured)
             if committing is not None:
                 committing.result()
         if not session.stream.ended:
             session.end(encoding.failure or _FEWER)
 
     def _commit(
-        self, session: Session, batch: list[Frame], missing: str | None, late_seconds: float | None
+        self,
+        session: Session,
+        batch: list[Frame],
+        missing: str | None,
+        pulled_seconds: dict[str, float],
+        late_seconds: float | None,
     ) -> None:
-        started = time.perf_counter()
         session.commit(batch, missing)
-        seconds = {"commit": time.perf_counter() - started, **self._stopwatch.take()}
-        size_bytes = sum(len(frame.image) for frame in batch)
-        self._link.send(Progress(len(batch), size_bytes, seconds, late_seconds))
+        self._link.send(self._probe.committed(batch, pulled_seconds, late_seconds))
 
     def _alive(self, pictures: Iterable[P]) -> Iterator[P]:
         """Show the service that pictures come, also while none of them is sent."""
@@ -187,14 +191,16 @@ class Worker:
 
     def _session(self, fresh: Stream, supersedes: str | None = None) -> Session:
         session = Session(
-            lambda: connect(self._settings, fresh.fingerprint, self._link.show_life),
+            lambda: connect(self._settings, fresh.fingerprint, self._link.show_life, self._probe),
             self._wait,
             _now_us,
+            self._probe.step,
         )
         session.open(fresh, supersedes)
         return session
 
     def _wait(self, reason: str) -> None:
+        self._link.send(Progress(kafka=self._probe.kafka.take()))
         self._link.send(Waiting(reason))
         time.sleep(_RETRY_SECONDS)
 

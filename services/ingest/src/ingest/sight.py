@@ -1,0 +1,57 @@
+"""How things stand at one look, as it is measured."""
+
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+
+from ingest.statistics import ClientReport
+
+
+@dataclass(frozen=True)
+class FileSight:
+    """One file.
+
+    claimed: it lies in processing/, not in incoming/. idle_seconds: how long it has waited for
+    a worker or, when it is claimed, how long no frame of it has been committed. kafka: what its
+    worker's client told last.
+    """
+
+    key: Hashable
+    claimed: bool
+    has_worker: bool
+    idle_seconds: float
+    frame_count: int
+    estimated_frame_count: int | None
+    waits_for_cluster: bool
+    kafka: ClientReport | None
+
+    @property
+    def progress_ratio(self) -> float:
+        """How much of it is committed, 0 to 1; 0 where it is not known how long it is."""
+        if not self.estimated_frame_count:
+            return 0.0
+        return min(1.0, self.frame_count / self.estimated_frame_count)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Everything; the disk is that of the videos."""
+
+    files: Sequence[FileSight]
+    paused: bool
+    disk_free_bytes: int
+    disk_size_bytes: int
+
+
+class Slots:
+    """Numbers from 1 for what comes and goes: each keeps its own while it is there."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+
+    def assign(self, present: Collection[Hashable]) -> dict[Hashable, int]:
+        """Return a number for each; a newcomer's is the lowest that is free."""
+        kept = {key: number for key, number in self._numbers.items() if key in present}
+        free = (number for number in range(1, len(present) + 1) if number not in kept.values())
+        newcomers = {key: next(free) for key in present if key not in kept}
+        self._numbers = kept | newcomers
+        return self._numbers
