@@ -15,7 +15,8 @@ from ingest.pool import Running
 from tests.faults.checks import Film, check_exactly_once, check_folders, make_film
 from tests.support.amounts import amount
 from tests.support.cluster import Cluster, Topics
-from tests.support.ingest import Ingest
+from tests.support.ingest import Ingest, verify
+from tests.support.log_reader import LogReader
 from tests.support.videos import Recipe
 
 # Small batches: many transactions, so that a kill strikes at many different moments.
@@ -81,6 +82,33 @@ def test_a_stopped_service_goes_on_where_it_stopped(
     ingest.start(**SMALL_BATCHES)
     ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
     check_exactly_once(cluster, topics, film)
+
+
+def test_a_file_that_is_given_up_keeps_what_was_sent(
+    cluster: Cluster, topics: Topics, ingest: Ingest, film: Film
+) -> None:
+    """Its last frame was sent before anyone knew: the stream's state alone tells the end."""
+    ingest.stop()
+    ingest.start(
+        FRAMELOG_INGEST_BATCH_FRAMES="5",
+        FRAMELOG_INGEST_PACE="realtime",
+        FRAMELOG_INGEST_CRASH_LIMIT="1",
+    )
+    ingest.drop(film.path)
+    ingest.wait_for_frames(20)
+    for worker in ingest.workers():
+        worker.kill()
+    failed = ingest.wait_for_file("failed/film.mp4", "done/film.mp4")
+    assert failed.parent.name == "failed"
+    reader = LogReader(cluster)
+    stream = reader.read(topics.streams)[-1].value
+    frames = [frame.value for frame in reader.frames(topics.frames, stream["stream_id"])]
+    assert stream["state"] == "TRUNCATED"
+    assert 20 <= stream["frame_count"] < len(film.numbers)
+    assert [frame["frame_index"] for frame in frames] == list(range(stream["frame_count"]))
+    assert not any(frame["is_last"] for frame in frames)
+    status, said = verify(topics.environment, stream["stream_id"], "--file", str(failed))
+    assert (status, said[:3]) == (0, "ok "), said
 
 
 def test_random_kills_lose_double_and_strand_nothing(

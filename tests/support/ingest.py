@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.support.processes import Process, wait_for
 
 START_SECONDS = 60.0
 INGEST_SECONDS = 120.0
+VERIFY_SECONDS = 120.0
 
 
 class Ingest:
@@ -114,6 +116,20 @@ class Ingest:
                 if sample.name == name and sample.labels == labels:
                     return float(sample.value)
         raise AssertionError(f"no metric {name} {labels}")
+
+
+def verify(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+    """Run `ingest verify`; return its exit status and all that it said."""
+    run = subprocess.run(
+        [sys.executable, "-m", "ingest", "verify", *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=VERIFY_SECONDS,
+        check=False,
+    )
+    return run.returncode, run.stdout
 
 
 def _command(process: psutil.Process) -> list[str]:

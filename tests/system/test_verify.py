@@ -1,11 +1,7 @@
 """`verify` on a real log: whole streams are ok, and every damage is found and named."""
 
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,28 +11,13 @@ from ingest.fingerprint import fingerprint
 
 from tests.ingest.clips import Clip, make
 from tests.support.cluster import Cluster, Topics
-from tests.support.ingest import Ingest
+from tests.support.ingest import Ingest, verify
 from tests.support.log_reader import LogReader
 from tests.support.log_writer import StreamWriter, jpeg
 from tests.support.videos import Recipe, make_video
 
 FRAMES, BATCH = 24, 8
-LIMIT_SECONDS = 120
 ANOTHER_RUN = "b" * 32
-
-
-def verify(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
-    """Run the command; return its exit status and all that it said."""
-    run = subprocess.run(
-        [sys.executable, "-m", "ingest", "verify", *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
-    return run.returncode, run.stdout
 
 
 @dataclass

@@ -13,7 +13,7 @@ from ingest.opening import open_pictures
 from ingest.picture import Converter, Pixels
 from ingest.sampling import sampled
 from ingest.settings import Settings
-from ingest.stream import Stream
+from ingest.stream import State, Stream
 from ingest.timing import Timed, timed
 from ingest.verify_check import Findings, Found
 
@@ -42,7 +42,8 @@ def compared(
             elif reason := _difference(frame, picture, likeness):
                 findings.differ("picture", f"frame {frame.frame_index} {reason}")
             yield frame
-        if picture is not None and not picture.is_last:
+        whole = stream.state is State.COMPLETE
+        if whole and picture is not None and not picture.is_last:
             findings.differ("file", f"the file goes on after frame {picture.index}")
 
 
