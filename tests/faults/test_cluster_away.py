@@ -13,7 +13,12 @@ from tests.support.ingest import Ingest
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe
 
-SMALL_BATCHES = {"FRAMELOG_INGEST_BATCH_FRAMES": "5", "FRAMELOG_INGEST_PACE": "2x"}
+SMALL_BATCHES = {
+    "FRAMELOG_INGEST_BATCH_FRAMES": "5",
+    "FRAMELOG_INGEST_PACE": "2x",
+    # Less than a commit to a broker that is away takes: that must not be taken for a hang.
+    "FRAMELOG_INGEST_STALL_SECONDS": "5",
+}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +83,8 @@ def test_a_broker_that_dies_and_comes_back_later(
     for film in films:
         ingest.wait_for_file(f"done/{film.name}", f"failed/{film.name}")
     assert ingest.metric("framelog_ingest_waiting_workers") == 0
+    for reason in ("crash", "hung"):
+        assert ingest.metric("framelog_ingest_worker_restarts_total", reason=reason) == 0
     check_exactly_once(servers.cluster, topics, *films)
     check_folders(ingest, *films)
 

@@ -1,5 +1,6 @@
 """A stream with a schedule keeps it, whatever else is ingested."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_a_realtime_stream_keeps_its_schedule_among_fast_ones(
     assert shares[2.5] >= 0.95, shares
     for film in (*fast, paced):
         ingest.wait_for_file(f"done/{film.name}")
+
+
+def test_a_stream_of_rare_frames_is_not_taken_for_one_that_hangs(
+    ingest: Ingest, tmp_path: Path
+) -> None:
+    ingest.stop()
+    ingest.start(FRAMELOG_INGEST_STALL_SECONDS="5")
+    rare = make_film(tmp_path / "rare.mp4", Recipe(frames=2, rate=Fraction(1, 8)))
+    drop_paced(ingest, rare)
+    ingest.wait_for_file("done/rare.mp4", "failed/rare.mp4")
+    assert ingest.metric("framelog_ingest_worker_restarts_total", reason="hung") == 0
 
 
 def test_a_realtime_stream_does_not_wait_for_a_worker(

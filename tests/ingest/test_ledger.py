@@ -148,27 +148,6 @@ def test_only_images_of_the_streams_own_run_are_hashed(kafka: Kafka) -> None:
     assert found_digest(kafka, new) == digest(*frames(0, 6))
 
 
-def test_hashing_shows_life(cluster: Cluster, topics: Topics, kafka: Kafka) -> None:
-    """A long stream takes longer to hash than a worker may be silent."""
-    stream, signs = written(kafka, fresh()), 0
-
-    def alive() -> None:
-        nonlocal signs
-        signs += 1
-
-    with closing(_codec(cluster, topics)) as codec:
-        ledger = Ledger(
-            cluster.bootstrap_servers,
-            topics.frames,
-            topics.streams,
-            codec,
-            time.monotonic,
-            alive=alive,
-        )
-        assert ledger.hash_images(stream) is not None
-    assert signs >= stream.frame_count
-
-
 def test_images_beyond_the_committed_ones_are_not_hashed(kafka: Kafka) -> None:
     publisher, _ = kafka.connect(CONTENT)
     early = send(publisher, fresh(), frames(0, 4))

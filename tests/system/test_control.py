@@ -10,11 +10,10 @@ import requests
 
 from tests.ingest.clips import cut
 from tests.support.cluster import Cluster, Topics
-from tests.support.ingest import Ingest
+from tests.support.ingest import Ingest, verify
 from tests.support.log_reader import LogReader, Record
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe, make_video
-from tests.system.test_verify import verify
 
 FRAMES = 200
 # Small batches, so that a kill strikes at many different moments.

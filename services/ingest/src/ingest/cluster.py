@@ -1,7 +1,7 @@
 """Connecting to Kafka and the registry, as the settings say."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ingest.codec import Codec
@@ -13,14 +13,11 @@ from ingest.settings import Settings
 
 
 def connect(
-    settings: Settings,
-    fingerprint: str,
-    alive: Callable[[], None] = lambda: None,
-    probe: Probe | None = None,
+    settings: Settings, fingerprint: str, probe: Probe | None = None
 ) -> tuple[KafkaPublisher, Ledger]:
     """Open the one publisher of this content, which fences any earlier one, and its ledger.
 
-    alive is called while the ledger reads; probe measures the publisher. Raises Unavailable.
+    probe measures the publisher. Raises Unavailable.
     """
     topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
     codec = Codec(settings.registry_url, *topics)
@@ -31,7 +28,7 @@ def connect(
         codec,
         probe or Probe(time.perf_counter),
     )
-    return publisher, _ledger(settings, codec, alive)
+    return publisher, _ledger(settings, codec)
 
 
 @contextmanager
@@ -41,17 +38,16 @@ def reading(settings: Settings) -> Iterator[tuple[Ledger, Codec]]:
         settings.registry_url, settings.frames_topic, settings.index_topic, settings.streams_topic
     )
     try:
-        yield _ledger(settings, codec, lambda: None), codec
+        yield _ledger(settings, codec), codec
     finally:
         codec.close()
 
 
-def _ledger(settings: Settings, codec: Codec, alive: Callable[[], None]) -> Ledger:
+def _ledger(settings: Settings, codec: Codec) -> Ledger:
     return Ledger(
         settings.bootstrap_servers,
         settings.frames_topic,
         settings.streams_topic,
         codec,
         time.monotonic,
-        alive=alive,
     )

@@ -37,16 +37,13 @@ class Ledger:
         streams_topic: str,
         codec: Codec,
         now: Callable[[], float],
-        *,
-        alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take a monotonic clock in seconds, and what is called while much is being read."""
+        """Take a monotonic clock in seconds."""
         self._connection: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "logger": log}
         self._frames_topic = frames_topic
         self._streams_topic = streams_topic
         self._codec = codec
         self._now = now
-        self._alive = alive
 
     def find(self, fingerprint: str) -> list[Stream]:
         """Return the latest state of every stream with this content, oldest change first.
@@ -142,7 +139,6 @@ class Ledger:
                         raise Unavailable(f"Kafka does not deliver the records of {topic}.")
                     continue
                 heard = self._now()
-                self._alive()
                 partition, offset = message.partition() or 0, message.offset() or 0
                 end = waiting.get(partition)
                 if end is None:

@@ -1,18 +1,21 @@
 """A worker's end of the line to the service."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
 from ingest.messages import Job, Proceed, Progress, Report
-
-_SIGN_OF_LIFE_SECONDS = 5.0
 
 
 class Link:
     """Sends reports, from any thread. Raises EOFError or OSError when the service is gone."""
 
-    def __init__(self, service: Connection, now: Callable[[], float]) -> None:
+    def __init__(
+        self, service: Connection, now: Callable[[], float], sign_of_life_seconds: float
+    ) -> None:
+        """Take a monotonic clock in seconds, and for how long to be silent at most."""
+        self.sign_of_life_seconds = sign_of_life_seconds
         self._service = service
         self._now = now
         self._lock = threading.Lock()
@@ -26,8 +29,30 @@ class Link:
 
     def show_life(self) -> None:
         """Tell the service that work goes on, unless it has heard something lately."""
-        if self._now() - self._sent > _SIGN_OF_LIFE_SECONDS:
+        if self._now() - self._sent >= self.sign_of_life_seconds:
             self.send(Progress())
+
+    @contextmanager
+    def showing_life(self) -> Iterator[None]:
+        """Show life for as long as the cluster is asked for something.
+
+        Every call to it ends in its own time, but that may be longer than a decoder, of which
+        nothing is known, may be silent.
+        """
+        over = threading.Event()
+
+        def show() -> None:
+            with suppress(OSError):  # the service is gone, as the next report finds out
+                while not over.wait(self.sign_of_life_seconds):
+                    self.show_life()
+
+        shower = threading.Thread(target=show, name="life", daemon=True)
+        shower.start()
+        try:
+            yield
+        finally:
+            over.set()
+            shower.join()
 
     def wait_for_job(self) -> Job:
         """Return the job that the service gives."""

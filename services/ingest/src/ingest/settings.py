@@ -81,7 +81,7 @@ class Settings:
             incomplete_seconds=read.seconds("FRAMELOG_INGEST_INCOMPLETE_SECONDS", 5.0),
             rescan_seconds=read.seconds("FRAMELOG_INGEST_RESCAN_SECONDS", 1.0),
             takeover_seconds=read.seconds("FRAMELOG_INGEST_TAKEOVER_SECONDS", 10.0),
-            stall_seconds=read.seconds("FRAMELOG_INGEST_STALL_SECONDS", 60.0),
+            stall_seconds=read.seconds("FRAMELOG_INGEST_STALL_SECONDS", 60.0, low=5),
             crash_limit=read.integer("FRAMELOG_INGEST_CRASH_LIMIT", 3, 1, 100),
             statistics_seconds=read.seconds("FRAMELOG_INGEST_STATISTICS_SECONDS", 1.0),
             log_level=read.choice(
@@ -107,14 +107,14 @@ class _Reader:
 
         return self._parsed(key, str(default), parse, f"a whole number from {low} to {high}")
 
-    def seconds(self, key: str, default: float) -> float:
+    def seconds(self, key: str, default: float, low: float = 0.001) -> float:
         def parse(text: str) -> float:
             value = float(text)
-            if not 0 < value <= 86_400:
+            if not low <= value <= 86_400:
                 raise ValueError(text)
             return value
 
-        return self._parsed(key, str(default), parse, "seconds, above 0 and at most 86400")
+        return self._parsed(key, str(default), parse, f"seconds, from {low:g} to 86400")
 
     def choice(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
         def parse(text: str) -> str:

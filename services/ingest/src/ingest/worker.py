@@ -7,7 +7,7 @@ import signal
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from multiprocessing.connection import Connection
 from typing import NoReturn, TypeVar
 
@@ -43,7 +43,9 @@ from ingest.stream import Stream
 from ingest.timing import timed
 
 _RETRY_SECONDS = 1.0
-_LONGEST_SLEEP_SECONDS = 5.0
+# So often in the time that a worker may be silent it shows that it lives.
+_SIGNS_OF_LIFE = 5
+_LONGEST_SILENCE_SECONDS = 5.0
 # Streams that are to keep a schedule come before those that are sent as quickly as possible.
 _UNHURRIED = 10
 _FEWER = "Fewer frames could be decoded than in the run before it was interrupted."
@@ -59,7 +61,8 @@ def main(settings: Settings, service: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
     signal.signal(signal.SIGTERM, _leave)
     resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
-    link = Link(service, time.monotonic)
+    silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
+    link = Link(service, time.monotonic, silence_seconds)
     try:
         job = link.wait_for_job()
         last_words = _last_words(settings, job, link)
@@ -136,16 +139,14 @@ class Worker:
         with ThreadPoolExecutor(1, "commit") as committer:
             committing: Future[None] | None = None
             for batch in batches(frames, limits, time.monotonic):
-                if committing is not None:
-                    committing.result()
+                self._await(committing)
                 missing = source.shortfall() if batch[-1].is_last else None
                 # Taken here, while nothing of the next batch has been pulled.
                 measured = pulling.take(), pacer.take_late_seconds()
                 committing = committer.submit(self._commit, session, batch, missing, *measured)
-            if committing is not None:
-                committing.result()
+            self._await(committing)
         if not session.stream.ended:
-            session.end(encoding.failure or _FEWER)
+            self._end(session, encoding.failure or _FEWER)
 
     def _commit(
         self,
@@ -158,6 +159,18 @@ class Worker:
         session.commit(batch, missing)
         self._link.send(self._probe.committed(batch, pulled_seconds, late_seconds))
 
+    def _await(self, committing: Future[None] | None) -> None:
+        if committing is None:
+            return
+        if not committing.done():
+            with self._link.showing_life():
+                wait([committing])
+        committing.result()
+
+    def _end(self, session: Session, reason: str) -> None:
+        with self._link.showing_life():
+            session.end(reason)
+
     def _alive(self, pictures: Iterable[P]) -> Iterator[P]:
         """Show the service that pictures come, also while none of them is sent."""
         for picture in pictures:
@@ -168,7 +181,7 @@ class Worker:
         session = self._session(self._announced(NOTHING_KNOWN))
         duplicate = session.stream.ended
         if not duplicate:
-            session.end(reason)
+            self._end(session, reason)
         return _ended(session.stream, duplicate)
 
     def _announced(self, description: Description) -> Stream:
@@ -191,12 +204,13 @@ class Worker:
 
     def _session(self, fresh: Stream, supersedes: str | None = None) -> Session:
         session = Session(
-            lambda: connect(self._settings, fresh.fingerprint, self._link.show_life, self._probe),
+            lambda: connect(self._settings, fresh.fingerprint, self._probe),
             self._wait,
             _now_us,
             self._probe.step,
         )
-        session.open(fresh, supersedes)
+        with self._link.showing_life():
+            session.open(fresh, supersedes)
         return session
 
     def _wait(self, reason: str) -> None:
@@ -205,7 +219,7 @@ class Worker:
         time.sleep(_RETRY_SECONDS)
 
     def _sleep(self, seconds: float) -> None:
-        time.sleep(min(seconds, _LONGEST_SLEEP_SECONDS))
+        time.sleep(min(seconds, self._link.sign_of_life_seconds))
         self._link.show_life()
 
 
