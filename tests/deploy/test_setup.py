@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import urllib.request
+import uuid
 from typing import TYPE_CHECKING
 
 import framelog_setup
@@ -114,10 +115,27 @@ def test_a_broker_or_registry_that_is_away_is_named(cluster: Cluster, free_port:
         framelog_setup.set_up(framelog_setup.from_environment(environment))
 
 
+def test_topics_of_another_are_left_alone(cluster: Cluster, free_port: int) -> None:
+    unique = uuid.uuid4().hex
+    environment = {
+        "FRAMELOG_SETUP_TOPICS": "leave",
+        "FRAMELOG_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port}",
+        "FRAMELOG_SCHEMA_REGISTRY_URL": cluster.registry_url,
+        **{f"FRAMELOG_{t}_TOPIC": f"{unique}.{t}" for t in ("FRAMES", "INDEX", "STREAMS")},
+    }
+
+    lines = framelog_setup.set_up(framelog_setup.from_environment(environment))
+
+    assert len(lines) == 3
+    with urllib.request.urlopen(f"{cluster.registry_url}/subjects") as answer:
+        assert f"{unique}.FRAMES-value" in json.load(answer)
+
+
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
         ({"FRAMELOG_SETUP_TIMEOUT_SECONDS": "soon"}, "FRAMELOG_SETUP_TIMEOUT_SECONDS is 'soon'"),
+        ({"FRAMELOG_SETUP_TOPICS": "drop"}, "FRAMELOG_SETUP_TOPICS is 'drop': set make or leave"),
         ({"FRAMELOG_TOPICS_FILE": "absent.toml"}, "absent.toml can't be read"),
     ],
 )

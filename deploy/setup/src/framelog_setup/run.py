@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 def set_up(settings: Settings) -> list[str]:
     """Make topics and schemas what the settings say; return a line on each.
 
-    Waits for broker and registry, `timeout_seconds` together. Safe to run again.
+    Waits for broker and registry, `timeout_seconds` together. Safe to run again. With
+    `leaves_topics` it is about schemas only, for topics are another's, such as Strimzi's.
     Raises SetupError when a part doesn't answer, or refuses.
     """
     deadline = time.monotonic() + settings.timeout_seconds
+    if settings.leaves_topics:
+        schemas.await_registry(settings.registry_url, settings.timeout_seconds)
+        return schemas.register(settings.registry_url, settings.topics)
     admin = topics.connect(settings.bootstrap_servers, settings.timeout_seconds)
     schemas.await_registry(settings.registry_url, max(0.0, deadline - time.monotonic()))
     # Schemas first: whoever sees a topic finds its schema.

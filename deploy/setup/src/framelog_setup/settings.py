@@ -43,6 +43,7 @@ class Settings:
     bootstrap_servers: str
     registry_url: str
     topics: tuple[Topic, ...]
+    leaves_topics: bool
     timeout_seconds: float
 
 
@@ -59,6 +60,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         raise SetupError(
             f"FRAMELOG_SETUP_TIMEOUT_SECONDS is {timeout!r}: set a number above 0, at most 3600."
         )
+    topics = environment.get("FRAMELOG_SETUP_TOPICS", "make")
+    if topics not in {"make", "leave"}:
+        raise SetupError(f"FRAMELOG_SETUP_TOPICS is {topics!r}: set make or leave.")
     return Settings(
         bootstrap_servers=environment.get("FRAMELOG_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
         registry_url=environment.get(
@@ -68,6 +72,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             _topic(key, table, schemas, environment)
             for key, table in _read_tables(topics_file).items()
         ),
+        leaves_topics=topics == "leave",
         timeout_seconds=timeout_seconds,
     )
 
