@@ -7,11 +7,10 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from tests.browser.deck import Deck
 from tests.browser.videos import Video, picture, write_video
+from tests.support.expiry import delete_before
 from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
@@ -149,10 +148,7 @@ def test_expired_frames_are_said_with_the_first_that_is_left(
     for told in ("**/api/events", "**/api/streams"):
         page.route(told, lambda route: route.abort())
     deck = opened(page, viewer, video)
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
-    first_left = TopicPartition(topics.frames, video.partition, video.offsets[60])
-    for deleted in admin.delete_records([first_left]).values():
-        deleted.result(30)
+    delete_before(cluster, topics, video.partition, video.offsets[60])
     wait_for(
         lambda: viewer.stream(video.stream_id)["first_available_frame"] == 60,
         alive=viewer.process,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
-
 from tests.browser.deck import Deck
 from tests.browser.videos import Video, picture, write_video
+from tests.support.expiry import delete_before
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,10 +55,7 @@ def test_frames_that_expire_under_a_viewer_are_left_with_words(
     viewer.wait_for_frames(video.stream_id, 200)
     deck = Deck(page, viewer.watch(video.stream_id, "?frame=20&paused"))
     deck.wait_for_picture(20)
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
-    first_left = TopicPartition(topics.frames, video.partition, video.offsets[120])
-    for deleted in admin.delete_records([first_left]).values():
-        deleted.result(30)
+    delete_before(cluster, topics, video.partition, video.offsets[120])
     deck.wait_until(NOTICE, "Moved to frame 120")
     deck.wait_for_picture(120)
     deck.press("Home")

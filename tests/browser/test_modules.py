@@ -191,3 +191,12 @@ def test_typed_times_are_read(run: Callable[[str, str], Any]) -> None:
     )
     times_ns = [95e9, 95e9, 95.25e9, 1.5e9, 7e9, None, None, None]
     assert result == [times_ns, "1:35.250", "1:02:03", "1.5 kB", "0 B", "2.4 s"]
+
+
+def test_the_time_left_is_said_in_words(run: Callable[[str, str], Any]) -> None:
+    words = run("common/words.js", "return [90e9, 0, -5].map((ns) => m.retention.left(ns))")
+    assert words == ["2 min left", "Expires any moment", "Expires any moment"]
+    until = run(
+        "common/words.js", "return [m.retention.until(null, null), m.retention.until(null, 5e9)]"
+    )
+    assert until == ["For good", "Until the partition outgrows 5.0 GB"]

@@ -22,6 +22,7 @@ from viewer.parts import Health, Parts
 from viewer.playback import Playback
 from viewer.reader import FrameReader
 from viewer.records import Frame, Record, Segment, Stream
+from viewer.retention import Limits
 from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.watchers import Watchers
@@ -173,6 +174,16 @@ class FakePositions:
         self.offsets[viewer_id, stream_id, partition] = offset
 
 
+@dataclass
+class FakeRetention:
+    """A topic's settings."""
+
+    kept: Limits = field(default_factory=lambda: Limits(3_600_000, 1 << 30))
+
+    def limits(self) -> Limits:
+        return self.kept
+
+
 class FakeClock:
     """Time that passes only when somebody waits."""
 
@@ -203,6 +214,7 @@ class World:
     catalogue: Catalogue
     fetcher: FakeFetcher
     positions: FakePositions
+    retention: FakeRetention
     clock: FakeClock
     metrics: Metrics
     waiting_for: list[str] = field(default_factory=list)
@@ -216,6 +228,7 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
     watchers = Watchers(max_streams, metrics)
     watchers.stopping = StoppingEvent(clock)
     waiting_for: list[str] = []
+    retention = FakeRetention()
     chosen = Settings(**settings)  # type: ignore[arg-type]
     parts = Parts(
         settings=chosen,
@@ -227,12 +240,13 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
             reader, lambda _: SCHEMA, watchers.stopping, partial(metrics.delivered, "export")
         ),
         positions=positions,
+        retention=retention,
         rooms=Rooms(now=clock),
         watchers=watchers,
         metrics=metrics,
         health=Health(lambda: True, lambda: waiting_for[0] if waiting_for else None),
     )
-    return World(parts, catalogue, fetcher, positions, clock, metrics, waiting_for)
+    return World(parts, catalogue, fetcher, positions, retention, clock, metrics, waiting_for)
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:

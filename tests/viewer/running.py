@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import requests
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Producer
 
 from tests.support.processes import wait_for
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from viewer.parts import Parts
 
-    from tests.support.cluster import Cluster, Topics
+    from tests.support.cluster import Cluster
 
 
 @dataclass
@@ -42,14 +41,6 @@ class Viewer:
         """Open a stream from its first frame on, and return its images as they come."""
         response = self.client.get(f"/streams/{stream_id}/frames?from=0&follow=1")
         return (record[88:] for record in response.iter_encoded() if record)
-
-
-def delete_before(cluster: Cluster, topics: Topics, partition: int, offset: int) -> None:
-    """Take records away from the frames topic, as retention does."""
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
-    where = TopicPartition(topics.frames, partition, offset)
-    for deleted in admin.delete_records([where]).values():
-        deleted.result()
 
 
 def has_partitions(producer: Producer, topic: str, count: int) -> bool:

@@ -12,10 +12,11 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from tests.support.cluster import Cluster, Servers, Topics, running_servers
+from tests.support.expiry import delete_before
 from tests.support.log_writer import StreamWriter, jpeg, write_stream
 from tests.support.processes import wait_for
 from tests.viewer.builders import value
-from tests.viewer.running import Viewer, delete_before, has_partitions
+from tests.viewer.running import Viewer, has_partitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,11 +20,12 @@ from viewer.metrics import Metrics
 from viewer.settings import Settings
 from viewer.wire import Decoder, Registry, RegistryAwayError
 
+from tests.support.expiry import delete_before
 from tests.support.log_reader import LogReader
 from tests.support.log_writer import StreamWriter, Wire, jpeg, write_stream
 from tests.support.processes import wait_for
 from tests.viewer.builders import value
-from tests.viewer.running import Viewer, delete_before, has_partitions, produce
+from tests.viewer.running import Viewer, has_partitions, produce
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,9 +13,10 @@ import av
 import pytest
 import requests
 
+from tests.support.expiry import delete_before
 from tests.support.log_writer import StreamWriter, jpeg, write_stream
 from tests.support.processes import Process, wait_for
-from tests.viewer.running import answers, delete_before, metric
+from tests.viewer.running import answers, metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable

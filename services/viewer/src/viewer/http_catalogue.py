@@ -12,6 +12,7 @@ from viewer.errors import NeverWasError
 from viewer.events import HEARTBEAT, HEARTBEAT_SECONDS, WAIT_SECONDS, event, event_stream
 from viewer.parts import Parts
 from viewer.reader import require_available
+from viewer.views import iso
 
 _MAX_ENTRIES = 10_000
 _MIN_INTERVAL_SECONDS = 0.1
@@ -67,6 +68,22 @@ def blueprint(parts: Parts) -> Blueprint:
         require_available(view, frame)
         [(pts_ns, _)] = catalogue.entries(view, range(frame, frame + 1))
         return {"frame": frame, "pts_ns": pts_ns}
+
+    @routes.get("/api/streams/<stream_id>/retention")
+    def retention(stream_id: str) -> dict[str, object]:
+        view = catalogue.stream(stream_id)
+        # Of a stream that has expired whole, the last frame is what is gone.
+        first = min(view.first_available_frame, view.frame_count - 1)
+        written_ms = parts.reader.frame(view, first).kafka_timestamp_ms
+        limits = parts.retention.limits()
+        expires_ms = None if limits.retention_ms is None else written_ms + limits.retention_ms
+        return {
+            "first_available_frame": first,
+            "written_at": iso(written_ms * 1000),
+            "expires_at": None if expires_ms is None else iso(expires_ms * 1000),
+            "retention_ms": limits.retention_ms,
+            "retention_bytes": limits.retention_bytes,
+        }
 
     @routes.get("/api/events")
     def events() -> Response:

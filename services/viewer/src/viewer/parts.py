@@ -11,6 +11,7 @@ from viewer.metrics import Metrics
 from viewer.playback import Playback
 from viewer.positions import Positions
 from viewer.reader import FrameReader
+from viewer.retention import Retention
 from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.watchers import Watchers
@@ -43,6 +44,7 @@ class Parts:
     playback: Playback
     exports: Exports
     positions: Positions
+    retention: Retention
     rooms: Rooms
     watchers: Watchers
     metrics: Metrics

@@ -63,9 +63,9 @@ class StreamView:
             "container": stream.container,
             "encoding": stream.encoding,
             "error": stream.error,
-            "started_at": _iso(stream.started_at),
-            "updated_at": _iso(stream.updated_at),
-            "ended_at": _iso(stream.ended_at),
+            "started_at": iso(stream.started_at),
+            "updated_at": iso(stream.updated_at),
+            "ended_at": iso(stream.ended_at),
         }
 
 
@@ -87,7 +87,8 @@ def view_of(stream: Stream, index: StreamIndex, low_watermark: int) -> StreamVie
     )
 
 
-def _iso(micros: int | None) -> str | None:
+def iso(micros: int | None) -> str | None:
+    """Write a wall clock's microseconds since 1970 as ISO 8601 in UTC."""
     if micros is None:
         return None
     seconds, rest = divmod(micros, 1_000_000)

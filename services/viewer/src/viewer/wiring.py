@@ -20,6 +20,7 @@ from viewer.parts import Health, Parts
 from viewer.playback import Playback
 from viewer.positions import GroupPositions
 from viewer.reader import FrameReader
+from viewer.retention import TopicRetention
 from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.watchers import Watchers
@@ -67,6 +68,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
             reader, decoder.schema_text, watchers.stopping, partial(metrics.delivered, "export")
         ),
         positions=GroupPositions(admin, settings.frames_topic, metrics),
+        retention=TopicRetention(admin, settings.frames_topic),
         rooms=Rooms(),
         watchers=watchers,
         metrics=metrics,

@@ -14,6 +14,7 @@ import { Notice } from "./player/notice.js";
 import { bindPage } from "./player/page.js";
 import { Place, readAddress, resume } from "./player/place.js";
 import { Player } from "./player/player.js";
+import { Retention } from "./player/retention.js";
 import { Room } from "./player/room.js";
 import { bindRoomPanel, followElsewhere, showRoom } from "./player/roompanel.js";
 import { Screen } from "./player/screen.js";
@@ -61,7 +62,8 @@ async function start() {
   timeline = new Timeline(part("timeline"), player, index, frameUrl);
   const notice = new Notice(part("notice"), player);
   bind(player, index, timeline);
-  const details = new Details(part("details"), player, frameUrl);
+  const retention = new Retention(part("edge"), player, addresses.retention(stream_id));
+  const details = new Details(part("details"), player, retention, frameUrl);
   const exporter = new ExportPanel(player, index, (format, from, to) => addresses.clip(stream_id, format, from, to));
   bindPage({ player, timeline, notice, details, exporter, roomPanel: bindRoomPanel(address.room) });
   watchTrouble(feed, player, notice);

@@ -113,6 +113,7 @@ export function addresses(base) {
     watch: (/** @type {string} */ stream) => `${base}streams/${id(stream)}`,
     stream: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}`,
     position: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}/position`,
+    retention: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}/retention`,
     index: (/** @type {string} */ stream, /** @type {number} */ from, /** @type {number} */ count, stride = 1) =>
       `${base}api/streams/${id(stream)}/index?from=${from}&count=${count}&stride=${stride}`,
     /** A run in the address keeps cached pictures of another run apart. */

@@ -59,6 +59,15 @@ export const room = {
   elsewhere: (/** @type {string} */ stream_id) => `This room is watching another stream, ${stream_id}.`,
 };
 
+export const retention = {
+  left: (/** @type {number} */ ns) => (ns > 0 ? `${format.span(ns)} left` : "Expires any moment"),
+  until: (/** @type {number | null} */ ms, /** @type {number | null} */ bytes) => {
+    const bound = bytes === null ? "" : `the partition outgrows ${format.bytes(bytes)}`;
+    if (ms === null) return bound ? `Until ${bound}` : "For good";
+    return `${new Date(ms).toLocaleString()}${bound ? `, or ${bound}` : ""}`;
+  },
+};
+
 export const player = {
   loading: "Loading…",
   waiting: "Waiting for the next frames…",

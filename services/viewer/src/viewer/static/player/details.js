@@ -13,9 +13,10 @@ const step = (from_ms, to_ms) =>
 /**
  * @param {FrameHeader} header @param {number} painted_ms wall clock
  * @param {string} topic @param {import("./player.js").Player} player
+ * @param {string} kept_until
  * @returns {[string, string][]} names and values, in order
  */
-export function rows(header, painted_ms, topic, player) {
+export function rows(header, painted_ms, topic, player, kept_until) {
   const captured_ms = header.captured_at_us / 1000;
   const ingested_ms = header.ingested_at_us / 1000;
   const { stream, report } = player;
@@ -36,6 +37,7 @@ export function rows(header, painted_ms, topic, player) {
     ["→ ingested", step(captured_ms, ingested_ms)],
     ["→ committed", step(ingested_ms, header.committed_at_ms)],
     ["→ painted", step(header.committed_at_ms, painted_ms)],
+    ...(kept_until ? /** @type {[string, string][]} */ ([["Kept until", kept_until]]) : []),
     ["Own lag", format.span(report.lag_ns)],
     ...(player.ingesting ? /** @type {[string, string][]} */ ([["Behind the newest", format.span(player.behind_ns)]]) : []),
     ["Stride", report.stride === 1 ? "every frame" : `every ${report.stride} frames, to keep up`],
@@ -48,6 +50,7 @@ export class Details {
   #panel;
   #list;
   #player;
+  #retention;
   #topicUrl;
   #topic = "";
   /** @type {{header: FrameHeader, painted_ms: number} | null} */
@@ -55,12 +58,14 @@ export class Details {
 
   /**
    * @param {HTMLElement} panel with a dl @param {import("./player.js").Player} player
+   * @param {import("./retention.js").Retention} retention
    * @param {(frame: number) => string} frameUrl whose headers name the topic
    */
-  constructor(panel, player, frameUrl) {
+  constructor(panel, player, retention, frameUrl) {
     this.#panel = panel;
     this.#list = /** @type {HTMLElement} */ (panel.querySelector("dl"));
     this.#player = player;
+    this.#retention = retention;
     this.#topicUrl = frameUrl;
     player.addEventListener("painted", (event) => {
       this.#last = { header: /** @type {CustomEvent} */ (event).detail, painted_ms: Date.now() };
@@ -78,7 +83,7 @@ export class Details {
     if (!this.#last) return;
     const { header, painted_ms } = this.#last;
     if (!this.#topic) void this.#askTopic(header.frame);
-    const values = rows(header, painted_ms, this.#topic, this.#player);
+    const values = rows(header, painted_ms, this.#topic, this.#player, this.#retention.until(header.committed_at_ms));
     if (this.#list.children.length !== values.length * 2) {
       this.#list.replaceChildren(...values.flatMap(([name]) => {
         const term = document.createElement("dt");

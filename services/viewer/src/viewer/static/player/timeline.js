@@ -9,12 +9,19 @@ import { draw } from "./strip.js";
 
 const LEAST_FRAMES = 12;
 
+/** @param {HTMLElement} element @param {number} share of the timeline; not seen outside of it */
+function put(element, share) {
+  element.style.left = `${share * 100}%`;
+  element.hidden = share < 0 || share > 1;
+}
+
 export class Timeline {
   #player;
   #index;
   #element;
   #strip;
   #head;
+  #edge;
   #preview;
   #frameUrl;
   /** @type {import("./scale.js").View | null} null: the whole stream */
@@ -23,7 +30,7 @@ export class Timeline {
   #showPicture;
 
   /**
-   * @param {HTMLElement} element with a canvas, a .head and a .preview (img and output)
+   * @param {HTMLElement} element with a canvas, a .head, an .edge and a .preview (img and output)
    * @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index
    * @param {(frame: number) => string} frameUrl
    */
@@ -34,6 +41,7 @@ export class Timeline {
     this.#frameUrl = frameUrl;
     this.#strip = /** @type {HTMLCanvasElement} */ (element.querySelector("canvas"));
     this.#head = /** @type {HTMLElement} */ (element.querySelector(".head"));
+    this.#edge = /** @type {HTMLElement} */ (element.querySelector(".edge"));
     this.#preview = /** @type {HTMLElement} */ (element.querySelector(".preview"));
     const image = /** @type {HTMLImageElement} */ (this.#preview.querySelector("img"));
     this.#showPicture = latest((/** @type {string} */ url) => showPicture(image, url));
@@ -77,9 +85,8 @@ export class Timeline {
       place_ns: this.#place_ns,
       loop: marks.any ? { start_ns: this.#index.ptsOf(marks.in ?? first), end_ns: this.#index.endOf(marks.out ?? last) } : null,
     });
-    const share = scale.shareOf(view, this.#place_ns);
-    this.#head.style.left = `${share * 100}%`;
-    this.#head.hidden = share < 0 || share > 1;
+    put(this.#head, scale.shareOf(view, this.#place_ns));
+    put(this.#edge, scale.shareOf(view, first > 0 ? this.#index.ptsOf(first) : 0));
     this.#describe(first, frame, last);
   }
 

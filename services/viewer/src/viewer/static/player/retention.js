@@ -1,0 +1,60 @@
+// Until when the frames are kept: words at the timeline's edge, and for the frame that is shown.
+
+import { json } from "../common/api.js";
+import * as words from "../common/words.js";
+
+const ASK_AGAIN_MS = 60_000;
+/** An edge that has not moved yet and will not for so long needs no words. */
+const FAR_MS = 86_400_000;
+
+/** @typedef {{first_available_frame: number, expires_at: string | null, retention_ms: number | null, retention_bytes: number | null}} Kept */
+
+export class Retention {
+  #element;
+  #player;
+  #url;
+  /** @type {Kept | null} */
+  #kept = null;
+  #asked_frame = -1;
+  #asked_ms = 0;
+
+  /**
+   * @param {HTMLElement} element that marks the edge @param {import("./player.js").Player} player
+   * @param {string} url that tells how long the earliest frame is kept
+   */
+  constructor(element, player, url) {
+    this.#element = element;
+    this.#player = player;
+    this.#url = url;
+    const look = () => {
+      const stale = player.first !== this.#asked_frame || Date.now() - this.#asked_ms > ASK_AGAIN_MS;
+      if (stale && player.watchable) void this.#ask();
+      this.#show();
+    };
+    setInterval(look, 1000);
+    look();
+  }
+
+  /** Until when a frame is kept, in words. @param {number} committed_at_ms when it was written into the log */
+  until(committed_at_ms) {
+    if (!this.#kept) return "";
+    const { retention_ms, retention_bytes } = this.#kept;
+    return words.retention.until(retention_ms === null ? null : committed_at_ms + retention_ms, retention_bytes);
+  }
+
+  async #ask() {
+    this.#asked_frame = this.#player.first;
+    this.#asked_ms = Date.now();
+    // Without an answer there are no words; it is asked again.
+    this.#kept = await json(this.#url).catch(() => null);
+    this.#show();
+  }
+
+  #show() {
+    const expires_at = this.#player.watchable ? this.#kept?.expires_at : null;
+    const left_ms = expires_at ? Date.parse(expires_at) - Date.now() : Infinity;
+    const near = left_ms < FAR_MS || (left_ms < Infinity && this.#player.first > 0);
+    const text = near ? words.retention.left(left_ms * 1e6) : "";
+    if (this.#element.textContent !== text) this.#element.textContent = text;
+  }
+}
