@@ -11,8 +11,10 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from ingest import cli, logs, verify
+from ingest.candidates import Candidates
 from ingest.control import Control
 from ingest.control_catalogue import KafkaCatalogue
+from ingest.endings import Endings
 from ingest.errors import BadSetting
 from ingest.folders import Folders
 from ingest.health import Health
@@ -21,6 +23,7 @@ from ingest.http_control import control_routes
 from ingest.intake import Intake
 from ingest.metrics import Metrics
 from ingest.pool import Pool
+from ingest.reports import Reports
 from ingest.settings import Settings
 from ingest.watcher import Watcher
 
@@ -67,7 +70,10 @@ def run(settings: Settings) -> None:
     app = create_app(health.alive, health.ready, registry)
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
     pool = Pool(settings)
-    intake = Intake(settings, folders, pool, metrics, time.monotonic)
+    candidates = Candidates(pool, time.monotonic)
+    endings = Endings(settings, folders, candidates, metrics)
+    intake = Intake(settings, folders, candidates, endings, metrics)
+    reports = Reports(settings, folders, candidates, endings, metrics)
     control = Control(folders, KafkaCatalogue(settings), lambda: intake.at_work)
     app.register_blueprint(control_routes(control))
     folders.prepare()
@@ -93,7 +99,7 @@ def run(settings: Settings) -> None:
             health.tick()
             pause = _LOOK_AGAIN_SECONDS if intake.settling else settings.rescan_seconds
             for running, report in pool.listen(watcher, pause):
-                intake.hear(running, report)
+                reports.hear(running, report)
             watcher.clear()
         log.info("event=stopping")
         pool.stop()

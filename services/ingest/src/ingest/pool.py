@@ -67,9 +67,6 @@ class Pool:
         self._running: list[Running] = []
         self._spare: Running | None = None
 
-    def __len__(self) -> int:
-        return len(self._running)
-
     @property
     def jobs(self) -> list[Job]:
         """What the workers are at."""

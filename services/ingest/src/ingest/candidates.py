@@ -1,0 +1,63 @@
+"""The files that are waited for or worked on, and the worker of each."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ingest.candidate import Candidate
+from ingest.messages import Job
+from ingest.pool import Pool, Running
+
+
+class Candidates:
+    """Every file that the service has to do with, by its path."""
+
+    def __init__(self, pool: Pool, now: Callable[[], float]) -> None:
+        """Take where the workers come from, and a monotonic clock in seconds."""
+        self.now = now
+        self._pool = pool
+        self._by_path: dict[Path, Candidate] = {}
+
+    def __iter__(self) -> Iterator[Candidate]:
+        """Iterate over those there are now; they may be changed meanwhile."""
+        return iter(list(self._by_path.values()))
+
+    def at(self, path: Path, *, claimed: bool) -> Candidate:
+        """Return the candidate at path, which is a new one where none is known."""
+        fresh = Candidate(path, claimed=claimed, since=self.now())
+        return self._by_path.setdefault(path, fresh)
+
+    def of(self, running: Running) -> Candidate | None:
+        """Return the candidate that a worker works on."""
+        return next((c for c in self if c.running is running), None)
+
+    def claimed(self, candidate: Candidate, path: Path) -> None:
+        """Note that a candidate was claimed, and where it lies now."""
+        del self._by_path[candidate.path]
+        candidate.path, candidate.claimed, candidate.since = path, True, self.now()
+        self._by_path[path] = candidate
+
+    @property
+    def jobs(self) -> list[Job]:
+        """What the workers are at."""
+        return self._pool.jobs
+
+    def start(self, candidate: Candidate, job: Job) -> None:
+        """Set a worker to work on a candidate."""
+        candidate.running = self._pool.start(job)
+
+    def rest(self, candidate: Candidate, seconds: float) -> None:
+        """End the candidate's worker; another is started after seconds at the earliest."""
+        self.dismiss(candidate)
+        candidate.fingerprint = ""
+        candidate.not_before = self.now() + seconds
+
+    def drop(self, candidate: Candidate) -> None:
+        """Have no more to do with a candidate."""
+        self.dismiss(candidate)
+        self._by_path.pop(candidate.path, None)
+
+    def dismiss(self, candidate: Candidate) -> None:
+        """End the candidate's worker."""
+        running, candidate.running = candidate.running, None
+        if running is not None:
+            self._pool.dismiss(running)

@@ -1,0 +1,140 @@
+"""What workers say, and what follows from it for their files."""
+
+import logging
+
+from ingest.candidate import Candidate
+from ingest.candidates import Candidates
+from ingest.control_marks import Marks
+from ingest.endings import Endings
+from ingest.folders import Folders
+from ingest.messages import (
+    Begun,
+    Ended,
+    LetGo,
+    NotAVideo,
+    Opened,
+    Proceed,
+    Progress,
+    Report,
+    Waiting,
+)
+from ingest.metrics import Metrics
+from ingest.pool import Exited, Running
+from ingest.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Reports:
+    """Acts on what workers say."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        folders: Folders,
+        candidates: Candidates,
+        endings: Endings,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._folders = folders
+        self._candidates = candidates
+        self._endings = endings
+        self._metrics = metrics
+        self._marks = Marks(folders.root)
+
+    def hear(self, running: Running, report: Report | Exited) -> None:
+        """Act on what a worker said, or on its end."""
+        candidate = self._candidates.of(running)
+        if candidate is None:
+            return
+        match report:
+            case Opened():
+                self._opened(candidate, running, report)
+            case Begun(stream_id, frame_count):
+                candidate.stream_id, candidate.frame_count = stream_id, frame_count
+            case NotAVideo(reason):
+                self._not_a_video(candidate, reason)
+            case Progress():
+                self._metrics.progress(report)
+                candidate.kafka = report.kafka or candidate.kafka
+                if report.frames:
+                    candidate.crashes = 0
+                    candidate.frame_count += report.frames
+                    candidate.since = self._candidates.now()
+                    candidate.waits_for = None
+            case Waiting(reason):
+                self._metrics.waits.inc()
+                candidate.waits_for = reason
+                log.warning("event=waiting file=%r reason=%r", candidate.path.name, reason)
+            case Ended():
+                self._candidates.dismiss(candidate)
+                candidate.ended = report
+                self._endings.finish(candidate, report)
+            case LetGo():
+                self._let_go(candidate)
+            case Exited(how, hung):
+                self._metrics.restarts.labels("hung" if hung else "crash").inc()
+                self._crashed(candidate, how)
+
+    def _opened(self, candidate: Candidate, running: Running, report: Opened) -> None:
+        twins = [c for c in self._candidates if c.fingerprint == report.fingerprint]
+        if any(twin is not candidate for twin in twins):
+            self._candidates.rest(candidate, self._settings.rescan_seconds)
+            return
+        if not candidate.claimed and not self._claim(candidate):
+            return
+        candidate.fingerprint = report.fingerprint
+        candidate.estimated_frame_count = report.estimated_frame_count
+        log.info("event=started file=%r", candidate.path.name)
+        superseded = self._marks.superseded(report.fingerprint)
+        running.tell(Proceed(candidate.path.name, superseded))
+
+    def _claim(self, candidate: Candidate) -> bool:
+        if self._marks.paused:
+            self._candidates.rest(candidate, 0.0)
+            return False
+        try:
+            claimed = self._folders.claim(candidate.path)
+        except OSError as error:
+            log.error("event=not_claimed file=%r reason=%r", candidate.path.name, str(error))
+            self._candidates.rest(candidate, self._settings.rescan_seconds)
+            return False
+        if claimed is None:
+            self._candidates.drop(candidate)
+            return False
+        self._candidates.claimed(candidate, claimed)
+        return True
+
+    def _not_a_video(self, candidate: Candidate, reason: str) -> None:
+        """Record the failure, unless the file may be one that is still being written."""
+        patience = self._settings.incomplete_seconds - candidate.still_seconds
+        if candidate.claimed or patience <= 0:
+            candidate.give_up = reason
+            self._candidates.rest(candidate, 0.0)
+        else:
+            self._candidates.rest(candidate, patience)
+
+    def _let_go(self, candidate: Candidate) -> None:
+        self._metrics.restarts.labels("fenced").inc()
+        if self._folders.owns(candidate.path):
+            log.warning("event=fenced file=%r next='try again'", candidate.path.name)
+            self._candidates.rest(candidate, self._settings.takeover_seconds)
+        else:
+            log.warning("event=fenced file=%r next='let go'", candidate.path.name)
+            self._candidates.drop(candidate)
+
+    def _crashed(self, candidate: Candidate, how: str) -> None:
+        candidate.crashes += 1
+        log.error(
+            "event=worker_lost file=%r how=%r crashes=%d",
+            candidate.path.name,
+            how,
+            candidate.crashes,
+        )
+        if candidate.claimed and not self._folders.owns(candidate.path):
+            self._candidates.drop(candidate)
+            return
+        if candidate.crashes >= self._settings.crash_limit and candidate.give_up is None:
+            candidate.give_up = f"Its worker {how}, {candidate.crashes} times at the same place."
+        self._candidates.rest(candidate, min(candidate.crashes, 10) * 0.5)
