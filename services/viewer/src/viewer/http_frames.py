@@ -18,13 +18,19 @@ from viewer.views import StreamView
 _MAX_STRIDE = 1_000_000
 # A stream id is made of the content, but the same content can be sent again in another
 # encoding: not for ever, then.
-_FRAME_CACHING = "public, max-age=3600, immutable"
+_CACHING = "max-age=3600, immutable"
 
 
 def blueprint(parts: Parts) -> Blueprint:
     """Serve the frames that `parts.reader` can reach."""
     routes = Blueprint("frames", __name__)
     routes.before_request(parts.health.require_ready)
+    caching = f"{'private' if parts.access.challenges else 'public'}, {_CACHING}"
+
+    def cached(response: Response, etag: str) -> Response:
+        response.set_etag(etag)
+        response.headers["Cache-Control"] = caching
+        return response
 
     @routes.get("/streams/<stream_id>/frames/<number>")
     def frame(stream_id: str, number: str) -> AnyResponse:
@@ -39,7 +45,7 @@ def blueprint(parts: Parts) -> Blueprint:
         require_available(view, wanted)
         etag = f"{view.run_id}-{wanted}"
         if request.if_none_match.contains(etag):
-            return _cached(Response(status=304), etag)
+            return cached(Response(status=304), etag)
         found = parts.reader.frame(view, wanted)
         response = Response(found.image, mimetype=found.content_type)
         response.headers.update(
@@ -56,7 +62,7 @@ def blueprint(parts: Parts) -> Blueprint:
         parts.metrics.delivered("frame", len(found.image))
         seek_seconds = parts.metrics.seek_seconds
         response.call_on_close(lambda: seek_seconds.observe(time.perf_counter() - began))
-        _cached(response, etag)
+        cached(response, etag)
         length = len(found.image)
         return response.make_conditional(
             request, accept_ranges=_has_one_range_at_most(), complete_length=length
@@ -70,10 +76,15 @@ def blueprint(parts: Parts) -> Blueprint:
         word = params.one_of(request.args, "follow", "0", "0", "1", "live")
         follow = cast("Follow", {"0": "no", "1": "all", "live": "live"}[word])
         start = _start(parts, view)
+        # Whole and committed, a window is always the same, like the frames that it holds.
+        is_whole = count is not None and start + (count - 1) * stride < view.frame_count
+        etag = f"{view.run_id}-{start}-{count}-{stride}"
+        if is_whole and request.if_none_match.contains(etag):
+            return cached(Response(status=304), etag)
         deliveries = parts.playback.window(view, start, count, stride, follow)
         response = _stream(parts, "frames", deliveries, record, content_type=WINDOW_TYPE)
         response.headers["X-Stream-Run-Id"] = view.run_id
-        return response
+        return cached(response, etag) if is_whole else response
 
     @routes.get("/streams/<stream_id>/video.mjpg")
     def video(stream_id: str) -> Response:
@@ -169,9 +180,3 @@ def _resolve(view: StreamView, word: str) -> int:
             f"Stream {view.stream_id!r} has no such frame: it has {view.frame_count}."
         )
     return frame
-
-
-def _cached(response: Response, etag: str) -> Response:
-    response.set_etag(etag)
-    response.headers["Cache-Control"] = _FRAME_CACHING
-    return response
