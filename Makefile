@@ -4,7 +4,7 @@ LOCAL = PYTHONPATH=deploy/local/src $(PYTHON) -m framelog_local
 TOOLS = .framelog/venvs/tests/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-local up-docker down status logs clean verify test test-long bench check fix lock
+.PHONY: help up up-local up-docker down status logs clean verify test test-long bench check fix dashboards lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ fix:  ## correct what lint and formatting can
 	@$(LOCAL) prepare-checks
 	@$(TOOLS)/ruff check --fix
 	@$(TOOLS)/ruff format
+
+dashboards:  ## write Grafana's dashboards from deploy/grafana/src
+	@$(LOCAL) prepare-checks
+	@PYTHONPATH=deploy/grafana/src $(TOOLS)/python -m framelog_dashboards deploy/grafana/dashboards
 
 lock:  ## write the lock files anew; ARGS=--upgrade takes the newest versions
 	@$(LOCAL) prepare-checks

@@ -1,0 +1,1 @@
+"""Framelog's Grafana dashboards, written by Grafana's own typed models: `make dashboards`."""
