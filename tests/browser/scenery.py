@@ -1,8 +1,10 @@
-"""Landscapes that never were: pictures with natural detail, for screenshots of the pages."""
+"""What never was, for screenshots of the pages: landscapes, and 15 minutes of a busy stack."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -142,3 +144,55 @@ def _reflection(
     sheen = (0.72 + 0.5 * chop + 0.06 * ripple)[..., None]
     water: Plane = moved * sheen + _colour(scene.near) * 0.22
     return water
+
+
+def status() -> dict[str, Any]:
+    """Make what `GET /api/status` answers: a folder of videos, then a live one and its watchers."""
+    dice = np.random.default_rng(7)
+    n = np.arange(181)
+    at_ms = int(time.time() * 1000)
+    folder, live = (n > 20) & (n < 120), n >= 40
+
+    def around(level: Any, spread: float, where: Any = True) -> list[float | None]:
+        values = level + spread * dice.random(len(n))
+        return [float(v) if there else None for v, there in zip(values, n * 0 + where, strict=True)]
+
+    series = {
+        "frames_committed_per_second": around(folder * (190 + 30 * np.sin(n / 9)) + live * 25, 6),
+        "frames_delivered_per_second": around(live * (25 + 25 * (n // 60)), 3),
+        "watchers": around(live * (1 + n // 60), 0),
+        "live_latency_p50_seconds": around(0.29, 0.03, live),
+        "live_latency_p99_seconds": around(0.46, 0.08, live),
+        "seek_p99_seconds": around(0.008, 0.009, n % 50 > 12),
+        "commit_p50_seconds": around(0.031, 0.005, n > 20),
+        "commit_p99_seconds": around(0.08, 0.02, n > 20),
+        "files_waiting": around(np.where(n > 20, np.maximum(0, 7 - n // 18), 0), 0),
+        "frames_skipped_per_second": around(4.0 * ((n > 96) & (n < 104)), 0),
+        "catalogue_lag_seconds": around(0, 0.04),
+        "disk_free_bytes": around(3.1e11 - n * 2e8, 0),
+        "disk_size_bytes": around(5e11, 0),
+    }
+    kept = {"partitions": 6, "retention_ms": 604_800_000, "retention_bytes": None}
+    return {
+        "at_ms": at_ms,
+        "interval_seconds": 5,
+        "services": [
+            {"name": name, "state": "ready", "sentence": said, "address": at, "version": version}
+            for name, said, at, version in (
+                ("viewer", "12 streams are in the catalogue.", None, "0.1.0"),
+                ("ingest", "It is ready for videos.", "ingest:8001", "0.1.0"),
+                ("kafka", "One broker answers.", "kafka:19092", None),
+                ("registry", "It answers.", "registry:8080", "3.3.3"),
+            )
+        ],
+        "topics": [
+            {**kept, "name": "video.frames", "offsets": 184_223, "image_bytes": 18_222_333_444,
+             "cleanup_policy": "delete", "retention_bytes": 10_737_418_240},
+            {**kept, "name": "video.index", "offsets": 5812, "image_bytes": None,
+             "cleanup_policy": "compact,delete"},
+            {**kept, "name": "video.streams", "offsets": 5830, "image_bytes": None,
+             "cleanup_policy": "compact", "partitions": 1},
+        ],
+        "times_ms": [at_ms - 5000 * int(180 - i) for i in n],
+        "series": series,
+    }  # fmt: skip

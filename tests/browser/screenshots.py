@@ -1,5 +1,6 @@
 """Makes the pictures of docs/images: `python -m tests.browser.screenshots` while a cluster runs.
 
+What they show is made up, landscapes as well as the numbers of the status page.
 Needs FRAMELOG_TEST_BOOTSTRAP_SERVERS and FRAMELOG_TEST_REGISTRY_URL, as the tests take them.
 """
 
@@ -17,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from framelog_local import ports
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.scenery import SCENES, landscape
+from tests.browser.scenery import SCENES, landscape, status
 from tests.browser.videos import BATCH, Video
 from tests.support.cluster import Cluster, Topics
 from tests.support.viewing import CHROMIUM_ARGUMENTS, START_SECONDS, Viewer
@@ -31,7 +32,7 @@ SETTLE_MS = 500
 ALL_PAINTED = """() => {
   const canvases = [...document.querySelectorAll("canvas[role=img]")];
   const images = [...document.querySelectorAll(".picture:not(.is-empty) img")];
-  return canvases.length + images.length > 0
+  return canvases.length + images.length + document.querySelectorAll("path.line").length > 0
     && canvases.every((canvas) => canvas.dataset.frame)
     && images.every((image) => image.naturalWidth);
 }"""
@@ -119,12 +120,14 @@ def _photograph(browser: Browser, viewer: Viewer, reel: str) -> None:
             ("d", "i", "ArrowRight", "ArrowRight", "o"),
         ),
         ("grid", f"/?grid={cameras}&t=1&paused", ()),
+        ("status", "/status", ()),
     ]:
         context = browser.new_context(
-            viewport={"width": 1280, "height": 760},
-            color_scheme="light" if name == "streams" else "dark",
+            viewport={"width": 1280, "height": 1000 if name == "status" else 760},
+            color_scheme="light" if name in {"streams", "status"} else "dark",
         )
         page = context.new_page()
+        page.route("**/api/status", lambda route: route.fulfill(json=status()))
         page.goto(f"{viewer.url}{path}")
         page.wait_for_function(ALL_PAINTED, timeout=START_SECONDS * 1000)
         for key in keys:

@@ -29,7 +29,13 @@ TEXT = [
     ("bad", "surface"),
     ("accent", "busy-soft"),
 ]
-GRAPHICS = [("focus", "page"), ("focus", "surface"), ("accent", "surface"), ("accent", "raised")]
+GRAPHICS = [
+    ("focus", "page"),
+    ("focus", "surface"),
+    ("accent", "surface"),
+    ("accent", "raised"),
+    ("good", "surface"),
+]
 # What a person who tabs through the page comes by: names, and whether the focus can be seen.
 FOCUSED = """() => {
   const element = document.activeElement;

@@ -25,6 +25,11 @@ from viewer.records import Frame, Record, Segment, Stream
 from viewer.retention import Limits
 from viewer.rooms import Rooms
 from viewer.settings import Settings
+from viewer.status.board import Board
+from viewer.status.history import NAMES, Moment
+from viewer.status.readings import reading_of
+from viewer.status.services import Service, viewer_service
+from viewer.status.topics import Topic
 from viewer.watchers import Watchers
 
 if TYPE_CHECKING:
@@ -206,6 +211,18 @@ class StoppingEvent(threading.Event):
         return self.is_set()
 
 
+def board() -> Board:
+    """Make a board on which something of everything is written."""
+    made = Board(lambda: viewer_service(None, 1), lambda: STARTED_AT / 1e6)
+    made.ingest = [Service("ingest", "away", "It can't be reached: refused.", "ingest:8001")]
+    made.cluster = [Service("kafka", "ready", "One broker answers.", "kafka:9092")]
+    made.topics = [Topic("video.streams", 1, 12, None, "compact", None, None)]
+    own = reading_of(Metrics(CollectorRegistry()).registry.collect(), NAMES)
+    for n in range(3):
+        made.history.add(Moment(STARTED_AT // 1000 + n * 5000, own, [None]))
+    return made
+
+
 @dataclass
 class World:
     """A viewer without a broker."""
@@ -245,6 +262,7 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
         watchers=watchers,
         metrics=metrics,
         health=Health(lambda: True, lambda: waiting_for[0] if waiting_for else None),
+        status=board().as_dict,
     )
     return World(parts, catalogue, fetcher, positions, retention, clock, metrics, waiting_for)
 

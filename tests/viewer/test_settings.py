@@ -23,8 +23,10 @@ def test_values_come_from_the_environment() -> None:
             "FRAMELOG_VIEWER_PORT": "9000",
             "FRAMELOG_VIEWER_CACHE_BYTES": "0",
             "FRAMELOG_VIEWER_BEHIND_PROXY": "1",
+            "FRAMELOG_VIEWER_INGEST_URLS": " http://one:8001/\nhttps://two ",
         }
     )
+    assert settings.ingest_urls == ("http://one:8001", "https://two")
     assert settings.bootstrap_servers == "broker:1"
     assert (settings.port, settings.cache_bytes, settings.behind_proxy) == (9000, 0, True)
 
@@ -44,6 +46,7 @@ def test_some_threads_are_kept_for_short_requests() -> None:
         ("FRAMELOG_VIEWER_BEHIND_PROXY", "yes", "0 or 1"),
         ("FRAMELOG_LOG_FORMAT", "xml", "text or json"),
         ("FRAMELOG_SCHEMA_REGISTRY_URL", "registry:8081", "an address that begins with http"),
+        ("FRAMELOG_VIEWER_INGEST_URLS", "ingest:8001", "an address that begins with http"),
         ("FRAMELOG_FRAMES_TOPIC", " ", "some text"),
     ],
 )
@@ -72,6 +75,7 @@ def test_secrets_come_from_the_variable_or_from_a_file(tmp_path: Path) -> None:
         ({"FRAMELOG_VIEWER_USERS": "ann:secret ann:secret"}, "no name twice"),
         ({"FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "secret"}, "a name, ':' and a password"),
         ({"FRAMELOG_SCHEMA_REGISTRY_URL": "http://ann:secret@host"}, "user name in it"),
+        ({"FRAMELOG_VIEWER_INGEST_URLS": "http://a http://b:secret@c"}, "user name in it"),
         ({"FRAMELOG_VIEWER_TOKEN_FILE": "/nowhere/at/all"}, "can't be read"),
         ({"FRAMELOG_VIEWER_TOKEN": "secret", "FRAMELOG_VIEWER_TOKEN_FILE": "x"}, "both set"),
         ({"FRAMELOG_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "FRAMELOG_KAFKA_SASL_USERNAME"),

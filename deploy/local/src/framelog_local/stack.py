@@ -176,4 +176,5 @@ def _environment(settings: Settings) -> dict[str, str]:
         "FRAMELOG_VIDEOS": str(settings.videos),
         "FRAMELOG_INGEST_HOST": settings.bind_address,
         "FRAMELOG_VIEWER_HOST": settings.bind_address,
+        "FRAMELOG_VIEWER_INGEST_URLS": f"http://{settings.host}:{settings.ingest_port}",
     }

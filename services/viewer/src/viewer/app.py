@@ -11,6 +11,7 @@ from viewer import (
     http_pages,
     http_positions,
     http_rooms,
+    http_status,
     problems,
 )
 from viewer.errors import CrossSiteError
@@ -38,7 +39,7 @@ def create_app(parts: Parts) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1, x_host=1)  # type: ignore[method-assign]
     for module in (
         http_catalogue, http_frames, http_exports, http_positions,
-        http_rooms, http_pages, http_health,
+        http_rooms, http_pages, http_status, http_health,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint(parts))
 

@@ -1,7 +1,7 @@
 """Values of environment variables, read and checked. All raise SettingsError with a sentence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -54,6 +54,11 @@ class Reader:
         if not value.startswith(("http://", "https://")):
             raise _not_allowed(key, value, "an address that begins with http:// or https://")
         return value
+
+    def urls(self, key: str) -> tuple[str, ...]:
+        """Read addresses with white space between them; there may be none."""
+        each = self.environ.get(key, "").split()
+        return tuple(replace(self, environ={key: url}).url(key, url).rstrip("/") for url in each)
 
     def one_of(self, key: str, default: str, *allowed: str) -> str:
         """Read one of the allowed words."""

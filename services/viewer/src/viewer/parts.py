@@ -1,6 +1,6 @@
 """The parts that answer requests, made by one place and handed to all who need them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from viewer.access import Access
@@ -49,3 +49,5 @@ class Parts:
     watchers: Watchers
     metrics: Metrics
     health: Health
+    status: Callable[[], Mapping[str, object]]
+    """Tells what `GET /api/status` answers."""

@@ -1,6 +1,6 @@
 """The viewer's settings, read once from the environment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -56,6 +56,8 @@ class Settings:
     """A client that takes no byte for so long is dropped."""
     retention_poll_seconds: int = 5
     """How often the log is asked which frames have expired."""
+    ingest_urls: Sequence[str] = ()
+    """Where ingest services serve their health and metrics, for the status page."""
 
     @property
     def max_streams(self) -> int:
@@ -94,6 +96,7 @@ class Settings:
             retention_poll_seconds=read.integer(
                 "FRAMELOG_VIEWER_RETENTION_POLL_SECONDS", cls.retention_poll_seconds, 1, 3600
             ),
+            ingest_urls=read.urls("FRAMELOG_VIEWER_INGEST_URLS"),
         )
 
 

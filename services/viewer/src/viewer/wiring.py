@@ -23,6 +23,9 @@ from viewer.reader import FrameReader
 from viewer.retention import TopicRetention
 from viewer.rooms import Rooms
 from viewer.settings import Settings
+from viewer.status.board import Board
+from viewer.status.services import viewer_service
+from viewer.status.watch import StatusWatch
 from viewer.watchers import Watchers
 from viewer.wire import Decoder, Registry
 
@@ -58,6 +61,9 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     fetcher = SegmentFetcher(consumers, settings.frames_topic, decoder, metrics)
     reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics)
     watchers = Watchers(settings.max_streams, metrics)
+    health = Health(alive=lambda: follower.alive, waiting_for=lambda: follower.waiting_for)
+    board = Board(lambda: viewer_service(health.waiting_for(), catalogue.size[0]))
+    watch = StatusWatch(settings, board, admin=admin, catalogue=catalogue, metrics=collectors)
     parts = Parts(
         settings=settings,
         access=Access(settings.token, settings.users, metrics),
@@ -72,12 +78,15 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         rooms=Rooms(),
         watchers=watchers,
         metrics=metrics,
-        health=Health(alive=lambda: follower.alive, waiting_for=lambda: follower.waiting_for),
+        health=health,
+        status=board.as_dict,
     )
     follower.start()
+    watch.start()
 
     def close() -> None:
         watchers.stopping.set()
+        watch.stop()
         follower.stop()
         fetcher.close()
         registry.close()

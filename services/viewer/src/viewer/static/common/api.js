@@ -110,6 +110,7 @@ export function addresses(base) {
     home: base,
     streams: `${base}api/streams`,
     events: `${base}api/events`,
+    status: `${base}api/status`,
     watch: (/** @type {string} */ stream) => `${base}streams/${id(stream)}`,
     stream: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}`,
     position: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}/position`,

@@ -68,6 +68,47 @@ export const retention = {
   },
 };
 
+export const status = {
+  names: { viewer: "Viewer", ingest: "Ingest", kafka: "Kafka", registry: "Schema registry" },
+  states: { ready: "Ready", waiting: "Waiting", away: "Away", unasked: "Not asked" },
+  headline: (/** @type {import("../status/page.js").Service[]} */ services) => {
+    const troubled = services.filter(({ state }) => state === "away" || state === "waiting");
+    if (!troubled.length) return "Every service that is asked is ready.";
+    return `Not ready: ${troubled.map(({ name }) => status.names[name]).join(", ")}.`;
+  },
+  quiet: {
+    frames: "No frame was committed or delivered.",
+    watchers: "Nobody watches.",
+    live: "Nobody watched a live edge.",
+    seeks: "No frame was asked for by its number.",
+    commits: "Nothing was committed.",
+  },
+  /** Why a plot is empty. */
+  nothing: (/** @type {import("../status/page.js").Status} */ { services, times_ms }, /** @type {import("../status/plots.js").PlotKind} */ kind) => {
+    const ingest = services.filter(({ name }) => name === "ingest");
+    if (times_ms.length < 2) return "The first numbers come in a few seconds.";
+    if (kind.asks_ingest && ingest.every(({ state }) => state === "unasked")) return "Ingest measures this, and the viewer isn't told where it is.";
+    if (kind.asks_ingest && ingest.every(({ state }) => state === "away")) return "Ingest measures this, and can't be reached.";
+    return kind.quiet || "Not measured.";
+  },
+  minute: "Highest of the minute",
+  summary: (/** @type {string} */ label, /** @type {string | null} */ now, /** @type {string | null} */ high) =>
+    high === null ? `${label}: nothing` : `${label}: ${now ?? "nothing"} now, ${high} at most`,
+  clock: (/** @type {number} */ at_ms, seconds = true) =>
+    new Date(at_ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) }),
+  noTopics: (/** @type {unknown[] | null} */ topics) =>
+    topics ? "The topics have not been made yet: the setup makes them." : "Kafka has not been asked yet, or has not answered.",
+  kept: (/** @type {import("../status/page.js").Topic} */ { cleanup_policy, retention_ms, retention_bytes }) => {
+    if (!cleanup_policy.includes("delete")) return "the newest of each key, for good";
+    const bounds = [
+      retention_ms !== null && format.span(retention_ms * 1e6),
+      retention_bytes !== null && `${format.bytes(retention_bytes)} a partition`,
+    ].filter(Boolean);
+    const kept = bounds.length ? `at most ${bounds.join(" and ")}` : "for good";
+    return cleanup_policy.includes("compact") ? `the newest of each key, ${kept}` : kept;
+  },
+};
+
 export const player = {
   loading: "Loading…",
   waiting: "Waiting for the next frames…",

@@ -1,0 +1,5 @@
+// The status page.
+
+import { openStatus } from "./status/page.js";
+
+openStatus();

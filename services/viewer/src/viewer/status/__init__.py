@@ -1,0 +1,1 @@
+"""What the status page tells: the last minutes in numbers, and how each service is."""

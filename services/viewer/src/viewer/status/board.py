@@ -1,0 +1,36 @@
+"""What was seen last of all services, for whoever asks."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from viewer.status.history import INTERVAL_SECONDS, History
+from viewer.status.services import Service
+from viewer.status.topics import Topic
+
+
+class Board:
+    """Written by those who look, read by the status page. Safe to share by threads."""
+
+    def __init__(
+        self, viewer: Callable[[], Service], wall: Callable[[], float] = time.time
+    ) -> None:
+        """`viewer` tells of this viewer when asked; `wall` gives seconds since 1970."""
+        self._viewer = viewer
+        self._wall = wall
+        self.history = History()
+        self.ingest: Sequence[Service] = ()
+        self.cluster: Sequence[Service] = ()
+        self.topics: Sequence[Topic] | None = None
+        """None until Kafka has been asked."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return what `GET /api/status` answers."""
+        services = [self._viewer(), *self.ingest, *self.cluster]
+        return {
+            "at_ms": int(self._wall() * 1000),
+            "interval_seconds": INTERVAL_SECONDS,
+            "services": [asdict(service) for service in services],
+            "topics": None if self.topics is None else [asdict(topic) for topic in self.topics],
+            **self.history.as_dict(),
+        }

@@ -1,0 +1,67 @@
+"""Metrics as numbers: what a service's metrics were at one moment, and what became of them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from prometheus_client import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A service's metrics at one moment: each name's series, as labels and value."""
+
+    series: Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
+
+    def total(self, name: str, **labels: Collection[str]) -> float | None:
+        """Sum the series whose labels are among these; None when there is none."""
+        values = [
+            value
+            for has, value in self.series.get(name, ())
+            if all(has.get(label) in allowed for label, allowed in labels.items())
+        ]
+        return sum(values) if values else None
+
+    def buckets(self, name: str) -> dict[float, float]:
+        """Return a histogram's counts by upper bound, each with all that are below it."""
+        found = self.series.get(f"{name}_bucket", ())
+        return {float(labels["le"]): value for labels, value in found}
+
+    def label(self, name: str, label: str) -> str | None:
+        """Return a label's value of the first series of this name."""
+        return next((labels.get(label) for labels, _ in self.series.get(name, ())), None)
+
+
+def reading_of(families: Iterable[Metric], names: Collection[str]) -> Reading:
+    """Keep what has one of these names."""
+    series: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+    for family in families:
+        for sample in family.samples:
+            if sample.name in names:
+                series.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return Reading(series)
+
+
+def increase(new: float, old: float) -> float:
+    """Tell by how much a counter grew; one that is lower than it was began anew at 0."""
+    return new - old if new >= old else new
+
+
+def quantile(q: float, counts: Mapping[float, float]) -> float | None:
+    """Estimate a quantile of a histogram's counts, which are cumulative by upper bound.
+
+    Linear within a bucket, as PromQL's histogram_quantile; the highest bound stands for all that
+    is above it. None when nothing was counted.
+    """
+    total = counts.get(inf, 0)
+    if total <= 0:
+        return None
+    low_bound = low_count = 0.0
+    for bound, count in sorted(counts.items()):
+        if bound == inf:
+            break
+        if count >= q * total:
+            within = (q * total - low_count) / (count - low_count) if count > low_count else 0
+            return low_bound + (bound - low_bound) * within
+        low_bound, low_count = bound, count
+    return low_bound

@@ -1,0 +1,104 @@
+"""How each service is, asked where it says so itself."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Literal
+from urllib.parse import urlsplit
+
+from confluent_kafka import KafkaException, libversion
+from confluent_kafka.admin import AdminClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from viewer.status.asking import Asker, NoAnswerError, sentence_of
+from viewer.status.history import NAMES
+from viewer.status.readings import Reading, reading_of
+
+RPC_SECONDS = 3.0
+_COMPATIBLE_API = "/apis/ccompat/"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service at one moment."""
+
+    name: str
+    state: Literal["ready", "waiting", "away", "unasked"]
+    sentence: str
+    address: str | None = None
+    version: str | None = None
+
+
+def viewer_service(waiting_for: str | None, streams: int) -> Service:
+    """Tell of this viewer, which knows so many streams."""
+    release = version("framelog-viewer")
+    if waiting_for is not None:
+        return Service("viewer", "waiting", waiting_for, version=release)
+    known = "1 stream is" if streams == 1 else f"{streams} streams are"
+    sentence = f"{known} in the catalogue. Its Kafka client: librdkafka {libversion()[0]}."
+    return Service("viewer", "ready", sentence, version=release)
+
+
+def ask_ingest(asker: Asker, urls: Sequence[str]) -> tuple[list[Service], list[Reading | None]]:
+    """Ask each ingest service how it is and what it measures."""
+    if not urls:
+        sentence = "The viewer isn't told where it is: FRAMELOG_VIEWER_INGEST_URLS is not set."
+        return [Service("ingest", "unasked", sentence)], []
+    answers = [_ask_one(asker, url) for url in urls]
+    return [service for service, _ in answers], [reading for _, reading in answers]
+
+
+def _ask_one(asker: Asker, url: str) -> tuple[Service, Reading | None]:
+    address = urlsplit(url).netloc
+    try:
+        status, said = asker.get(f"{url}/readyz")
+        metrics_status, metrics = asker.get(f"{url}/metrics")
+    except NoAnswerError as error:
+        return Service("ingest", "away", f"It can't be reached: {error}.", address), None
+    try:
+        reading = reading_of(text_string_to_metric_families(metrics), NAMES)
+    # The parser fails in as many ways as a text can be wrong.
+    except Exception:
+        metrics_status = 0
+    if metrics_status != 200:
+        sentence = "Something answers there, but not as ingest does: is the address right?"
+        return Service("ingest", "away", sentence, address), None
+    release = reading.label("framelog_ingest_build_info", "version")
+    if status == 200:
+        return Service("ingest", "ready", "It is ready for videos.", address, release), reading
+    return Service("ingest", "waiting", sentence_of(said), address, release), reading
+
+
+def ask_registry(asker: Asker, url: str) -> Service:
+    """Ask the schema registry whether it answers, and Apicurio which version it is."""
+    address = urlsplit(url).netloc
+    try:
+        status, said = asker.get(f"{url}/subjects")
+        if status != 200:
+            sentence = f"It answers with status {status}: {sentence_of(said)}"
+            return Service("registry", "waiting", sentence, address)
+        origin, found, _ = url.partition(_COMPATIBLE_API)
+        release = _apicurio_version(asker, origin) if found else None
+    except NoAnswerError as error:
+        return Service("registry", "away", f"It can't be reached: {error}.", address)
+    return Service("registry", "ready", "It answers.", address, release)
+
+
+def _apicurio_version(asker: Asker, origin: str) -> str | None:
+    status, said = asker.get(f"{origin}/apis/registry/v3/system/info")
+    try:
+        return str(json.loads(said)["version"]) if status == 200 else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def ask_kafka(admin: AdminClient, bootstrap_servers: str) -> Service:
+    """Ask Kafka which brokers there are. Its protocol does not tell its version."""
+    try:
+        brokers = len(admin.describe_cluster(request_timeout=RPC_SECONDS).result().nodes)
+    except KafkaException as error:
+        sentence = f"It can't be reached: {error.args[0].str()}."
+        return Service("kafka", "away", sentence, bootstrap_servers)
+    count = "One broker answers." if brokers == 1 else f"{brokers} brokers answer."
+    return Service("kafka", "ready", count, bootstrap_servers)

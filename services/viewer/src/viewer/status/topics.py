@@ -1,0 +1,78 @@
+"""The topics: how much is in each, and for how long it stays."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
+
+from viewer.status.services import RPC_SECONDS
+from viewer.views import StreamView
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic at one moment."""
+
+    name: str
+    partitions: int
+    offsets: int
+    """From the first that is there to the newest: each partition's, together. Transactions take
+    some, and compaction leaves gaps, so records are at most so many."""
+    image_bytes: int | None
+    """Of the pictures that are there, in the frames topic."""
+    cleanup_policy: str
+    retention_ms: int | None
+    retention_bytes: int | None
+    """Of one partition; None where there is no bound."""
+
+
+def image_bytes(views: Iterable[StreamView]) -> int:
+    """Add up the pictures that the log still has; of a stream in part, its share by frames."""
+    total = 0
+    for view in views:
+        there, all_of_it = view.frame_count - view.first_available_frame, view.stream.frame_count
+        total += view.stream.bytes * there // all_of_it if all_of_it else 0
+    return total
+
+
+def ask_topics(admin: AdminClient, images: Mapping[str, int | None]) -> list[Topic]:
+    """Ask Kafka about these topics; the values tell the images in each, where there are any.
+
+    Raises KafkaException. Topics that are missing are left out. What they take on the brokers'
+    disks is not asked: the client has no call for that.
+    """
+    known = admin.list_topics(timeout=RPC_SECONDS).topics
+    there = [name for name in images if name in known and known[name].error is None]
+    counts = {name: len(known[name].partitions) for name in there}
+    offsets = _offsets(admin, counts)
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in there]
+    answers = admin.describe_configs(resources, request_timeout=RPC_SECONDS) if there else {}
+    configs = {resource.name: answer.result() for resource, answer in answers.items()}
+    return [
+        Topic(
+            name=name,
+            partitions=counts[name],
+            offsets=offsets[name],
+            image_bytes=images[name],
+            cleanup_policy=configs[name]["cleanup.policy"].value,
+            retention_ms=_bound(configs[name]["retention.ms"].value),
+            retention_bytes=_bound(configs[name]["retention.bytes"].value),
+        )
+        for name in there
+    ]
+
+
+def _offsets(admin: AdminClient, partitions: Mapping[str, int]) -> dict[str, int]:
+    where = [TopicPartition(name, p) for name, count in partitions.items() for p in range(count)]
+    totals = dict.fromkeys(partitions, 0)
+    for spec, sign in ((OffsetSpec.latest(), 1), (OffsetSpec.earliest(), -1)):  # type: ignore[no-untyped-call]
+        asked = dict.fromkeys(where, spec)
+        answers = admin.list_offsets(asked, request_timeout=RPC_SECONDS) if where else {}
+        for partition, answer in answers.items():
+            totals[partition.topic] += sign * answer.result().offset
+    return totals
+
+
+def _bound(value: str) -> int | None:
+    return int(value) if int(value) >= 0 else None

@@ -1,0 +1,103 @@
+"""Looks at all services every few seconds, and writes what it sees on the board."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from prometheus_client import CollectorRegistry
+
+from viewer.catalogue import Catalogue
+from viewer.environ import revealed
+from viewer.settings import Settings
+from viewer.status.asking import Asker
+from viewer.status.board import Board
+from viewer.status.history import INTERVAL_SECONDS, NAMES, Moment
+from viewer.status.readings import reading_of
+from viewer.status.services import ask_ingest, ask_kafka, ask_registry
+from viewer.status.topics import ask_topics, image_bytes
+
+logger = logging.getLogger(__name__)
+
+_CLUSTER_INTERVAL_SECONDS = 10.0
+_STOP_SECONDS = 5.0
+
+
+class StatusWatch:
+    """Two threads, so that a cluster that is slow to answer makes no gap in the plots."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        board: Board,
+        *,
+        admin: AdminClient,
+        catalogue: Catalogue,
+        metrics: CollectorRegistry,
+    ) -> None:
+        """Look at what `settings` name; `metrics` are the viewer's own."""
+        self._settings = settings
+        self._board = board
+        self._admin = admin
+        self._catalogue = catalogue
+        self._metrics = metrics
+        self._neighbours = Asker()
+        self._registry = Asker(
+            revealed(settings.registry_user_info), settings.registry_ssl_ca_location
+        )
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._repeat, args=work, name="status", daemon=True)
+            for work in (
+                (INTERVAL_SECONDS, self._look_at_services),
+                (_CLUSTER_INTERVAL_SECONDS, self._look_at_cluster),
+            )
+        ]
+
+    def start(self) -> None:
+        """Begin to look."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the threads."""
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_STOP_SECONDS)
+
+    def _look_at_services(self) -> None:
+        """Read the viewer's own metrics and ask ingest for its."""
+        at_ms = int(time.time() * 1000)
+        self._board.ingest, readings = ask_ingest(self._neighbours, self._settings.ingest_urls)
+        own = reading_of(self._metrics.collect(), NAMES)
+        self._board.history.add(Moment(at_ms, own, readings))
+
+    def _look_at_cluster(self) -> None:
+        """Ask Kafka and the registry how they are, and Kafka what is in the topics."""
+        settings = self._settings
+        kafka = ask_kafka(self._admin, settings.bootstrap_servers)
+        self._board.cluster = [kafka, ask_registry(self._registry, settings.registry_url)]
+        if kafka.state != "ready":
+            return
+        images = {
+            settings.frames_topic: image_bytes(self._catalogue.changes_since(0).streams),
+            settings.index_topic: None,
+            settings.streams_topic: None,
+        }
+        try:
+            self._board.topics = ask_topics(self._admin, images)
+        except KafkaException as error:
+            # What was known last stands; how Kafka is will be said in a moment.
+            logger.debug("topics=unknown error=%r", str(error))
+
+    def _repeat(self, interval_seconds: float, look: Callable[[], None]) -> None:
+        while not self._stopping.is_set():
+            try:
+                look()
+            # A page that tells of faults must not end by one.
+            except Exception:
+                logger.exception("status=unknown")
+            self._stopping.wait(interval_seconds)

@@ -1,0 +1,147 @@
+"""The status page: the truth of a running viewer, and words for whatever is not there."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.deck import LIMIT_MS
+from tests.browser.proxy import reverse_proxy
+from tests.browser.videos import write_video
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.support.cluster import Cluster, Topics
+    from tests.support.viewing import Viewer
+
+PLOTS = 9
+MINUTES = 15
+
+
+def told(at_ms: int) -> dict[str, Any]:
+    """Make what a viewer tells after 15 minutes of its life."""
+    times = [at_ms - 5000 * n for n in range(181)][::-1]
+    names = ("seek_p99_seconds", "live_latency_p50_seconds", "live_latency_p99_seconds",
+             "commit_p50_seconds", "commit_p99_seconds", "files_waiting", "disk_free_bytes",
+             "frames_skipped_per_second", "catalogue_lag_seconds")  # fmt: skip
+    series: dict[str, list[float | None]] = {name: [None] * len(times) for name in names}
+    series["frames_committed_per_second"] = [float(n % 60) for n in range(len(times))]
+    series["frames_delivered_per_second"] = [25.0] * len(times)
+    series["watchers"] = [1.0] * 60 + [None] * 60 + [3.0] * 61
+    service = {"state": "ready", "sentence": "It is well.", "address": "there:1", "version": "1"}
+    return {
+        "at_ms": at_ms,
+        "interval_seconds": 5,
+        "services": [{**service, "name": name} for name in ("viewer", "ingest", "kafka")],
+        "topics": [],
+        "times_ms": times,
+        "series": series,
+    }
+
+
+def test_it_shows_what_the_viewer_does(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    video = write_video(cluster, topics, 30)
+    viewer.wait_for_frames(video.stream_id, 30)
+    page.goto(viewer.url)
+    page.wait_for_function("() => document.querySelector('.picture img')?.naturalWidth")
+    page.get_by_role("link", name="Status").click()
+    page.get_by_text("1 stream is in the catalogue.").wait_for(timeout=LIMIT_MS)
+    page.get_by_text("One broker answers.").wait_for(timeout=LIMIT_MS)
+    assert page.locator(".service .badge").all_inner_texts() == [
+        "Ready", "Not asked", "Ready", "Ready",
+    ]  # fmt: skip
+    for name in (topics.frames, topics.index, topics.streams):
+        page.get_by_role("rowheader", name=name).wait_for(timeout=LIMIT_MS)
+    page.get_by_text("at most 7 days and 11 GB a partition").wait_for(timeout=LIMIT_MS)
+    page.get_by_text("the newest of each key, for good").wait_for(timeout=LIMIT_MS)
+    assert page.locator("figure").count() == PLOTS
+    page.get_by_text("Nobody watched a live edge.").wait_for(timeout=LIMIT_MS)
+    page.get_by_text("Ingest measures this, and the viewer isn't").first.wait_for(timeout=LIMIT_MS)
+    # The list's picture of the stream was a frame asked for by its number.
+    seek = page.locator("figure", has_text="One frame by number")
+    seek.locator("path.line").wait_for(timeout=LIMIT_MS, state="attached")
+    label = seek.get_by_role("img").get_attribute("aria-label")
+    assert label
+    assert " ms at most" in label
+    assert messages == [], "the content security policy, or anything else, complains"
+
+
+def test_the_numbers_are_a_table_too(viewer: Viewer, page: Page) -> None:
+    at_ms = int(time.time() * 1000)
+    page.route("**/api/status", lambda route: route.fulfill(json=told(at_ms)))
+    page.goto(f"{viewer.url}/status")
+    frames = page.locator("figure", has_text="Frames a second")
+    frames.get_by_text("As a table").press("Enter")
+    rows = frames.locator("tbody tr")
+    rows.nth(MINUTES - 1).wait_for(timeout=LIMIT_MS)
+    # One minute is begun at each end.
+    assert rows.count() in {MINUTES, MINUTES + 1}
+    assert {text.split("\t")[2] for text in rows.all_inner_texts()} == {"25"}
+    assert frames.locator(".legend").inner_text().split() == ["committed", "0", "delivered", "25"]
+    assert page.locator("figure", has_text="Watchers").locator("path.line").count() == 2
+    label = frames.get_by_role("img").get_attribute("aria-label")
+    assert label == "Frames a second: committed: 0 now, 59 at most; delivered: 25 now, 25 at most"
+    page.get_by_text("The topics have not been made yet").wait_for()
+    page.get_by_text("Every service that is asked is ready.").wait_for()
+
+
+def test_it_waits_for_a_viewer_that_is_away(viewer: Viewer, page: Page) -> None:
+    page.goto(f"{viewer.url}/status")
+    page.get_by_text("One broker answers.").wait_for(timeout=LIMIT_MS)
+    viewer.stop()
+    page.get_by_text("The server is away").wait_for(timeout=LIMIT_MS)
+    viewer.start()
+    page.get_by_text("The server is away").wait_for(timeout=LIMIT_MS, state="hidden")
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_nothing_is_wider_than_the_window(viewer: Viewer, browser: Browser, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 700})
+    page = context.new_page()
+    page.goto(f"{viewer.url}/status")
+    page.get_by_role("rowheader").nth(2).wait_for(timeout=LIMIT_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    context.close()
+
+
+def test_it_works_under_a_prefix(viewer: Viewer, page: Page) -> None:
+    viewer.stop()
+    viewer.environment = {**viewer.environment, "FRAMELOG_VIEWER_BEHIND_PROXY": "1"}
+    viewer.start()
+    with reverse_proxy(viewer.port, "/cameras") as (base, strays):
+        page.goto(base)
+        page.get_by_role("link", name="Status").click()
+        page.get_by_text("One broker answers.").wait_for(timeout=LIMIT_MS)
+        page.get_by_role("link", name="All streams").click()
+        page.wait_for_url(base)
+        assert strays == []
+
+
+def test_scales_end_at_round_numbers_and_gaps_stay_gaps(viewer: Viewer, page: Page) -> None:
+    page.goto(viewer.url)
+    url = f"{viewer.url}/static/status/numbers.js"
+    found = page.evaluate(
+        f"""async () => {{
+          const m = await import("{url}");
+          const scale = {{ from_ms: 0, to_ms: 100, top: 10 }};
+          return [
+            [0, 0.003, 1, 1.1, 24, 26, 99, 101].map(m.ceiling),
+            m.runs([0, 50, 60, 100], [0, 5, null, 20], scale),
+            m.minutes([0, 59999, 60000, 130000], [[1, 4, null, 2]]),
+            m.line([[50, 50]]),
+          ];
+        }}"""
+    )
+    assert found == [
+        [1, 0.005, 1, 2, 25, 50, 100, 200],
+        [[[0, 100], [50, 50]], [[100, 0]]],
+        [[120000, [2]], [60000, [None]], [0, [4]]],
+        "M50.00 50.00h.01",
+    ]

@@ -1,0 +1,190 @@
+"""What the status page is told: the numbers of the last minutes, and how each service is."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import inf
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from viewer.status.history import KEPT_SECONDS, History, Moment, point_of
+from viewer.status.readings import Reading, quantile
+
+from tests.support.log_writer import write_stream
+from tests.support.processes import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.cluster import Cluster, Topics
+    from tests.support.processes import Process
+
+COMMITTED = "framelog_ingest_frames_committed_total"
+SKIPPED = "framelog_viewer_frames_skipped_total"
+NOTHING = Reading({})
+
+
+def ingest_of(committed: float, waiting: float = 0) -> Reading:
+    return Reading({COMMITTED: [({}, committed)], "framelog_ingest_files_waiting": [({}, waiting)]})
+
+
+def seeks_of(*counts: float) -> Reading:
+    """Make a reading of seeks that took up to 10 ms, 100 ms, and longer."""
+    name = "framelog_viewer_seek_seconds_bucket"
+    bounds = ("0.01", "0.1", "+Inf")
+    series = [({"le": le}, count) for le, count in zip(bounds, counts, strict=True)]
+    return Reading({name: series})
+
+
+def test_rates_are_of_the_time_between_two_moments() -> None:
+    skipped = Reading({SKIPPED: [({"reason": "expired"}, 5), ({"reason": "pace"}, 900)]})
+    moments = [
+        Moment(1000, Reading({SKIPPED: [({"reason": "expired"}, 0)]}), [ingest_of(100)]),
+        Moment(3500, skipped, [ingest_of(150)]),
+    ]
+    point = point_of(moments)
+    assert point["frames_committed_per_second"] == 20
+    # What the speed asked for leaves out is no loss.
+    assert point["frames_skipped_per_second"] == 2
+    assert point_of(moments[:1])["frames_committed_per_second"] is None
+
+
+def test_replicas_add_up_and_one_that_restarts_or_is_away_makes_no_spike() -> None:
+    before = Moment(0, NOTHING, [ingest_of(1000, 3), ingest_of(500, 3), None])
+    after = Moment(1000, NOTHING, [ingest_of(1010, 2), ingest_of(5, 2), ingest_of(70_000, 2)])
+    assert point_of([before, after])["frames_committed_per_second"] == 15
+    assert point_of([before, after])["files_waiting"] == 2, "they see the same folder"
+    gone = Moment(2000, NOTHING, [None, None, None])
+    assert point_of([before, after, gone])["frames_committed_per_second"] is None
+    assert point_of([before, after, gone])["files_waiting"] is None
+
+
+def test_quantiles_are_of_what_was_counted_within_the_window() -> None:
+    moments = [Moment(n, reading, []) for n, reading in enumerate([
+        seeks_of(1000, 1000, 1000), seeks_of(1000, 1050, 1050), seeks_of(1000, 1100, 1100),
+    ])]  # fmt: skip
+    # 100 seeks between 10 and 100 ms; the thousand before are long past.
+    assert point_of(moments)["seek_p99_seconds"] == pytest.approx(0.01 + 0.99 * 0.09)
+    assert point_of(moments[:1])["seek_p99_seconds"] is None
+    assert point_of([moments[0], moments[0]])["seek_p99_seconds"] is None
+    # A viewer that was started anew counts from 0.
+    restarted = [moments[0], Moment(3, seeks_of(10, 10, 10), [])]
+    assert point_of(restarted)["seek_p99_seconds"] == pytest.approx(0.0099)
+
+
+def test_a_quantile_beyond_the_highest_bound_is_that_bound() -> None:
+    assert quantile(0.99, {0.1: 1, 1.0: 1, inf: 10}) == 1.0
+    assert quantile(0.5, {0.1: 0, 1.0: 10, inf: 10}) == pytest.approx(0.55)
+    assert quantile(0.5, {}) is None
+
+
+def test_only_the_last_minutes_are_kept() -> None:
+    history = History()
+    for n in range(1000):
+        history.add(Moment(n * 5000, NOTHING, []))
+    told: dict[str, Any] = history.as_dict()
+    assert told["times_ms"][-1] - told["times_ms"][0] == KEPT_SECONDS * 1000
+    assert {len(points) for points in told["series"].values()} == {len(told["times_ms"])}
+
+
+@contextmanager
+def ingest_service(answers: dict[str, tuple[int, str]]) -> Iterator[str]:
+    """Answer as an ingest service does: with a status and a text, by path."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, text = answers[self.path]
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def status(base: str, **headers: str) -> dict[str, Any]:
+    return dict(requests.get(f"{base}/api/status", headers=headers, timeout=10).json())
+
+
+def services(told: dict[str, Any]) -> dict[str, Any]:
+    return {service["name"]: service for service in told["services"]}
+
+
+def test_all_of_a_stack_is_told(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
+) -> None:
+    writer = write_stream(cluster, topics, 20)
+    lines = [f"{COMMITTED} 7", 'framelog_ingest_build_info{version="9.8"} 1']
+    answers = {"/readyz": (200, "ok\n"), "/metrics": (200, "\n".join(lines) + "\n")}
+
+    def ingest() -> Any:
+        return services(status(base))["ingest"]
+
+    with ingest_service(answers) as url:
+        process = serve(FRAMELOG_VIEWER_INGEST_URLS=url)
+        wait_for(lambda: "registry" in services(status(base)), alive=process)
+        known = services(status(base))
+        assert [service["state"] for service in known.values()] == ["ready"] * 4
+        assert known["ingest"]["version"] == "9.8"
+        assert known["registry"]["version"]
+
+        answers["/readyz"] = (503, "The folder is gone.\n")
+        wait_for(lambda: ingest()["state"] == "waiting", alive=process)
+        assert ingest()["sentence"] == "The folder is gone."
+        answers["/metrics"] = (200, "<html>")
+        wait_for(lambda: ingest()["state"] == "away", alive=process)
+        assert "is the address right?" in ingest()["sentence"]
+    wait_for(lambda: "can't be reached: connection refused" in ingest()["sentence"], alive=process)
+
+    told = status(base)
+    committed = told["series"]["frames_committed_per_second"]
+    assert committed[:2] == [None, 0]
+    assert committed[-1] is None
+    assert len(committed) == len(told["times_ms"])
+    images = sum(map(len, writer.images))
+    wait_for(lambda: status(base)["topics"][0]["image_bytes"] == images, alive=process)
+    found = status(base)["topics"]
+    assert [topic["name"] for topic in found] == [topics.frames, topics.index, topics.streams]
+    # 20 frames, and the mark of each of the two transactions.
+    assert found[0]["offsets"] == 22
+    assert found[0]["retention_ms"] == 7 * 24 * 3600 * 1000
+
+
+def test_nobody_is_told_who_is_not_let_in(serve: Callable[..., Process], base: str) -> None:
+    secrets = {"token": "one-that-is-secret", "users": "ann:secret-too", "registry": "ben:secret"}
+    serve(
+        FRAMELOG_VIEWER_TOKEN=secrets["token"],
+        FRAMELOG_VIEWER_USERS=secrets["users"],
+        FRAMELOG_SCHEMA_REGISTRY_USER_INFO=secrets["registry"],
+    )
+    for path in ("/status", "/api/status"):
+        assert requests.get(base + path, timeout=10).status_code == 401
+    assert "secret" not in str(status(base, Authorization=f"Bearer {secrets['token']}"))
+
+
+def test_a_stack_that_is_away_is_told_too(serve: Callable[..., Process], base: str) -> None:
+    serve(
+        until="healthz",
+        FRAMELOG_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1",
+        FRAMELOG_SCHEMA_REGISTRY_URL="http://127.0.0.1:1",
+    )
+    wait_for(lambda: "kafka" in services(status(base)))
+    known = services(status(base))
+    assert {name: service["state"] for name, service in known.items()} == {
+        "viewer": "waiting", "ingest": "unasked", "kafka": "away", "registry": "away",
+    }  # fmt: skip
+    assert status(base)["topics"] is None
+    assert requests.get(f"{base}/status", timeout=10).status_code == 200
