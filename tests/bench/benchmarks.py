@@ -1,6 +1,21 @@
 """Every benchmark, in the order in which they run."""
 
 from tests.bench.ingest_floor import INGEST_FLOOR
+from tests.bench.page import PAGE
 from tests.bench.place import Benchmark
+from tests.bench.viewer_delivery import VIEWER_DELIVERY
+from tests.bench.viewer_exports import VIEWER_EXPORTS
+from tests.bench.viewer_growth import VIEWER_PARTITIONS, VIEWER_STREAMS
+from tests.bench.viewer_seeking import VIEWER_SEEKING
+from tests.bench.viewer_watchers import VIEWER_WATCHERS
 
-BENCHMARKS: tuple[Benchmark, ...] = (INGEST_FLOOR,)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    INGEST_FLOOR,
+    VIEWER_DELIVERY,
+    VIEWER_WATCHERS,
+    VIEWER_SEEKING,
+    VIEWER_EXPORTS,
+    VIEWER_STREAMS,
+    VIEWER_PARTITIONS,
+    PAGE,
+)

@@ -65,6 +65,8 @@ class StreamWriter:
     stream_id: str = "clip-0123456789ab"
     partition: int = 0
     encoding: str = "JPEG"
+    width: int = 160
+    height: int = 90
     frame_ns: int = FRAME_NS
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started_at: int = field(default_factory=lambda: time.time_ns() // 1000)
@@ -120,8 +122,8 @@ class StreamWriter:
                 "frame_index": index,
                 "pts_ns": index * self.frame_ns,
                 "duration_ns": self.frame_ns,
-                "width": 160,
-                "height": 90,
+                "width": self.width,
+                "height": self.height,
                 "encoding": self.encoding,
                 "image": image,
                 "is_last": ended and i == len(images) - 1,
@@ -169,8 +171,8 @@ class StreamWriter:
             "fingerprint": "0" * 64,
             "container": "mp4",
             "codec": "h264",
-            "width": 160,
-            "height": 90,
+            "width": self.width,
+            "height": self.height,
             "rotation": 0,
             "frame_rate_num": 25,
             "frame_rate_den": 1,
