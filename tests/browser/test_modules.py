@@ -200,3 +200,19 @@ def test_the_time_left_is_said_in_words(run: Callable[[str, str], Any]) -> None:
         "common/words.js", "return [m.retention.until(null, null), m.retention.until(null, 5e9)]"
     )
     assert until == ["For good", "Until the partition outgrows 5.0 GB"]
+
+
+def test_a_gap_is_where_frames_stay_away_for_long(run: Callable[[str, str], Any]) -> None:
+    gaps = run(
+        "player/strip.js",
+        """
+        const at = (pts_ns) => ({ pts_ns, size: 1 });
+        const every = (ns, frames) => frames.map((frame) => at(frame * ns));
+        const steady = every(40e6, [...Array(50).keys()]);
+        const broken = steady.filter((_, frame) => frame < 20 || frame > 45);
+        const slides = every(5e9, [0, 1, 2, 3]);
+        const ends = [[steady, 2e9], [broken, 2e9], [slides, 20e9], [[], 0]];
+        return ends.map(([samples, end_ns]) => m.gapsOf(samples, end_ns));
+        """,
+    )
+    assert gaps == [[], [{"start_ns": 800e6, "end_ns": 1840e6}], [], []]

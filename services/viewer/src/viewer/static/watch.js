@@ -125,5 +125,6 @@ function watchTrouble(feed, player, notice) {
 start().catch((error) => {
   if (!(error instanceof Missing)) throw error;
   part("name").textContent = stream_id;
+  for (const id of ["deck", "room-button", "export-button", "details-button", "help-button"]) part(id).hidden = true;
   say(words.player.unknown, "problem");
 });

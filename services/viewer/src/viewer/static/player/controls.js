@@ -93,6 +93,7 @@ export function bindTyped(input, complaint, accept) {
 function render(player, index) {
   const { frame, last, live, ingesting, marks } = player;
   part("deck").toggleAttribute("inert", !player.watchable);
+  /** @type {HTMLButtonElement} */ (part("export-button")).disabled = !player.watchable;
   showTransport(player);
   typed("time", format.time(index.ptsOf(frame), { exact: true }));
   typed("frame", format.count(frame));

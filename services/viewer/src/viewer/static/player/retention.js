@@ -19,7 +19,7 @@ export class Retention {
   #asked_ms = 0;
 
   /**
-   * @param {HTMLElement} element that marks the edge @param {import("./player.js").Player} player
+   * @param {HTMLElement} element for the words at the edge @param {import("./player.js").Player} player
    * @param {string} url that tells how long the earliest frame is kept
    */
   constructor(element, player, url) {

@@ -1,10 +1,14 @@
-// Draws the timeline's strip: how large each frame is (so: how much the picture changes), what has
-// expired, what is still to come, the loop, and a ruler.
+// Draws the timeline's strip: how large each frame is (so: how much the picture changes), gaps, what
+// has expired, what is still to come, the loop, and a ruler.
 
 import * as format from "../common/format.js";
 import { shareOf, ticks } from "./scale.js";
 
 const RULER_PX = 18;
+/** So many times as long as frames usually follow one another is a gap, */
+const GAP_RATIO = 8;
+/** if it is so long. */
+const LEAST_GAP_NS = 1e9;
 
 /**
  * @typedef {object} Strip
@@ -15,6 +19,19 @@ const RULER_PX = 18;
  * @property {number} place_ns
  * @property {{start_ns: number, end_ns: number} | null} loop
  */
+
+/**
+ * Where no frame came for far longer than between those around it: a picture stood still.
+ * @param {import("./frameindex.js").Sample[]} samples @param {number} end_ns of the last of them
+ * @returns {{start_ns: number, end_ns: number}[]}
+ */
+export function gapsOf(samples, end_ns) {
+  const spans = samples.map(({ pts_ns }, i) => (samples[i + 1]?.pts_ns ?? end_ns) - pts_ns);
+  const usual_ns = spans.toSorted((a, b) => a - b)[Math.floor(spans.length / 2)];
+  const least_ns = Math.max(GAP_RATIO * usual_ns, LEAST_GAP_NS);
+  return samples.flatMap(({ pts_ns }, i) =>
+    spans[i] > least_ns ? [{ start_ns: pts_ns + usual_ns, end_ns: pts_ns + spans[i] }] : []);
+}
 
 /** @param {HTMLCanvasElement} canvas @param {Strip} strip */
 export function draw(canvas, strip) {
@@ -33,7 +50,12 @@ export function draw(canvas, strip) {
   const x = (/** @type {number} */ pts_ns) => shareOf(strip.view, pts_ns) * width;
   const floor = height - RULER_PX;
 
+  const gaps = gapsOf(strip.samples, strip.end_ns);
   drawSizes(context, strip, x, floor, colour);
+  for (const { start_ns, end_ns } of gaps) {
+    context.clearRect(x(start_ns), 0, x(end_ns) - x(start_ns), floor);
+    hatch(context, x(start_ns), x(end_ns), floor, colour("--strip-gap"));
+  }
   hatch(context, x(0), x(strip.expired_ns), floor, colour("--strip-expired"));
   hatch(context, x(strip.end_ns), width, floor, colour("--strip-coming"));
   if (strip.loop) drawLoop(context, x(strip.loop.start_ns), x(strip.loop.end_ns), floor, colour("--strip-loop"));
@@ -106,7 +128,7 @@ function drawRuler(context, view, x, width, height, style) {
   for (const at of at_ns) {
     const label = format.time(at + 1, { exact: step_ns < 1e9 });
     const left = x(at);
-    if (left + context.measureText(label).width > width) break;
+    if (left + 4 + context.measureText(label).width > width) break;
     context.fillRect(left, height - RULER_PX, 1, 5);
     context.fillText(label, left + 4, height - 1);
   }

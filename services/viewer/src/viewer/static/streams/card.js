@@ -67,7 +67,7 @@ export class Card {
       fps && frame_count ? `${format.rate(fps)} fps` : "",
       frame_count ? format.bytes(bytes) : "",
       started_ms !== null && state !== "INGESTING" ? format.ago(started_ms, Date.now()) : "",
-    ].filter(Boolean).join(" · ");
+    ].filter(Boolean).map((fact) => fact.replaceAll(" ", "\u00a0")).join(" · ");
   }
 
   #progress() {
