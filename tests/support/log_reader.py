@@ -27,6 +27,7 @@ class Record:
     partition: int
     offset: int
     schema_id: int
+    headers: dict[str, bytes]
 
 
 class LogReader:
@@ -74,7 +75,8 @@ class LogReader:
                     assert key is not None
                     assert value is not None
                     schema_id, body = self._body(value)
-                    yield Record(key.decode(), body, partition, offset, schema_id)
+                    headers: Any = message.headers() or []
+                    yield Record(key.decode(), body, partition, offset, schema_id, dict(headers))
                 else:
                     assert error.code() == KafkaError._PARTITION_EOF, error
                     # Before the end, it is that of a transaction whose marker is still to come.

@@ -6,6 +6,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -25,6 +27,7 @@ from ingest.metrics import Metrics
 from ingest.pool import Pool
 from ingest.reports import Reports
 from ingest.settings import Settings
+from ingest.traces import Traces
 from ingest.watcher import Watcher
 
 _LOOK_AGAIN_SECONDS = 0.1
@@ -70,7 +73,8 @@ def run(settings: Settings) -> None:
     app = create_app(health.alive, health.ready, registry)
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
     pool = Pool(settings)
-    candidates = Candidates(pool, time.monotonic)
+    traces = Traces(time.time_ns)
+    candidates = Candidates(pool, traces, time.monotonic)
     endings = Endings(settings, folders, candidates, metrics)
     intake = Intake(settings, folders, candidates, endings, metrics)
     reports = Reports(settings, folders, candidates, endings, metrics)
@@ -79,6 +83,7 @@ def run(settings: Settings) -> None:
     folders.prepare()
     pool.prepare()
     with (
+        _exporting(traces, settings),
         serving(app, settings.host, settings.port) as port,
         Watcher(folders.incoming) as watcher,
     ):
@@ -104,6 +109,19 @@ def run(settings: Settings) -> None:
         log.info("event=stopping")
         pool.stop()
         folders.release()
+
+
+@contextmanager
+def _exporting(traces: Traces, settings: Settings) -> Iterator[None]:
+    """Export traces, where that is asked for."""
+    if not settings.traces:
+        yield
+        return
+    from ingest.otlp import exporting  # noqa: PLC0415  (large: only where it is asked for)
+
+    with exporting(version("framelog-ingest")) as traces.exporter:
+        yield
+        traces.end_all()
 
 
 if __name__ == "__main__":

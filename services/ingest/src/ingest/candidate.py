@@ -8,6 +8,7 @@ from ingest.messages import AtWork, Ended
 from ingest.pool import Running
 from ingest.sight import FileSight
 from ingest.statistics import ClientReport
+from ingest.traces import SpanContext
 
 
 @dataclass(eq=False)
@@ -26,6 +27,9 @@ class Candidate:
     not_before: float = 0.0
     still_seconds: float = 0.0
     stream_id: str = ""
+    run_id: str = ""
+    span: SpanContext | None = None
+    """The file's own, in which all that is done for it lies; None when nothing is traced."""
     frame_count: int = 0
     estimated_frame_count: int | None = None
     waits_for: str | None = None
@@ -44,6 +48,17 @@ class Candidate:
             self.estimated_frame_count,
             self.waits_for,
         )
+
+    @property
+    def traced(self) -> dict[str, str | int]:
+        """What its span tells of it."""
+        return {
+            "file": self.path.name,
+            "stream_id": self.stream_id,
+            "run_id": self.run_id,
+            "frames": self.frame_count,
+            "crashes": self.crashes,
+        }
 
     def sight(self, now: float) -> FileSight:
         """How it stands, for metrics; now in monotonic seconds."""

@@ -1,19 +1,22 @@
 """The files that are waited for or worked on, and the worker of each."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ingest.candidate import Candidate
 from ingest.messages import Job
 from ingest.pool import Pool, Running
+from ingest.traces import Traces
 
 
 class Candidates:
     """Every file that the service has to do with, by its path."""
 
-    def __init__(self, pool: Pool, now: Callable[[], float]) -> None:
+    def __init__(self, pool: Pool, traces: Traces, now: Callable[[], float]) -> None:
         """Take where the workers come from, and a monotonic clock in seconds."""
         self.now = now
+        self.traces = traces
         self._pool = pool
         self._by_path: dict[Path, Candidate] = {}
 
@@ -42,8 +45,9 @@ class Candidates:
         return self._pool.jobs
 
     def start(self, candidate: Candidate, job: Job) -> None:
-        """Set a worker to work on a candidate."""
-        candidate.running = self._pool.start(job)
+        """Set a worker to work on a candidate; the first one begins its trace."""
+        candidate.span = candidate.span or self.traces.begin()
+        candidate.running = self._pool.start(replace(job, span=candidate.span))
 
     def rest(self, candidate: Candidate, seconds: float) -> None:
         """End the candidate's worker; another is started after seconds at the earliest."""
@@ -51,10 +55,11 @@ class Candidates:
         candidate.fingerprint = ""
         candidate.not_before = self.now() + seconds
 
-    def drop(self, candidate: Candidate) -> None:
-        """Have no more to do with a candidate."""
+    def drop(self, candidate: Candidate, result: str = "let go", error: str | None = None) -> None:
+        """Have no more to do with a candidate; result and error are for its trace."""
         self.dismiss(candidate)
         self._by_path.pop(candidate.path, None)
+        self.traces.end(candidate.span, candidate.traced | {"result": result}, error)
 
     def dismiss(self, candidate: Candidate) -> None:
         """End the candidate's worker."""

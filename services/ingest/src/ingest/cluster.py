@@ -26,7 +26,7 @@ def connect(
         topics,
         f"{settings.frames_topic}.{content_id(fingerprint)}",
         codec,
-        probe or Probe(time.perf_counter),
+        probe or Probe(time.perf_counter, time.time_ns),
     )
     return publisher, _ledger(settings, codec)
 

@@ -42,7 +42,8 @@ class Endings:
             log.error("event=not_moved file=%r reason=%r next='try again'", name, str(error))
             candidate.not_before = self._candidates.now() + self._settings.rescan_seconds
             return
-        self._candidates.drop(candidate)
+        why = None if final.whole else final.note
+        self._candidates.drop(candidate, final.result, why)
         if not ended.duplicate:
             self._marks.clear(candidate.fingerprint)
         self._metrics.files.labels(final.result).inc()

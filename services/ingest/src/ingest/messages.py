@@ -6,15 +6,20 @@ from pathlib import Path
 from ingest.choices import Choices
 from ingest.statistics import ClientReport
 from ingest.stream import State
+from ingest.traces import Span, SpanContext
 
 
 @dataclass(frozen=True)
 class Job:
-    """A file to ingest. With give_up, only record that its video ends, and this reason."""
+    """A file to ingest. With give_up, only record that its video ends, and this reason.
+
+    span: the one in which the worker's spans lie; None when nothing is traced.
+    """
 
     path: Path
     choices: Choices
     give_up: str | None = None
+    span: SpanContext | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Begun:
     """The stream is open; of this run, frame_count frames were in the log before."""
 
     stream_id: str
+    run_id: str
     frame_count: int
 
 
@@ -57,7 +63,7 @@ class Progress:
 
     seconds: what the batch spent in each stage. late_seconds: of a paced stream, how late the
     latest of its frames was. commit_seconds: what its transaction took. kafka: what the
-    worker's client tells.
+    worker's client tells. spans: those that have ended.
 
     Sent at least every few seconds: a worker that is silent for longer hangs.
     """
@@ -68,6 +74,7 @@ class Progress:
     late_seconds: float | None = None
     commit_seconds: float | None = None
     kafka: ClientReport | None = None
+    spans: list[Span] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,79 @@
 """What a worker measures of its own work."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from ingest.frame import Frame
 from ingest.messages import Progress
 from ingest.statistics import Statistics
 from ingest.stopwatch import Stopwatch
+from ingest.traces import SpanContext, Trace
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """How a batch was pulled out of its file: since when, and what its stages took.
+
+    since_ns: wall clock. late_seconds: of a paced stream, how late its latest frame was.
+    """
+
+    since_ns: int
+    seconds: dict[str, float]
+    late_seconds: float | None
 
 
 class Probe:
-    """Times the stages of one file's way into the log, which is gone by two threads.
+    """Times and traces the stages of one file's way into the log, which is gone by two threads.
 
     One pulls frames out of the file, the other commits them: each has a stopwatch of its own.
     """
 
-    def __init__(self, now: Callable[[], float], statistics_seconds: float = 0.0) -> None:
-        """Take a clock in seconds, and how often Kafka's client tells its statistics; 0: never."""
+    def __init__(
+        self,
+        now: Callable[[], float],
+        now_ns: Callable[[], int],
+        statistics_seconds: float = 0.0,
+        within: SpanContext | None = None,
+    ) -> None:
+        """Take a clock in seconds, and the wall clock.
+
+        statistics_seconds: how often Kafka's client tells its statistics, 0 for never. within:
+        the span that all spans lie in, None when nothing is traced.
+        """
         self._now = now
+        self._now_ns = now_ns
+        self._since_ns = now_ns()
         self.pulling = Stopwatch(now)
         self._committing = Stopwatch(now)
         self._transaction_seconds: float | None = None
         self.kafka = Statistics(statistics_seconds)
+        self.trace = Trace(within, now_ns)
 
-    def step(self, stage: str) -> AbstractContextManager[None]:
+    @property
+    def traceparent(self) -> str | None:
+        """The header that names the span at hand; None when nothing is traced."""
+        span = self.trace.current
+        return None if span is None else span.traceparent
+
+    @contextmanager
+    def step(self, stage: str) -> Iterator[None]:
         """Time a stage of a commit."""
-        return self._committing.during(stage)
+        with self._committing.during(stage), self.trace.span(stage):
+            yield
+
+    def pulled(self, late_seconds: float | None) -> Pulled:
+        """Return how the latest batch was pulled; from here on, it is the next one's time."""
+        since_ns, self._since_ns = self._since_ns, self._now_ns()
+        return Pulled(since_ns, self.pulling.take(), late_seconds)
+
+    @contextmanager
+    def batch(self, batch: Sequence[Frame], pulled: Pulled) -> Iterator[None]:
+        """Trace a batch from its pulling on; the block commits it."""
+        told = {f"{stage}_seconds": seconds for stage, seconds in pulled.seconds.items()}
+        attributes = {"first_frame": batch[0].frame_index, "frames": len(batch), **told}
+        with self.trace.span("batch", attributes, pulled.since_ns):
+            yield
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -34,16 +82,15 @@ class Probe:
         yield
         self._transaction_seconds = self._now() - started
 
-    def committed(
-        self, batch: Sequence[Frame], pulled: dict[str, float], late_seconds: float | None
-    ) -> Progress:
-        """Return the report on a batch; pulled gives the seconds that it took to pull it."""
+    def committed(self, batch: Sequence[Frame], pulled: Pulled) -> Progress:
+        """Return the report on a batch."""
         transaction_seconds, self._transaction_seconds = self._transaction_seconds, None
         return Progress(
             len(batch),
             sum(len(frame.image) for frame in batch),
-            pulled | self._committing.take(),
-            late_seconds,
+            pulled.seconds | self._committing.take(),
+            pulled.late_seconds,
             transaction_seconds,
             self.kafka.take(),
+            self.trace.take(),
         )

@@ -26,6 +26,8 @@ _TOMBSTONES_AT_ONCE = 10_000
 
 T = TypeVar("T")
 
+Headers = list[tuple[str, str | bytes | None]]
+
 log = logging.getLogger(__name__)
 
 Advance = Callable[[Stream, Placement | None], Stream]
@@ -79,9 +81,10 @@ class KafkaPublisher:
 
     def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """See Publisher.commit."""
+        headers = _headers(self._probe.traceparent)
         with self._probe.step("serialize"):
             values = [self._codec.frame(frame, stream) for frame in batch]
-        return self._guard(lambda: self._transact(stream, batch, values, advance))
+        return self._guard(lambda: self._transact(stream, batch, values, headers, advance))
 
     def forget(self, stream_id: str, segments: Iterable[tuple[bytes, int]]) -> None:
         """Take a stream out of the catalogue, and segments (key, partition) out of the index.
@@ -104,13 +107,18 @@ class KafkaPublisher:
         self._producer.init_transactions(_TRANSACTION_SECONDS * 3)
 
     def _transact(
-        self, stream: Stream, batch: Sequence[Frame], values: Sequence[bytes], advance: Advance
+        self,
+        stream: Stream,
+        batch: Sequence[Frame],
+        values: Sequence[bytes],
+        headers: Headers,
+        advance: Advance,
     ) -> Stream:
         step, key = self._probe.step, stream.stream_id.encode()
         with self._probe.transaction():
             self._producer.begin_transaction()
             with step("flush"):
-                placement = self._place(key, values, stream.partition) if values else None
+                placement = self._place(key, values, headers, stream.partition) if values else None
             with step("serialize"):
                 after = advance(stream, placement)
                 state = self._codec.stream(after)
@@ -138,7 +146,9 @@ class KafkaPublisher:
         self._producer.produce(self._streams_topic, None, stream_id.encode())
         self._producer.commit_transaction(_TRANSACTION_SECONDS * 2)
 
-    def _place(self, key: bytes, values: Sequence[bytes], partition: int | None) -> Placement:
+    def _place(
+        self, key: bytes, values: Sequence[bytes], headers: Headers, partition: int | None
+    ) -> Placement:
         """Send the frames' values and return where they lie; without partition, by the key."""
         reports: list[Message | KafkaError] = []
 
@@ -147,7 +157,9 @@ class KafkaPublisher:
 
         where = PARTITION_BY_KEY if partition is None else partition
         for value in values:
-            self._producer.produce(self._frames_topic, value, key, where, delivered)
+            self._producer.produce(
+                self._frames_topic, value, key, where, delivered, headers=headers
+            )
         give_up = time.monotonic() + _TRANSACTION_SECONDS * 2
         while len(reports) < len(values):
             self._producer.poll(0.1)
@@ -176,3 +188,7 @@ class KafkaPublisher:
             if reason.code() in _FENCED:
                 raise Fenced("Another worker has taken the stream over.") from error
             raise Unavailable(f"Kafka did not take a transaction: {reason.str()}.") from error
+
+
+def _headers(traceparent: str | None) -> Headers:
+    return [] if traceparent is None else [("traceparent", traceparent)]

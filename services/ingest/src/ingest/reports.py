@@ -51,12 +51,14 @@ class Reports:
         match report:
             case Opened():
                 self._opened(candidate, running, report)
-            case Begun(stream_id, frame_count):
-                candidate.stream_id, candidate.frame_count = stream_id, frame_count
+            case Begun():
+                candidate.stream_id, candidate.run_id = report.stream_id, report.run_id
+                candidate.frame_count = report.frame_count
             case NotAVideo(reason):
                 self._not_a_video(candidate, reason)
             case Progress():
                 self._metrics.progress(report)
+                self._candidates.traces.add(report.spans)
                 candidate.kafka = report.kafka or candidate.kafka
                 if report.frames:
                     candidate.crashes = 0

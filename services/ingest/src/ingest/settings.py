@@ -44,6 +44,7 @@ class Settings:
     stall_seconds: float
     crash_limit: int
     statistics_seconds: float
+    traces: bool
     log_level: str
     log_format: str
 
@@ -84,11 +85,19 @@ class Settings:
             stall_seconds=read.seconds("FRAMELOG_INGEST_STALL_SECONDS", 60.0, low=5),
             crash_limit=read.integer("FRAMELOG_INGEST_CRASH_LIMIT", 3, 1, 100),
             statistics_seconds=read.seconds("FRAMELOG_INGEST_STATISTICS_SECONDS", 1.0),
+            traces=_traces(environ),
             log_level=read.choice(
                 "FRAMELOG_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")
             ),
             log_format=read.choice("FRAMELOG_LOG_FORMAT", "text", ("text", "json")),
         )
+
+
+def _traces(environ: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry's own variables ask for traces."""
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return any(environ.get(key) for key in endpoints) and not disabled
 
 
 class _Reader:

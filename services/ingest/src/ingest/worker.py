@@ -35,7 +35,7 @@ from ingest.messages import (
 )
 from ingest.opening import check_size, open_pictures
 from ingest.pacing import Pacer
-from ingest.probe import Probe
+from ingest.probe import Probe, Pulled
 from ingest.sampling import sampled
 from ingest.session import Session
 from ingest.settings import Settings
@@ -65,7 +65,9 @@ def main(settings: Settings, service: Connection) -> None:
     link = Link(service, time.monotonic, silence_seconds)
     try:
         job = link.wait_for_job()
-        last_words = _last_words(settings, job, link)
+        probe = Probe(time.perf_counter, time.time_ns, settings.statistics_seconds, job.span)
+        last_words = _last_words(settings, job, link, probe)
+        link.send(Progress(kafka=probe.kafka.take(), spans=probe.trace.take()))
         # The service ends the process once it has heard this; there is nothing to clean up.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         link.send(last_words)
@@ -73,9 +75,9 @@ def main(settings: Settings, service: Connection) -> None:
         log.info("event=worker_left reason=%r", str(error) or "the service is gone")
 
 
-def _last_words(settings: Settings, job: Job, link: Link) -> Report:
+def _last_words(settings: Settings, job: Job, link: Link, probe: Probe) -> Report:
     try:
-        return Worker(settings, job, link).run()
+        return Worker(settings, job, link, probe).run()
     except Unreadable as error:
         return NotAVideo(str(error))
     except Fenced:
@@ -90,11 +92,11 @@ def _last_words(settings: Settings, job: Job, link: Link) -> Report:
 class Worker:
     """Everything that one file's process does."""
 
-    def __init__(self, settings: Settings, job: Job, link: Link) -> None:
+    def __init__(self, settings: Settings, job: Job, link: Link, probe: Probe) -> None:
         self._settings = settings
         self._job = job
         self._link = link
-        self._probe = Probe(time.perf_counter, settings.statistics_seconds)
+        self._probe = probe
         self._supersedes: str | None = None
 
     def run(self) -> Ended:
@@ -103,20 +105,21 @@ class Worker:
             return self._end_with(self._job.give_up)
         settings, choices = self._settings, self._job.choices
         limits = Limits(settings.decoder_threads, settings.largest_pixels)
-        with open_pictures(self._job.path, limits, self._probe.pulling) as source:
+        with self._probe.trace.span("open"):
+            source = open_pictures(self._job.path, limits, self._probe.pulling)
+        with source:
             description = source.describe(choices)
             check_size(description, choices)
             session = self._session(self._announced(description), self._supersedes)
             duplicate = session.stream.ended
             if not duplicate:
-                self._link.send(Begun(session.stream.stream_id, session.stream.frame_count))
+                self._link.send(_begun(session.stream))
                 self._send(source, session)
             return _ended(session.stream, duplicate)
 
     def _send(self, source: Pictures, session: Session) -> None:
         """Publish every frame that is not in the log yet: the pipeline."""
-        settings, pulling = self._settings, self._probe.pulling
-        timing = pulling.timing
+        settings, timing = self._settings, self._probe.pulling.timing
         # What the run began with, not what is asked for now: its indices depend on it.
         choices = with_named(Choices(), session.stream.choices)
         limits = BatchLimits(settings.batch_frames, settings.batch_bytes, settings.batch_seconds)
@@ -142,22 +145,18 @@ class Worker:
                 self._await(committing)
                 missing = source.shortfall() if batch[-1].is_last else None
                 # Taken here, while nothing of the next batch has been pulled.
-                measured = pulling.take(), pacer.take_late_seconds()
-                committing = committer.submit(self._commit, session, batch, missing, *measured)
+                pulled = self._probe.pulled(pacer.take_late_seconds())
+                committing = committer.submit(self._commit, session, batch, missing, pulled)
             self._await(committing)
         if not session.stream.ended:
             self._end(session, encoding.failure or _FEWER)
 
     def _commit(
-        self,
-        session: Session,
-        batch: list[Frame],
-        missing: str | None,
-        pulled_seconds: dict[str, float],
-        late_seconds: float | None,
+        self, session: Session, batch: list[Frame], missing: str | None, pulled: Pulled
     ) -> None:
-        session.commit(batch, missing)
-        self._link.send(self._probe.committed(batch, pulled_seconds, late_seconds))
+        with self._probe.batch(batch, pulled):
+            session.commit(batch, missing)
+        self._link.send(self._probe.committed(batch, pulled))
 
     def _await(self, committing: Future[None] | None) -> None:
         if committing is None:
@@ -168,7 +167,7 @@ class Worker:
         committing.result()
 
     def _end(self, session: Session, reason: str) -> None:
-        with self._link.showing_life():
+        with self._link.showing_life(), self._probe.trace.span("end"):
             session.end(reason)
 
     def _alive(self, pictures: Iterable[P]) -> Iterator[P]:
@@ -186,10 +185,12 @@ class Worker:
 
     def _announced(self, description: Description) -> Stream:
         """Tell what the file holds, wait for the claim, and return its stream's first state."""
-        content = fingerprint(self._job.path)
+        with self._probe.trace.span("fingerprint"):
+            content = fingerprint(self._job.path)
         size_bytes = self._job.path.stat().st_size
         self._link.send(Opened(content, description.estimated_frame_count))
-        go = self._link.wait_for_go()
+        with self._probe.trace.span("claim"):
+            go = self._link.wait_for_go()
         name, self._supersedes = go.name, go.supersedes
         return Stream.begin(
             description,
@@ -209,7 +210,7 @@ class Worker:
             _now_us,
             self._probe.step,
         )
-        with self._link.showing_life():
+        with self._link.showing_life(), self._probe.trace.span("connect"):
             session.open(fresh, supersedes)
         return session
 
@@ -221,6 +222,10 @@ class Worker:
     def _sleep(self, seconds: float) -> None:
         time.sleep(min(seconds, self._link.sign_of_life_seconds))
         self._link.show_life()
+
+
+def _begun(stream: Stream) -> Begun:
+    return Begun(stream.stream_id, stream.run_id, stream.frame_count)
 
 
 def _ended(stream: Stream, duplicate: bool) -> Ended:
