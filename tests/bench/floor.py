@@ -9,14 +9,18 @@ from __future__ import annotations
 import sys
 
 import av
+import cv2
 from ingest.choices import Choices
 from ingest.decoded import Picture
 from ingest.encoders import encoder
+from ingest.memory import reuse_memory
 
 
 def main() -> None:
     """Encode the whole film."""
     film, threads = sys.argv[1:]
+    cv2.setNumThreads(1)
+    reuse_memory()
     encode = encoder(Choices(), 15 << 20).encode
     pictures = 0
     with av.open(film) as container:

@@ -42,6 +42,19 @@ def levels_of(rgb: Rgb, matrix: Matrix, *, full_range: bool, bits: int) -> list[
     return [round(luma * luma_span) + black, *chroma]
 
 
+def jpeg_levels_of(levels: Sequence[int], matrix: Matrix, *, full_range: bool) -> list[float]:
+    """Return the Y, Cb and Cr of a JPEG (ITU-T T.871) for those of a video, unrounded."""
+    kr, kb = _KR_KB[matrix]
+    black, luma_span, chroma_span = (0, 255, 255) if full_range else (16, 219, 224)
+    luma = (levels[0] - black) / luma_span
+    blue = luma + 2 * (1 - kb) * (levels[1] - 128) / chroma_span
+    red = luma + 2 * (1 - kr) * (levels[2] - 128) / chroma_span
+    green = (luma - kr * red - kb * blue) / (1 - kr - kb)
+    shown = 0.299 * red + 0.587 * green + 0.114 * blue
+    exact = (shown, (blue - shown) / 1.772 + 128 / 255, (red - shown) / 1.402 + 128 / 255)
+    return [min(max(255 * level, 0.0), 255.0) for level in exact]
+
+
 def decoded(image: bytes) -> npt.NDArray[np.uint8]:
     """Return the pixels of a JPEG in RGB, shape (height, width, 3)."""
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)

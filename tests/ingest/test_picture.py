@@ -11,8 +11,9 @@ from ingest.choices import Choices
 from ingest.decoded import Picture
 from ingest.encoders import Image, encoder
 from ingest.orientation import UPRIGHT, Orientation
+from ingest.picture import Converter
 
-from tests.ingest.pictures import Matrix, decoded, flat, levels_of, samples
+from tests.ingest.pictures import Matrix, decoded, flat, jpeg_levels_of, levels_of, samples
 
 TOLERANCE = 6
 LARGEST_BYTES = 15 << 20
@@ -66,6 +67,23 @@ def test_colours_are_the_ones_that_the_source_means(
         picture.colorspace, picture.color_range = matrix, 2 if full_range else 1
         image = jpegs.encode(Picture(picture)).data
         assert np.abs(decoded(image).astype(int) - rgb).max() <= TOLERANCE, rgb
+
+
+@pytest.mark.parametrize("full_range", [False, True], ids=["limited", "full"])
+@pytest.mark.parametrize("matrix", [1, 5, 9], ids=["BT.709", "BT.601", "BT.2020"])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv440p", "yuv444p"])
+def test_planes_are_within_1_of_the_exact_values(
+    pixel_format: str, matrix: Matrix, full_range: bool
+) -> None:
+    chance = np.random.default_rng(7)
+    for _ in range(300):
+        rgb = tuple(chance.uniform(0, 255, 3))
+        levels = levels_of(rgb, matrix, full_range=full_range, bits=8)
+        picture = flat(33, 17, pixel_format, levels)
+        picture.colorspace, picture.color_range = matrix, 2 if full_range else 1
+        exact = jpeg_levels_of(levels, matrix, full_range=full_range)
+        for plane, level in zip(Converter(None).planes(picture), exact, strict=True):
+            assert np.abs(plane - level).max() <= 1, (rgb, levels)
 
 
 def test_a_source_that_names_no_matrix_is_bt601() -> None:

@@ -9,6 +9,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from ingest import hdr
+from ingest.colour import jpeg_planes, plane_rows
 from ingest.orientation import Plane
 
 Pixels = npt.NDArray[Any]
@@ -47,12 +48,16 @@ class Converter:
         There is no detour over RGB, which would blur the chroma twice. What is transparent
         is laid over black.
         """
+        width, height = self._size(frame)
+        if (width, height) == (frame.width, frame.height) and hdr.curve(frame) is None:
+            planes = jpeg_planes(frame)
+            if planes is not None:
+                return planes
         target = _target(frame.format)
         if (name := hdr.curve(frame)) is not None:
             frame = hdr.tone_mapped(frame, name)
         elif has_alpha(frame.format):
             frame = _over_black(frame)
-        width, height = self._size(frame)
         full = self._reformatter.reformat(
             frame,
             width,
@@ -61,7 +66,7 @@ class Converter:
             dst_colorspace=Colorspace.ITU601,
             dst_color_range=ColorRange.JPEG,
         )
-        return [_rows(plane, plane.width, plane.height) for plane in full.planes]
+        return [plane_rows(full, number) for number in range(len(full.planes))]
 
     def pixels(self, frame: VideoFrame, deepest_bits: int) -> Pixels:
         """Return RGB, or RGBA where the frame has alpha: 16 bits deep where it needs them."""
@@ -108,8 +113,3 @@ def _over_black(frame: VideoFrame) -> VideoFrame:
     pixels = frame.to_ndarray(format="rgba")
     opaque = pixels[:, :, :3].astype(np.uint16) * pixels[:, :, 3:] // 255
     return VideoFrame.from_ndarray(opaque.astype(np.uint8), format="rgb24")
-
-
-def _rows(plane: Any, width: int, height: int) -> Plane:
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return rows[:height, :width]

@@ -11,6 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from multiprocessing.connection import Connection
 from typing import NoReturn, TypeVar
 
+import cv2
+
 from ingest import logs
 from ingest.choices import Choices, with_named
 from ingest.cluster import connect
@@ -22,6 +24,7 @@ from ingest.errors import Fenced, Unreadable
 from ingest.fingerprint import fingerprint, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches
 from ingest.link import Link
+from ingest.memory import reuse_memory
 from ingest.messages import (
     Begun,
     Ended,
@@ -60,6 +63,8 @@ def main(settings: Settings, service: Connection) -> None:
     logs.set_up(settings.log_level, settings.log_format)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
     signal.signal(signal.SIGTERM, _leave)
+    cv2.setNumThreads(1)  # a frame's parts are too small to be shared among threads
+    reuse_memory()
     resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
     silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
     link = Link(service, time.monotonic, silence_seconds)
