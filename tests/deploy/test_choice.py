@@ -60,7 +60,7 @@ def test_without_docker_processes_it_is(docker: FakeDocker, tmp_path: Path) -> N
         ("compose version", "docker has no compose plugin"),
         ("info", "no container engine answers"),
         ("compose config", "docker compose can't read compose.yaml"),
-        ("compose build", "the images of ingest, viewer and setup can't be built"),
+        ("compose build", "the images of ingest, viewer, setup and Kafka can't be built"),
     ],
 )
 def test_each_obstacle_is_named(

@@ -11,6 +11,7 @@ from typing import Literal
 from viewer import avro_file, mp4_file, zip_file
 from viewer.clip import Clip
 from viewer.errors import TryLaterError, ViewerError
+from viewer.logs import about
 from viewer.reader import FrameReader
 from viewer.records import Record
 from viewer.wire import RegistryAwayError, UnknownSchemaError
@@ -120,7 +121,8 @@ def _unbroken(body: Iterator[bytes], clip: Clip) -> Iterator[bytes]:
     try:
         yield from body
     except (ViewerError, ValueError) as error:
-        logger.warning("export=broken_off stream=%r reason=%r", clip.view.stream_id, str(error))
+        whose = about(clip.view.stream_id, clip.view.run_id)
+        logger.warning("export=broken_off reason=%r", str(error), extra=whose)
         raise BrokenOffError(str(error)) from error
 
 

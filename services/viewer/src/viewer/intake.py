@@ -43,8 +43,8 @@ class Intake:
             self._apply(message)
         except ForeignRecordError as error:
             self._metrics.foreign.labels(error.reason).inc()
-            logger.debug(
-                "foreign=%s topic=%s partition=%s offset=%s",
+            logger.warning(
+                "record=foreign reason=%s topic=%s partition=%s offset=%s",
                 error.reason, message.topic(), message.partition(), message.offset(),
             )  # fmt: skip
 

@@ -1,12 +1,16 @@
 """Places in streams, kept as the committed offsets of consumer groups."""
 
+import logging
 from typing import Protocol
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from viewer.errors import TryLaterError
+from viewer.logs import about
 from viewer.metrics import Metrics
+
+logger = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS = 5.0
 
@@ -44,7 +48,7 @@ class GroupPositions:
             )
             found = answer[group].result().topic_partitions[0]
         except KafkaException as error:
-            raise self._failure("read", error) from error
+            raise self._failure("read", stream_id, error) from error
         return found.offset if found.offset >= 0 else None
 
     def put(self, viewer_id: str, stream_id: str, partition: int, offset: int) -> None:
@@ -57,11 +61,12 @@ class GroupPositions:
             )
             answer[group].result()
         except KafkaException as error:
-            raise self._failure("kept", error) from error
+            raise self._failure("kept", stream_id, error) from error
         self._metrics.position_commits.inc()
 
-    def _failure(self, what: str, error: KafkaException) -> TryLaterError:
+    def _failure(self, what: str, stream_id: str, error: KafkaException) -> TryLaterError:
         self._metrics.position_failures.inc()
+        logger.warning("position=not_%s error=%r", what, str(error), extra=about(stream_id))
         return TryLaterError(f"The position can't be {what} at the moment: {error}.")
 
 

@@ -1,5 +1,6 @@
 """Frames by number: from the cache, or from the log through it."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
@@ -9,9 +10,12 @@ from viewer.catalogue import Catalogue
 from viewer.errors import ExpiredError, NeverWasError, TryLaterError
 from viewer.fetch import FramesGoneError, LogAwayError
 from viewer.index import SegmentPlace
+from viewer.logs import about
 from viewer.metrics import Metrics
 from viewer.records import Frame, Record
 from viewer.views import StreamView
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Segment = tuple[Frame, ...]
@@ -81,11 +85,18 @@ class FrameReader:
             try:
                 return read(view, place)
             except LogAwayError as error:
+                whose = about(view.stream_id, view.run_id)
+                logger.warning("frames=unread reason=%r", str(error), extra=whose)
                 raise TryLaterError(f"The log can't be read at the moment: {error}.") from error
             except FramesGoneError as error:
                 view = self._look_again(view, place)
                 if view.first_available_frame <= place.first_frame:
                     # It ought to be there: the topic isn't the one that the index tells of.
+                    logger.warning(
+                        "frames=not_in_log reason=%r partition=%d offset=%d",
+                        str(error), place.partition, place.offsets[0],
+                        extra=about(view.stream_id, view.run_id),
+                    )  # fmt: skip
                     raise _expired(view, place.first_frame + len(place.offsets)) from error
 
     def _cached(self, view: StreamView, place: SegmentPlace) -> Segment:

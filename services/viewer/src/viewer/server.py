@@ -2,11 +2,13 @@
 
 import errno
 import logging
+import re
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
+from urllib.parse import unquote
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
@@ -14,6 +16,7 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from viewer.app import create_app
+from viewer.logs import about
 from viewer.parts import Parts
 from viewer.settings import Settings
 
@@ -103,7 +106,10 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         try:
             return super().handle_request(req, conn)
         except BlockingIOError as error:
-            logger.info("client=dropped reason=stalled peer=%s path=%s", conn.client, req.path)
+            logger.warning(
+                "client=dropped reason=stalled peer=%s path=%s",
+                conn.client, req.path, extra=_whose(req.path),
+            )  # fmt: skip
             if self.app.parts is not None:
                 self.app.parts.metrics.stalled.inc()
             # Gunicorn would wait, in its main thread, for the client to say goodbye.
@@ -119,6 +125,12 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         """End open streams, then as gunicorn does."""
         self.app.stop_streams()
         super().handle_quit(sig, frame)
+
+
+def _whose(path: str) -> Mapping[str, str]:
+    """Tell which stream a path is about, if it is about one."""
+    found = re.search(r"/streams/([^/]+)/", path)
+    return about(unquote(found[1])) if found else {}
 
 
 def _bound(sock: socket.socket, stall_seconds: int) -> None:
