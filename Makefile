@@ -71,9 +71,10 @@ fix:  ## correct what lint and formatting can
 	@$(TOOLS)/ruff check --fix
 	@$(TOOLS)/ruff format
 
-dashboards:  ## write Grafana's dashboards from deploy/grafana/src
+dashboards:  ## write Grafana's dashboards from deploy/grafana/src, and the rules for Kubernetes
 	@$(LOCAL) prepare-checks
 	@PYTHONPATH=deploy/grafana/src $(TOOLS)/python -m framelog_dashboards deploy/grafana/dashboards
+	@$(PYTHON) deploy/kubernetes/rules.py
 
 lock:  ## write the lock files anew; ARGS=--upgrade takes the newest versions
 	@$(LOCAL) prepare-checks

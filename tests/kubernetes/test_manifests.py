@@ -129,6 +129,34 @@ def test_versions_are_those_of_the_stack(name: str) -> None:
     assert image == f"apicurio/apicurio-registry:{settings.registry_version}"
 
 
+def test_rules_are_those_of_prometheus() -> None:
+    files = sorted((ROOT / "deploy/prometheus/rules").glob("*.yml"))
+    groups = [
+        group for path in files for group in yaml.safe_load(path.read_text("utf-8"))["groups"]
+    ]
+
+    (rules,) = of_kind(overlay("production"), "PrometheusRule")
+    assert rules["spec"]["groups"] == groups, "run 'make dashboards'"
+
+
+def test_jobs_are_named_as_the_rules_and_dashboards_name_them() -> None:
+    known = set(
+        re.findall(r"job_name: (\w+)", (ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    )
+    manifests = overlay("production")
+    monitors = of_kind(manifests, "ServiceMonitor", "PodMonitor")
+    services = of_kind(manifests, "Service")
+
+    named_here = {
+        service["metadata"]["labels"][monitor["spec"]["jobLabel"]]
+        for monitor in monitors
+        for service in services
+        if selects(monitor["spec"]["selector"], service["metadata"]["labels"])
+    }
+    # Strimzi's pods are named kafka.
+    assert named_here | {"kafka", "prometheus"} == known
+
+
 def test_images_have_the_versions_of_the_projects() -> None:
     projects = {"ingest": "services/ingest", "viewer": "services/viewer", "setup": "deploy/setup"}
     for name, project in projects.items():

@@ -87,7 +87,8 @@ def test_each_reaches_whom_it_needs_and_nobody_else(name: str) -> None:
     watching = {(source, "viewer", 8000) for source in OTHERS}
     looking_up = {(source, "registry", 8080) for source in ("setup", "ingest", "viewer")}
     scraping = {("prometheus", "ingest", 8001), ("prometheus", "registry", 9000)}
-    assert reached == watching | looking_up | (scraping if name == "production" else set())
+    asking = {("viewer", "ingest", 8001)}
+    assert reached == watching | looking_up | asking | (scraping if name == "production" else set())
     assert to_kafka == set(ours)
 
 
