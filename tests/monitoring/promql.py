@@ -32,7 +32,8 @@ def panel_expressions() -> dict[str, str]:
                 expr = target["expr"]
                 for name, value in VARIABLES.items():
                     expr = expr.replace(name, value)
-                found[f"{dashboard.stem}: {panel['title']} {target['refId']}"] = expr
+                place = f"{dashboard.stem} {panel['id']}{target['refId']}, {panel['title']}"
+                found[place] = expr
     return found
 
 

@@ -1,0 +1,142 @@
+"""A real Prometheus watches the real stack under load: every expression has data, faults alarm."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import requests
+
+from tests.monitoring.promql import names, panel_expressions, rule_expressions
+from tests.monitoring.stack import Stack, running_stack
+from tests.support.processes import wait_for
+from tests.support.videos import Recipe, make_video
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PACED = ("first", "second", "third")
+LAST_TO_COME = ("seek", "live_latency")
+# What is made to fire; none of it may before.
+CAUSED = (
+    *("KafkaDown", "RegistryDown", "IngestDown", "ViewerDown"),
+    *("FileStuck", "WorkersLost", "ViewerFull"),
+)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Run the stack through a mixed load and the faults, and give what is left: Prometheus."""
+    folder = tmp_path_factory.mktemp("stack")
+    with running_stack(folder) as started:
+        load(started, folder)
+        assert not started.prometheus.alerts().keys() & set(CAUSED)
+        fired = cause_faults(started)
+        for name in CAUSED:
+            assert all(fired[name].values())
+            assert "error" not in " ".join(fired[name].values())
+        yield started
+
+
+def load(stack: Stack, folder: Path) -> None:
+    """Ingest videos at once and as they play, and one that is none; watch, seek and export."""
+    videos = stack.ingest.videos
+    for number, name in enumerate(PACED):
+        # 200 seconds each: they play through all of the test.
+        (videos / "incoming" / f"{name}.toml").write_text("pace = '0.1x'", "utf-8")
+        recipe = Recipe(frames=500, width=160, height=90, first=1000 * (number + 1))
+        stack.ingest.drop(make_video(folder / f"{name}.mp4", recipe))
+    stack.ingest.drop(make_video(folder / "fast.mp4", Recipe(frames=150)))
+    (folder / "broken.mp4").write_bytes(b"no video")
+    stack.ingest.drop(folder / "broken.mp4")
+
+    stack.ingest.wait_for_file("done/fast.mp4")
+    streams = wait_for(lambda: catalogue(stack, 1 + len(PACED)), alive=stack.viewer.process)
+    live, fast = (stack.viewer.watch(streams[name]) for name in ("first.mp4", "fast.mp4"))
+    for frame in range(0, 150, 5):
+        assert requests.get(f"{fast}/frames/{frame}", timeout=30).ok
+    for window in (0, 50, 0, 50):
+        assert requests.get(f"{fast}/frames?from={window}&count=50", timeout=30).ok
+    position = f"{stack.viewer.url}/api/streams/{streams['fast.mp4']}/position?viewer=test"
+    assert requests.put(position, json={"frame": 7}, timeout=30).ok
+    stack.ingest.wait_for_file("failed/broken.mp4")
+    for url in (f"{live}/frames?from=live&follow=live", f"{live}/video.mjpg?from=live"):
+        threading.Thread(target=watch, args=(url,), daemon=True).start()
+    both = " and ".join(f"job:framelog_viewer_{what}_seconds:p95_5m" for what in LAST_TO_COME)
+    wait_for(lambda: stack.prometheus.over_time(both), alive=stack.viewer.process, what=both)
+
+
+def catalogue(stack: Stack, count: int) -> dict[str, str]:
+    """Return the ids of the streams that can be watched by their names, once there are so many."""
+    answer = requests.get(f"{stack.viewer.url}/api/streams", timeout=30)
+    streams = {s["name"]: s["stream_id"] for s in answer.json()["streams"] if s["frame_count"]}
+    return streams if len(streams) >= count else {}
+
+
+def watch(url: str) -> None:
+    """Take all that comes, until the viewer ends."""
+    with suppress(requests.RequestException), requests.get(url, stream=True, timeout=60) as answer:
+        for _ in answer.iter_content(65536):
+            pass
+
+
+def cause_faults(stack: Stack) -> dict[str, dict[str, str]]:
+    """Cause one fault after the other, and return the alerts that fired with their annotations."""
+    wait_for(lambda: refused(stack), alive=stack.viewer.process, what="a watcher turned away")
+    fired = stack.prometheus.wait_for_alerts("ViewerFull")
+
+    workers = stack.ingest.workers()
+    for worker in workers:
+        worker.send_signal(signal.SIGSTOP)
+    fired |= stack.prometheus.wait_for_alerts("FileStuck")
+    for worker in workers:
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
+    fired |= stack.prometheus.wait_for_alerts("WorkersLost")
+
+    stack.ingest.stop()
+    stack.viewer.stop()
+    stack.servers.registry.stop()
+    stack.servers.broker.stop()
+    gone = ("IngestDown", "ViewerDown", "RegistryDown", "KafkaDown")
+    return fired | stack.prometheus.wait_for_alerts(*gone)
+
+
+def refused(stack: Stack) -> bool:
+    """Ask for one stream more than there may be."""
+    with requests.get(f"{stack.viewer.url}/api/events", stream=True, timeout=30) as answer:
+        return answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+@pytest.mark.parametrize("place", panel_expressions())
+def test_a_panels_query_returns_data(stack: Stack, place: str) -> None:
+    expr = panel_expressions()[place]
+
+    assert stack.prometheus.over_time(expr), expr
+
+
+@pytest.mark.parametrize("record", rule_expressions("record"))
+def test_a_recording_rule_records(stack: Stack, record: str) -> None:
+    expr = rule_expressions("record")[record]
+
+    assert stack.prometheus.over_time(expr), expr
+    assert stack.prometheus.over_time(record), record
+
+
+@pytest.mark.parametrize("alert", rule_expressions("alert"))
+def test_an_alert_judges_by_what_there_is(stack: Stack, alert: str) -> None:
+    for name in names(rule_expressions("alert")[alert]):
+        assert stack.prometheus.over_time(name), name
+
+
+def test_every_name_is_one_that_a_service_exports(stack: Stack) -> None:
+    asked = panel_expressions() | rule_expressions("record") | rule_expressions("alert")
+    named = {name for expr in asked.values() for name in names(expr)}
+
+    assert named <= stack.prometheus.names()
