@@ -216,3 +216,23 @@ def test_a_gap_is_where_frames_stay_away_for_long(run: Callable[[str, str], Any]
         """,
     )
     assert gaps == [[], [{"start_ns": 800e6, "end_ns": 1840e6}], [], []]
+
+
+def test_places_in_a_loop_are_close_around_its_end(run: Callable[[str, str], Any]) -> None:
+    found = run(
+        "player/step.js",
+        """
+        const loop = { start_ns: 100, end_ns: 200 };
+        return {
+          looped: [150, 210, 420, 50].map((goal) => m.looped(goal, 1, loop)),
+          backwards: [150, 90, -40, 250].map((goal) => m.looped(goal, -1, loop)),
+          nearby: [[110, 190], [190, 110], [140, 160], [50, 190]].map(
+            ([place, near]) => m.nearby(place, near, loop)),
+        };
+        """,
+    )
+    assert found == {
+        "looped": [150, 110, 120, 50],
+        "backwards": [150, 190, 160, 250],
+        "nearby": [210, 90, 140, 50],
+    }

@@ -6,17 +6,19 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from framelog_local.ports import free_port
 
 from tests.browser.deck import Deck
 from tests.browser.videos import write_video
+from tests.support.viewing import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser
 
     from tests.support.cluster import Cluster, Topics
-    from tests.support.viewing import Viewer
 
 FRAMES = 1500
 LEADS = "() => document.querySelector('#room-badge').dataset.leading === 'true'"
@@ -122,6 +124,49 @@ def test_a_room_goes_to_another_stream_together(
     dialog.get_by_role("button", name="Bring everybody here").click()
     ada.page.wait_for_url(f"**/{other.stream_id}?**")
     ada.wait_for_picture(30)
+
+
+def test_who_has_reached_another_replica_is_in_the_same_room(
+    enter: Callable[[str], Deck], url: str, viewer: Viewer, tmp_path: Path
+) -> None:
+    port = free_port()
+    environment = {**viewer.environment, "FRAMELOG_VIEWER_PORT": str(port)}
+    replica = Viewer(port, environment, tmp_path / "replica.log")
+    with ExitStack() as stack:
+        stack.callback(replica.stop)
+        replica.start()
+        ada = enter(f"{url}&frame=100")
+        ada.wait_until(LEADS)
+        bob = enter(url.replace(viewer.url, replica.url))
+        bob.wait_for_picture(100)
+        bob.wait_until(FOLLOWS)
+        bob.type_into("Frame", "321")
+        ada.wait_for_picture(321)
+        ada.press("k")
+        bob.wait_past(340)
+
+
+def test_a_loop_is_shared_and_kept_in_step(enter: Callable[[str], Deck], url: str) -> None:
+    ada, bob = enter(f"{url}&frame=100"), enter(f"{url}&frame=100")
+    ada.wait_until(LEADS)
+    bob.wait_until(FOLLOWS)
+    ada.press("i")
+    bob.wait_until("() => document.querySelector('#mark-in').ariaPressed === 'true'")
+    for _ in range(50):
+        ada.press(".")
+    ada.press("o", "k")
+    bob.wait_until("() => document.querySelector('#mark-out').ariaPressed === 'true'")
+    bob.wait_past(140)
+    # Round they go, both of them.
+    bob.wait_until("() => document.querySelector('#screen').dataset.frame < 120")
+    bob.wait_past(140)
+    bob.forget()
+    bob.wait_until("() => document.querySelector('#screen').dataset.frame < 120")
+    frames = [picture["frame"] for picture in bob.painted()]
+    assert min(frames) >= 100
+    assert max(frames) <= 150
+    bob.press("x")
+    ada.wait_until("() => document.querySelector('#mark-clear').hidden")
 
 
 def test_the_panel_begins_shares_and_leaves_a_room(enter: Callable[[str], Deck], url: str) -> None:

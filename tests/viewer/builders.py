@@ -23,7 +23,7 @@ from viewer.playback import Playback
 from viewer.reader import FrameReader
 from viewer.records import Frame, Record, Segment, Stream
 from viewer.retention import Limits
-from viewer.rooms import Rooms
+from viewer.rooms import Kept, Rooms
 from viewer.settings import Settings
 from viewer.status.board import Board
 from viewer.status.history import NAMES, Moment
@@ -33,7 +33,7 @@ from viewer.status.topics import Topic
 from viewer.watchers import Watchers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
     from viewer.index import SegmentPlace
 
@@ -189,6 +189,19 @@ class FakeRetention:
         return self.kept
 
 
+@dataclass
+class FakeRooms:
+    """Rooms in a dictionary."""
+
+    kept: dict[str, Kept] = field(default_factory=dict)
+
+    def write(self, name: str, kept: Kept) -> None:
+        self.kept[name] = kept
+
+    def read(self, names: Collection[str]) -> Mapping[str, Kept]:
+        return {name: self.kept[name] for name in names if name in self.kept}
+
+
 class FakeClock:
     """Time that passes only when somebody waits."""
 
@@ -258,7 +271,7 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
         ),
         positions=positions,
         retention=retention,
-        rooms=Rooms(now=clock),
+        rooms=Rooms(FakeRooms(), now=clock),
         watchers=watchers,
         metrics=metrics,
         health=Health(lambda: True, lambda: waiting_for[0] if waiting_for else None),

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from viewer.app import create_app
 from viewer.errors import TryLaterError
-from viewer.rooms import Place, Rooms
+from viewer.place import Place
+from viewer.rooms import Rooms
 
-from tests.viewer.builders import STREAM_ID, FakeClock, World, stream, value, world
+from tests.viewer.builders import STREAM_ID, FakeClock, FakeRooms, World, stream, value, world
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
-PLACE = Place(STREAM_ID, frame=3, pts_ns=9, playing=True, speed=-2.0, at_us=50, by="ann")
+PLACE = Place(STREAM_ID, frame=3, pts_ns=9, playing=True, speed=-2.0, at_us=50, by="ann", mark_in=2)
 BODY: dict[str, Any] = {
     "stream_id": STREAM_ID, "frame": 3, "pts_ns": 9, "playing": True, "speed": -2.0,
-    "at_us": 50, "by": "ann",
+    "at_us": 50, "by": "ann", "mark_in": 2, "mark_out": None,
 }  # fmt: skip
 
 
@@ -36,21 +38,21 @@ def client(viewer: World) -> FlaskClient:
 
 
 def test_the_last_to_arrive_wins_whatever_its_clock_says() -> None:
-    rooms = Rooms()
+    rooms = Rooms(FakeRooms())
     rooms.move("den", PLACE)
     moved = rooms.move("den", replace(PLACE, frame=7, at_us=1, by="ben"))
     assert moved.place.frame == 7
 
 
 def test_what_one_sender_sent_earlier_and_came_later_changes_nothing() -> None:
-    rooms = Rooms()
+    rooms = Rooms(FakeRooms())
     rooms.move("den", replace(PLACE, frame=8, at_us=60))
     assert rooms.move("den", PLACE).place.frame == 8
 
 
 def test_a_room_that_nobody_moves_is_forgotten() -> None:
     clock = FakeClock()
-    rooms = Rooms(idle_seconds=10, now=clock)
+    rooms = Rooms(FakeRooms(), idle_seconds=10, now=clock)
     rooms.move("den", PLACE)
     clock.seconds = 9
     assert rooms.wait("den", 0, 0) is not None
@@ -60,13 +62,49 @@ def test_a_room_that_nobody_moves_is_forgotten() -> None:
 
 def test_there_are_no_more_rooms_than_allowed() -> None:
     clock = FakeClock()
-    rooms = Rooms(limit=2, idle_seconds=10, now=clock)
+    rooms = Rooms(FakeRooms(), limit=2, idle_seconds=10, now=clock)
     for name in ("den", "attic", "den"):
         rooms.move(name, PLACE)
     with pytest.raises(TryLaterError):
         rooms.move("cellar", PLACE)
     clock.seconds = 11
     assert rooms.move("cellar", PLACE).place == PLACE
+
+
+def test_a_move_at_one_replica_is_learned_at_another() -> None:
+    store = FakeRooms()
+    here, there = Rooms(store), Rooms(store)
+    here.move("den", PLACE)
+    assert there.wait("den", 0, 0) is None, "nobody is there"
+    with there.joined("den"):
+        found = there.wait("den", 0, 0)
+        assert found is not None
+        assert found.place == PLACE
+        stopping = threading.Event()
+        follower = threading.Thread(target=there.follow, args=(stopping,))
+        follower.start()
+        here.move("den", replace(PLACE, frame=9, at_us=51))
+        moved = there.wait("den", found.version, 20)
+        stopping.set()
+        follower.join()
+    assert moved is not None
+    assert moved.place.frame == 9
+
+
+def test_of_two_moves_the_later_stands_whichever_was_kept_last() -> None:
+    store, clock = FakeRooms(), FakeClock()
+    here, there = Rooms(store, now=clock), Rooms(store, now=clock)
+    clock.seconds = 1
+    earlier = there.move("den", PLACE)
+    clock.seconds = 2
+    here.move("den", replace(PLACE, frame=8, by="ben"))
+    store.write("den", earlier.kept)
+    with here.joined("den"):
+        pass
+    with there.joined("den"):
+        found = there.wait("den", 0, 0)
+    assert found is not None
+    assert found.place.frame == 8
 
 
 def test_who_comes_hears_where_the_room_is_and_then_of_each_move(
@@ -108,6 +146,7 @@ def told(chunk: bytes) -> Any:
         {"by": ""},
         {"by": "x" * 65},
         {"by": "a\nb"},
+        {"mark_in": -1},
         {"stream_id": 5},
     ],
 )

@@ -1,57 +1,78 @@
-"""Rooms: places in a video that several people share. In memory, bounded, of this process."""
+"""Rooms: places in a video that several people share, whichever replica each has reached."""
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from viewer.errors import TryLaterError
+from viewer.place import Place
 
 _LIMIT = 1000
 _IDLE_SECONDS = 3600.0
+_SYNC_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a room is, as the one who moved it said."""
+class Kept:
+    """A place, and when it came to a viewer: microseconds since 1970 by that viewer's clock."""
 
-    stream_id: str
-    frame: int
-    pts_ns: int
-    playing: bool
-    speed: float
-    at_us: int
-    """When the sender moved it, microseconds since 1970 on the sender's own clock."""
-    by: str
-    """Who sent it: a name that the sender chose for itself."""
+    place: Place
+    arrived_us: int
+
+
+class RoomStore(Protocol):
+    """Where rooms are for all replicas."""
+
+    def write(self, name: str, kept: Kept) -> None:
+        """Keep a room's place, as soon as may be; returns at once."""
+
+    def read(self, names: Collection[str]) -> Mapping[str, Kept]:
+        """Return the places of those of these rooms that have one, as far as they can be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A place, and when it came: `version` grows with every move of any room."""
+    """A room's place; `version` grows with every move of any room that this process learns of."""
 
-    place: Place
+    kept: Kept
     version: int
-    arrived: float
+
+    @property
+    def place(self) -> Place:
+        """Where the room is."""
+        return self.kept.place
 
 
 class Rooms:
-    """The rooms by name. Safe to share by threads."""
+    """The rooms by name. Safe to share by threads.
+
+    A move is told at once to those who are here, and through the store to those elsewhere. Of
+    two moves, the one that arrived later at its replica stands, and every replica comes to it.
+    """
 
     def __init__(
         self,
+        store: RoomStore,
         limit: int = _LIMIT,
         idle_seconds: float = _IDLE_SECONDS,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """Keep at most `limit` rooms, each for so long after its last move; `now` gives seconds."""
+        """Keep at most `limit` rooms, each for so long after its last move.
+
+        `now` gives seconds since 1970: the replicas' clocks should agree to a fraction of one.
+        """
+        self._store = store
         self._limit = limit
-        self._idle_seconds = idle_seconds
+        self._idle_us = int(idle_seconds * 1e6)
         self._now = now
         self._changed = threading.Condition()
         # In order of their latest move.
         self._moves: OrderedDict[str, Move] = OrderedDict()
+        self._joined: Counter[str] = Counter()
         self._version = 0
 
     def move(self, name: str, place: Place) -> Move:
@@ -71,11 +92,10 @@ class Rooms:
                 and current.place.at_us > place.at_us
             ):
                 return current
-            self._version += 1
-            moved = self._moves[name] = Move(place, self._version, self._now())
-            self._moves.move_to_end(name)
-            self._changed.notify_all()
-            return moved
+            kept = Kept(place, self._now_us())
+            # Within the lock, so that the store gets one after another.
+            self._store.write(name, kept)
+            return self._put(name, kept)
 
     def wait(self, name: str, version: int, timeout_seconds: float) -> Move | None:
         """Return the room's move that is newer than this version; None when none comes in time."""
@@ -88,11 +108,55 @@ class Rooms:
             self._forget_idle()
             return self._changed.wait_for(newer, timeout_seconds)
 
+    @contextmanager
+    def joined(self, name: str) -> Iterator[None]:
+        """Learn where a room is by now, and of its moves elsewhere, for as long as this lasts."""
+        with self._changed:
+            self._joined[name] += 1
+        try:
+            self._learn([name])
+            yield
+        finally:
+            with self._changed:
+                self._joined[name] -= 1
+                self._joined += Counter()  # drops those at 0
+
+    def follow(self, stopping: threading.Event) -> None:
+        """Learn of moves elsewhere, until the viewer stops: a thread's work."""
+        while not stopping.wait(_SYNC_SECONDS):
+            with self._changed:
+                names = list(self._joined)
+            if names:
+                self._learn(names)
+
     def age_us(self, move: Move) -> int:
         """Tell how long ago a move arrived, in microseconds."""
-        return max(int((self._now() - move.arrived) * 1e6), 0)
+        return max(self._now_us() - move.kept.arrived_us, 0)
+
+    def _learn(self, names: Collection[str]) -> None:
+        found = self._store.read(names)
+        with self._changed:
+            self._forget_idle()
+            for name, kept in found.items():
+                own = self._moves.get(name)
+                known_us = own.kept.arrived_us if own else self._now_us() - self._idle_us
+                if kept.arrived_us > known_us and (own or len(self._moves) < self._limit):
+                    self._put(name, kept)
+                elif own and kept.arrived_us < known_us:
+                    # An older move was written over it from elsewhere.
+                    self._store.write(name, own.kept)
+
+    def _put(self, name: str, kept: Kept) -> Move:
+        self._version += 1
+        moved = self._moves[name] = Move(kept, self._version)
+        self._moves.move_to_end(name)
+        self._changed.notify_all()
+        return moved
+
+    def _now_us(self) -> int:
+        return int(self._now() * 1e6)
 
     def _forget_idle(self) -> None:
-        before = self._now() - self._idle_seconds
-        while self._moves and next(iter(self._moves.values())).arrived < before:
+        before = self._now_us() - self._idle_us
+        while self._moves and next(iter(self._moves.values())).kept.arrived_us < before:
             self._moves.popitem(last=False)

@@ -1,5 +1,6 @@
 """Makes the parts of a viewer and joins them."""
 
+import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -21,6 +22,7 @@ from viewer.playback import Playback
 from viewer.positions import GroupPositions
 from viewer.reader import FrameReader
 from viewer.retention import TopicRetention
+from viewer.room_groups import GroupRooms
 from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.status.board import Board
@@ -75,17 +77,22 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         ),
         positions=GroupPositions(admin, settings.frames_topic, metrics),
         retention=TopicRetention(admin, settings.frames_topic),
-        rooms=Rooms(),
+        rooms=Rooms(GroupRooms(admin, catalogue, settings.frames_topic, metrics)),
         watchers=watchers,
         metrics=metrics,
         health=health,
         status=board.as_dict,
     )
+    followed = threading.Thread(
+        target=parts.rooms.follow, args=(watchers.stopping,), name="rooms", daemon=True
+    )
     follower.start()
     watch.start()
+    followed.start()
 
     def close() -> None:
         watchers.stopping.set()
+        followed.join()
         watch.stop()
         follower.stop()
         fetcher.close()

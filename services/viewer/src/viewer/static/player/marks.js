@@ -1,6 +1,6 @@
 // The marks between which playing loops.
 
-/** Dispatches `changed`. */
+/** Dispatches `changed`, and `moved` when it was a person here. */
 export class Marks extends EventTarget {
   /** The first and the last frame of the loop; null where there is no mark. @type {number | null} */
   in = null;
@@ -13,11 +13,19 @@ export class Marks extends EventTarget {
   set(which, frame) {
     this[which] = frame;
     if (this.in !== null && this.out !== null && this.in > this.out) [this.in, this.out] = [this.out, this.in];
-    this.dispatchEvent(new Event("changed"));
+    this.#moved();
   }
 
   clear() {
     this.in = this.out = null;
+    this.#moved();
+  }
+
+  /** Has the marks that somebody elsewhere set. @param {number | null} first @param {number | null} last */
+  follow(first, last) {
+    if (first === this.in && last === this.out) return;
+    this.in = first;
+    this.out = last;
     this.dispatchEvent(new Event("changed"));
   }
 
@@ -25,5 +33,10 @@ export class Marks extends EventTarget {
   bounds(first, last) {
     const low = Math.max(first, this.in ?? first);
     return { low, high: Math.max(low, Math.min(last, this.out ?? last)) };
+  }
+
+  #moved() {
+    this.dispatchEvent(new Event("changed"));
+    this.dispatchEvent(new Event("moved"));
   }
 }

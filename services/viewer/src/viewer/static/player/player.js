@@ -9,7 +9,7 @@ import { Transport } from "./transport.js";
 /** @typedef {import("../common/api.js").Stream} Stream */
 
 /** Dispatches `painted` (detail: header), `changed` (anything that a control shows), `moved` (a person here
- * chose a place, a speed, to play or to pause) and `expired` (detail: the first frame left). */
+ * chose a place, a speed, marks, to play or to pause) and `expired` (detail: the first frame left). */
 export class Player extends Transport {
   #feed;
   #index;
@@ -33,6 +33,7 @@ export class Player extends Transport {
     this.live = this.ended = this.scrubbing = false;
     this.marks = new Marks();
     this.marks.addEventListener("changed", () => this.#changed());
+    this.marks.addEventListener("moved", () => this.dispatchEvent(new Event("moved")));
     this.update(stream);
     feed.addEventListener("arrived", (event) => {
       const { frame, pts_ns, image_bytes, skipped } = /** @type {CustomEvent} */ (event).detail;

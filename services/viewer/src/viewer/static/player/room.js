@@ -3,7 +3,7 @@
 import { json } from "../common/api.js";
 import { latest } from "../common/latest.js";
 import { subscribe } from "../common/sse.js";
-import { placeOf, pursue } from "./step.js";
+import { looped, nearby, placeOf, pursue } from "./step.js";
 
 /** @typedef {import("./step.js").RoomState} RoomState */
 
@@ -71,14 +71,14 @@ export class Room extends EventTarget {
 
   /** One animation frame. @param {number} now_ms */
   tick(now_ms) {
-    const { playing, scrubbing, waiting, speed, pts_ns } = this.#player;
+    const { playing, scrubbing, waiting, speed } = this.#player;
     if (this.leading) {
       if (playing && now_ms - this.#said_ms > HEARTBEAT_MS) this.lead();
       return;
     }
     if (!this.#goal?.state.playing || !playing || scrubbing || waiting) return;
-    const goal_ns = placeOf(this.#goal.state, now_ms - this.#goal.at_ms);
-    const { factor, jump } = pursue(pts_ns, goal_ns, speed);
+    const goal_ns = this.#placeAt(this.#goal.state, now_ms - this.#goal.at_ms);
+    const { factor, jump } = this.#pursue(goal_ns, speed);
     if (!jump) this.#player.nudge(factor);
     else if (now_ms - this.#jumped_ms > JUMP_EVERY_MS) this.#jump(goal_ns, now_ms);
   }
@@ -99,6 +99,27 @@ export class Room extends EventTarget {
     else this.dispatchEvent(new CustomEvent("elsewhere", { detail: { state, fresh } }));
   }
 
+  /** @returns {import("./step.js").Loop | null} */
+  get #loop() {
+    const { marks, first, last } = this.#player;
+    const { low, high } = marks.bounds(first, last);
+    return marks.any ? { start_ns: this.#index.ptsOf(low), end_ns: this.#index.endOf(high) } : null;
+  }
+
+  /** Where the room is now. @param {RoomState} state @param {number} elapsed_ms */
+  #placeAt(state, elapsed_ms) {
+    const loop = this.#loop;
+    const place_ns = placeOf(state, elapsed_ms);
+    return loop && state.playing ? looped(place_ns, state.speed, loop) : place_ns;
+  }
+
+  /** How to come to where the room is. @param {number} goal_ns @param {number} speed */
+  #pursue(goal_ns, speed) {
+    const loop = this.#loop;
+    const own_ns = this.#player.pts_ns;
+    return pursue(own_ns, loop ? nearby(goal_ns, own_ns, loop) : goal_ns, speed);
+  }
+
   /** Whether the former leader's heartbeat crossed this one's move on the way. @param {RoomState} state @param {number} now_ms */
   #crossed(state, now_ms) {
     if (!this.#before || now_ms - this.#moved_ms > CROSSING_MS) return false;
@@ -111,9 +132,10 @@ export class Room extends EventTarget {
   /** @param {RoomState} state @param {number} now_ms */
   #follow(state, now_ms) {
     const { playing, speed } = state;
+    this.#player.marks.follow(state.mark_in ?? null, state.mark_out ?? null);
     if (!playing) return this.#player.follow({ frame: state.frame, playing, speed });
-    const goal_ns = placeOf(state, now_ms - (this.#goal?.at_ms ?? now_ms));
-    const inStep = this.#player.playing && this.#player.speed === speed && !pursue(this.#player.pts_ns, goal_ns, speed).jump;
+    const goal_ns = this.#placeAt(state, now_ms - (this.#goal?.at_ms ?? now_ms));
+    const inStep = this.#player.playing && this.#player.speed === speed && !this.#pursue(goal_ns, speed).jump;
     if (inStep) return;
     this.#player.follow({ frame: null, playing, speed });
     this.#jump(goal_ns, now_ms);
@@ -140,11 +162,11 @@ export class Room extends EventTarget {
   }
 
   async #post() {
-    const { stream, frame, place_ns, pts_ns, playing, speed } = this.#player;
+    const { stream, frame, place_ns, pts_ns, playing, speed, marks } = this.#player;
     /** @type {RoomState} */
     const state = {
       stream_id: stream.stream_id, frame, pts_ns: Math.max(0, Math.round(playing ? pts_ns : place_ns)), playing, speed,
-      at_us: Date.now() * 1000, age_us: 0, by: this.me,
+      mark_in: marks.in, mark_out: marks.out, at_us: Date.now() * 1000, age_us: 0, by: this.me,
     };
 
     this.#goal = { state, at_ms: performance.now() };

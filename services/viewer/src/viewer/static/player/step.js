@@ -10,6 +10,8 @@
  * @property {number} at_us when its sender moved it, by the sender's clock
  * @property {number} age_us for how long it had been there when the server told it
  * @property {string} by who moved last
+ * @property {number | null} mark_in the first and the last frame of the loop
+ * @property {number | null} mark_out
  */
 
 /** Nobody sees less than this. */
@@ -27,6 +29,28 @@ const MOST = 0.15;
  */
 export const placeOf = ({ pts_ns, playing, speed }, elapsed_ms) =>
   playing ? Math.max(0, pts_ns + elapsed_ms * 1e6 * speed) : pts_ns;
+
+/** @typedef {{start_ns: number, end_ns: number}} Loop */
+
+/**
+ * Where a loop brings what plays on.
+ * @param {number} goal_ns where it would be without one @param {number} speed @param {Loop} loop
+ */
+export function looped(goal_ns, speed, { start_ns, end_ns }) {
+  const round_ns = end_ns - start_ns;
+  if (speed > 0) return goal_ns < end_ns ? goal_ns : start_ns + ((goal_ns - start_ns) % round_ns);
+  return goal_ns >= start_ns ? goal_ns : end_ns - ((end_ns - goal_ns) % round_ns);
+}
+
+/**
+ * A place in a loop, a round earlier or later where that is nearer: around its end all are close.
+ * @param {number} place_ns @param {number} near_ns @param {Loop} loop
+ */
+export function nearby(place_ns, near_ns, { start_ns, end_ns }) {
+  if (Math.min(place_ns, near_ns) < start_ns || Math.max(place_ns, near_ns) > end_ns) return place_ns;
+  const round_ns = end_ns - start_ns;
+  return place_ns + Math.round((near_ns - place_ns) / round_ns) * round_ns;
+}
 
 /**
  * How to come from one moment to another while both move on.
