@@ -54,15 +54,15 @@ async ({ stream, seconds }) => {
 # As many at a time as the player decodes: one alone leaves cores idle.
 _BARE = """
 async ({ images, seconds }) => {
-  const blobs = images.map((text) => new Blob(
-    [Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], { type: "image/jpeg" }));
+  const received = images.map((text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
   const canvas = document.body.appendChild(document.createElement("canvas"));
   const context = canvas.getContext("2d", { alpha: false });
   const began_ms = performance.now();
   let next = 0, painted = 0;
   const loop = async () => {
     while (performance.now() - began_ms < seconds * 1000) {
-      const bitmap = await createImageBitmap(blobs[next++ % blobs.length]);
+      const blob = new Blob([received[next++ % received.length]], { type: "image/jpeg" });
+      const bitmap = await createImageBitmap(blob);
       if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
       if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
       context.drawImage(bitmap, 0, 0);

@@ -2,11 +2,8 @@
 
 That of ustreamer's design is the bench's own. Another can be measured with them: the variable
 FRAMELOG_BENCH_PEER is a command that reads a multipart stream from the address {source} and serves
-it on {port}, and FRAMELOG_BENCH_PEER_PATH is where. For go2rtc:
-
-    FRAMELOG_BENCH_PEER='go2rtc -c {{"api":{{"listen":"127.0.0.1:{port}"}},"streams":{{"x":"{source}"}}}}'
-    FRAMELOG_BENCH_PEER_PATH='/api/stream.mjpeg?src=x'
-"""  # noqa: E501 (a command to copy)
+it on {port}, and FRAMELOG_BENCH_PEER_PATH is where; braces of its own are doubled.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,17 @@ import pytest
 from viewer.app import create_app
 from viewer.http_positions import COOKIE
 
-from tests.viewer.builders import FRAME_NS, RUN, STREAM_ID, World, segment, stream, value, world
+from tests.viewer.builders import (
+    FRAME_NS,
+    RUN,
+    STREAM_ID,
+    World,
+    picture,
+    segment,
+    stream,
+    value,
+    world,
+)
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -155,9 +165,21 @@ class TestFrame:
     def test_frames_of_one_segment_are_fetched_once(
         self, viewer: World, client: FlaskClient
     ) -> None:
+        assert client.get(f"{FRAMES}?from=4").status_code == 200
+        fetched = len(viewer.fetcher.fetches)
         for n in (4, 5, 6, 7, 4):
             assert client.get(f"{FRAMES}/{n}").status_code == 200
-        assert len(viewer.fetcher.fetches) == 1
+        assert len(viewer.fetcher.fetches) == fetched
+
+    def test_a_seek_fetches_only_what_it_asks_for_and_going_on_the_rest(
+        self, viewer: World, client: FlaskClient
+    ) -> None:
+        assert client.get(f"{FRAMES}/5").data == picture(5)
+        assert client.get(f"{FRAMES}?from=2&count=1").status_code == 200
+        for n in (5, 6, 7, 4):
+            assert client.get(f"{FRAMES}/{n}").data == picture(n)
+        fetched = [(each.first_frame, len(each.offsets)) for each in viewer.fetcher.fetches]
+        assert fetched == [(5, 1), (2, 1), (4, 4)]
 
     @pytest.mark.parametrize(("word", "frame"), [("latest", 11), ("first", 0), ("-2", 10)])
     def test_words_lead_to_numbers(self, client: FlaskClient, word: str, frame: int) -> None:
@@ -180,9 +202,9 @@ class TestFrame:
 
     def test_what_is_left_of_a_segment_is_served(self, viewer: World, client: FlaskClient) -> None:
         viewer.fetcher.low = 6
-        assert client.get(f"{FRAMES}/7").data == b"picture 7"
+        assert client.get(f"{FRAMES}?from=7").data[88:].startswith(b"picture 7")
         assert client.get(f"{FRAMES}/6").data == b"picture 6"
-        assert [place.first_frame for place in viewer.fetcher.fetches] == [4, 6]
+        assert [place.first_frame for place in viewer.fetcher.fetches] == [4, 6, 8]
 
 
 class TestWindow:

@@ -45,6 +45,11 @@ class SingleFlightCache(Generic[K, V]):
         self._metrics.cache_misses.inc()
         return self._load(key, load, mine)
 
+    def __contains__(self, key: K) -> bool:
+        """Whether the value is here, or on its way."""
+        with self._lock:
+            return key in self._values or key in self._loading
+
     def _load(self, key: K, load: Callable[[], V], mine: "Future[V]") -> V:
         try:
             value = load()

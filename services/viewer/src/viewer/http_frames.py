@@ -75,7 +75,7 @@ def blueprint(parts: Parts) -> Blueprint:
         count = params.integer(request.args, "count", 1)
         word = params.one_of(request.args, "follow", "0", "0", "1", "live")
         follow = cast("Follow", {"0": "no", "1": "all", "live": "live"}[word])
-        start = _start(parts, view)
+        start = _start(parts, view, count if stride == 1 else None)
         # Whole and committed, a window is always the same, like the frames that it holds.
         is_whole = count is not None and start + (count - 1) * stride < view.frame_count
         etag = f"{view.run_id}-{start}-{count}-{stride}"
@@ -150,7 +150,7 @@ def _farewell(last: Delivery) -> bytes:
     return part(last.frame)
 
 
-def _start(parts: Parts, view: StreamView) -> int:
+def _start(parts: Parts, view: StreamView, count: int | None = None) -> int:
     """Read where to start, and fetch it, so that what is wrong with it is this request's answer."""
     text = request.args.get("from")
     if text is None:
@@ -161,7 +161,7 @@ def _start(parts: Parts, view: StreamView) -> int:
         start = params.integer(request.args, "from") or 0
     # One after the last frame is where the next will be.
     if start != view.frame_count:
-        parts.reader.segment(view, start)
+        parts.reader.segment(view, start, count)
     return start
 
 

@@ -23,6 +23,10 @@ class SegmentPlace:
         expired = max(frame - self.first_frame, 0)
         return SegmentPlace(self.partition, self.first_frame + expired, self.offsets[expired:])
 
+    def first(self, count: int) -> "SegmentPlace":
+        """Leave out all but the first frames."""
+        return SegmentPlace(self.partition, self.first_frame, self.offsets[:count])
+
 
 class StreamIndex:
     """The segments of one run, by frame number, by offset and by time.

@@ -73,7 +73,7 @@ class Playback:
                 skipped += self._skip("slow_client", (newest - frame) // stride)
                 frame = newest
             try:
-                found = cursor.frame(view, frame)
+                found = cursor.frame(view, frame, count if stride == 1 else None)
             except ExpiredError as error:
                 steps = -(-(error.first_available_frame - frame) // stride)
                 skipped += self._skip("expired", steps)
@@ -173,9 +173,9 @@ class _Cursor:
         self._reader = reader
         self._segment: Segment = ()
 
-    def frame(self, view: StreamView, frame: int) -> Frame:
+    def frame(self, view: StreamView, frame: int, count: int | None = None) -> Frame:
         place = frame - self._segment[0].frame_index if self._segment else -1
         if not 0 <= place < len(self._segment):
-            self._segment = self._reader.segment(view, frame)
+            self._segment = self._reader.segment(view, frame, count)
             place = frame - self._segment[0].frame_index
         return self._segment[place]

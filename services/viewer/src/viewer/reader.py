@@ -21,6 +21,10 @@ T = TypeVar("T")
 Segment = tuple[Frame, ...]
 # What a frame takes in memory besides its image.
 _FRAME_BYTES = 600
+# As many as a seek asks for: fetching no more than these is quicker than a segment.
+_FEW_FRAMES = 8
+# Stream, run, first frame, count.
+_Key = tuple[str, str, int, int]
 
 
 class SegmentSource(Protocol):
@@ -37,7 +41,11 @@ class SegmentSource(Protocol):
 
 
 class FrameReader:
-    """Reads whole segments, each once however many ask at a time. Safe to share by threads."""
+    """Reads segments, each once however many ask at a time. Safe to share by threads.
+
+    Of a segment that is not in memory, a seek for a few frames fetches only these; whoever goes on
+    from there has the whole of it fetched.
+    """
 
     def __init__(
         self, catalogue: Catalogue, source: SegmentSource, cache_bytes: int, metrics: Metrics
@@ -45,24 +53,23 @@ class FrameReader:
         """Keep segments of at most `cache_bytes` together."""
         self._catalogue = catalogue
         self._source = source
-        self._cache = SingleFlightCache[tuple[str, str, int], Segment](
-            cache_bytes, _size_of, metrics
-        )
+        self._cache = SingleFlightCache[_Key, Segment](cache_bytes, _size_of, metrics)
 
     def frame(self, view: StreamView, frame: int) -> Frame:
         """Return one frame.
 
         Raises NeverWasError, ExpiredError, or TryLaterError when the log is away.
         """
-        segment = self.segment(view, frame)
+        segment = self.segment(view, frame, 1)
         return segment[frame - segment[0].frame_index]
 
-    def segment(self, view: StreamView, frame: int) -> Segment:
+    def segment(self, view: StreamView, frame: int, count: int | None = None) -> Segment:
         """Return the segment that holds this frame, or what retention has left of it.
 
+        Where only `count` frames from this one on are asked for, it may be without the others.
         Raises as `frame` does.
         """
-        return self._read(view, frame, self._cached)
+        return self._read(view, frame, lambda view, place: self._cached(view, place, frame, count))
 
     def records(self, view: StreamView, frame: int) -> list[Record]:
         """Return the same frames as they are in the log, past the cache. Raises as `frame` does."""
@@ -99,9 +106,21 @@ class FrameReader:
                     )  # fmt: skip
                     raise _expired(view, place.first_frame + len(place.offsets)) from error
 
-    def _cached(self, view: StreamView, place: SegmentPlace) -> Segment:
-        key = (view.stream_id, view.run_id, place.first_frame)
-        return self._cache.get(key, lambda: self._source.fetch(view.stream_id, view.run_id, place))
+    def _cached(
+        self, view: StreamView, place: SegmentPlace, frame: int, count: int | None
+    ) -> Segment:
+        def key(first_frame: int, count: int) -> _Key:
+            return (view.stream_id, view.run_id, first_frame, count)
+
+        if count is not None and count <= _FEW_FRAMES:
+            few = place.since(frame).first(count)
+            goes_on = key(few.first_frame - count, count) in self._cache
+            if not goes_on and key(place.first_frame, len(place.offsets)) not in self._cache:
+                place = few
+        return self._cache.get(
+            key(place.first_frame, len(place.offsets)),
+            lambda: self._source.fetch(view.stream_id, view.run_id, place),
+        )
 
     def _look_again(self, view: StreamView, place: SegmentPlace) -> StreamView:
         """Learn where the log begins now, and what that leaves of the same run."""
