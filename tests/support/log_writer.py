@@ -68,6 +68,7 @@ class StreamWriter:
     width: int = 160
     height: int = 90
     frame_ns: int = FRAME_NS
+    traceparent: str | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started_at: int = field(default_factory=lambda: time.time_ns() // 1000)
 
@@ -196,9 +197,12 @@ class StreamWriter:
         self, topic: str, key: str, record: dict[str, Any], partition: int, done: Any = None
     ) -> None:
         value = self.wire.encode(topic, record)
+        marks = self.traceparent is not None and topic == self.topics.frames
+        headers: list[tuple[str, str | bytes | None]] = [("traceparent", self.traceparent)] * marks
         self._producer.produce(
-            topic, key=key.encode(), value=value, partition=partition, on_delivery=done
-        )
+            topic, key=key.encode(), value=value, partition=partition, on_delivery=done,
+            headers=headers,
+        )  # fmt: skip
 
 
 def write_stream(

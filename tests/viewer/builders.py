@@ -30,6 +30,7 @@ from viewer.status.history import NAMES, Moment
 from viewer.status.readings import reading_of
 from viewer.status.services import Service, viewer_service
 from viewer.status.topics import Topic
+from viewer.traces import NoTraces
 from viewer.watchers import Watchers
 
 if TYPE_CHECKING:
@@ -275,6 +276,7 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
         watchers=watchers,
         metrics=metrics,
         health=Health(lambda: True, lambda: waiting_for[0] if waiting_for else None),
+        traces=NoTraces(),
         status=board().as_dict,
     )
     return World(parts, catalogue, fetcher, positions, retention, clock, metrics, waiting_for)

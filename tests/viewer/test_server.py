@@ -134,7 +134,7 @@ def test_a_video_plays_in_ffmpegs_players_to_its_last_frame(
     writer = write_stream(cluster, topics, 30)
     process = serve()
     wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/29"), alive=process)
-    url = f"{base}/streams/{writer.stream_id}/video.mjpg?speed=4"
+    url = f"{base}/streams/{writer.stream_id}/video.mjpg?speed=2"
     with av.open(url, "r", timeout=30) as container:
         played = [bytes(packet) for packet in container.demux(video=0) if packet.size]
     # Browsers need the last frame twice.
@@ -147,7 +147,7 @@ def test_a_video_ends_for_who_just_reads_it(
     writer = write_stream(cluster, topics, 30)
     process = serve()
     wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/29"), alive=process)
-    url = f"{base}/streams/{writer.stream_id}/video.mjpg?speed=8"
+    url = f"{base}/streams/{writer.stream_id}/video.mjpg?speed=2"
     data = requests.get(url, timeout=60).content
     assert [data.count(image) for image in writer.images] == [1] * 29 + [2]
 

@@ -12,6 +12,7 @@ from viewer import (
     http_positions,
     http_rooms,
     http_status,
+    http_traces,
     problems,
 )
 from viewer.errors import CrossSiteError
@@ -37,6 +38,7 @@ def create_app(parts: Parts) -> Flask:
     if parts.settings.behind_proxy:
         # Keeps Flask's own type for `app`, as its documentation asks.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1, x_host=1)  # type: ignore[method-assign]
+    http_traces.register(app, parts.traces)
     for module in (
         http_catalogue, http_frames, http_exports, http_positions,
         http_rooms, http_pages, http_status, http_health,

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from viewer.index import SegmentPlace
 from viewer.metrics import Metrics
 from viewer.records import Frame, Record, frame_from
+from viewer.traces import Attributes, Traces
 from viewer.wire import Decoder, ForeignRecordError, RegistryAwayError, body_of
 
 _POLL_SECONDS = 0.1
@@ -45,6 +46,7 @@ class SegmentFetcher:
         topic: str,
         decoder: Decoder,
         metrics: Metrics,
+        traces: Traces,
         *,
         now: Callable[[], float] = time.monotonic,
         timeout_seconds: float = 10.0,
@@ -53,6 +55,7 @@ class SegmentFetcher:
         self._topic = topic
         self._decoder = decoder
         self._metrics = metrics
+        self._traces = traces
         self._now = now
         self._timeout_seconds = timeout_seconds
         self._idle: queue.LifoQueue[_Fetcher] = queue.LifoQueue()
@@ -78,11 +81,19 @@ class SegmentFetcher:
         self, stream_id: str, run_id: str, place: SegmentPlace
     ) -> list[tuple[Frame, Message]]:
         deadline = self._now() + self._timeout_seconds
-        with self._metrics.fetch_seconds.time():
+        attributes: Attributes = {
+            "stream_id": stream_id,
+            "run_id": run_id,
+            "partition": place.partition,
+            "first_offset": place.offsets[0],
+            "frames": len(place.offsets),
+        }
+        with self._metrics.fetch_seconds.time(), self._traces.span("fetch", attributes) as span:
             try:
                 with self._borrow(deadline) as consumer:
                     messages = self._read(consumer, stream_id, place, deadline)
                 self._metrics.fetch_bytes.inc(sum(len(message) for message in messages))
+                span.link(_traceparents(messages))
                 return [
                     (self._frame(message, stream_id, run_id, place.first_frame + i), message)
                     for i, message in enumerate(messages)
@@ -179,3 +190,11 @@ class SegmentFetcher:
         if (frame.stream_id, frame.run_id, frame.frame_index) != (stream_id, run_id, frame_index):
             raise FramesGoneError("another frame lies in a frame's place")
         return frame
+
+
+def _traceparents(messages: Sequence[Message]) -> Iterator[str]:
+    """Yield the header of each batch that these messages were committed in."""
+    found = {dict(message.headers() or ()).get("traceparent") for message in messages}
+    for value in found:
+        if isinstance(value, bytes):
+            yield value.decode("ascii", "replace")

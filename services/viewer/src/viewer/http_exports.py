@@ -19,7 +19,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/streams/<stream_id>/export.<any(zip, mp4, avro):kind>")
     def export(stream_id: str, kind: str) -> Response:
-        view = parts.catalogue.stream(stream_id)
+        view = parts.find(stream_id)
         first = params.integer(request.args, "from")
         stop = params.integer(request.args, "to", 1)
         first = view.first_available_frame if first is None else first

@@ -35,7 +35,7 @@ def blueprint(parts: Parts) -> Blueprint:
     @routes.get("/streams/<stream_id>/frames/<number>")
     def frame(stream_id: str, number: str) -> AnyResponse:
         began = time.perf_counter()
-        view = parts.catalogue.stream(stream_id)
+        view = parts.find(stream_id)
         if not number.isdecimal():
             resolved = _resolve(view, number)
             away = redirect(url_for(".frame", stream_id=stream_id, number=resolved), 307)
@@ -70,7 +70,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/streams/<stream_id>/frames")
     def window(stream_id: str) -> Response:
-        view = parts.catalogue.stream(stream_id)
+        view = parts.find(stream_id)
         stride = params.integer(request.args, "stride", 1, _MAX_STRIDE) or 1
         count = params.integer(request.args, "count", 1)
         word = params.one_of(request.args, "follow", "0", "0", "1", "live")
@@ -88,7 +88,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/streams/<stream_id>/video.mjpg")
     def video(stream_id: str) -> Response:
-        view = parts.catalogue.stream(stream_id)
+        view = parts.find(stream_id)
         speed = params.number(request.args, "speed", 1.0, 0.1, 16.0)
         start = _start(parts, view)
         return _stream(

@@ -14,6 +14,8 @@ from viewer.reader import FrameReader
 from viewer.retention import Retention
 from viewer.rooms import Rooms
 from viewer.settings import Settings
+from viewer.traces import Traces
+from viewer.views import StreamView
 from viewer.watchers import Watchers
 
 
@@ -49,5 +51,13 @@ class Parts:
     watchers: Watchers
     metrics: Metrics
     health: Health
+    traces: Traces
     status: Callable[[], Mapping[str, object]]
     """Tells what `GET /api/status` answers."""
+
+    def find(self, stream_id: str) -> StreamView:
+        """Look a stream up for a request. Raises NeverWasError."""
+        with self.traces.span("catalogue", {"stream_id": stream_id}) as span:
+            view = self.catalogue.stream(stream_id)
+            span.tell({"run_id": view.run_id, "frame_count": view.frame_count})
+            return view

@@ -56,6 +56,8 @@ class Settings:
     """A client that takes no byte for so long is dropped."""
     retention_poll_seconds: int = 5
     """How often the log is asked which frames have expired."""
+    traces: bool = False
+    """Whether spans are exported; how and where to, OpenTelemetry's own variables say."""
     ingest_urls: Sequence[str] = ()
     """Where ingest services serve their health and metrics, for the status page."""
 
@@ -96,8 +98,16 @@ class Settings:
             retention_poll_seconds=read.integer(
                 "FRAMELOG_VIEWER_RETENTION_POLL_SECONDS", cls.retention_poll_seconds, 1, 3600
             ),
+            traces=_traces(environ),
             ingest_urls=read.urls("FRAMELOG_VIEWER_INGEST_URLS"),
         )
+
+
+def _traces(environ: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry's own variables ask for traces."""
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return any(environ.get(key) for key in endpoints) and not disabled
 
 
 def _kafka_security(read: Reader) -> KafkaSecurity:

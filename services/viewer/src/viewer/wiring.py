@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
@@ -28,6 +29,7 @@ from viewer.settings import Settings
 from viewer.status.board import Board
 from viewer.status.services import viewer_service
 from viewer.status.watch import StatusWatch
+from viewer.traces import NoTraces, Traces
 from viewer.watchers import Watchers
 from viewer.wire import Decoder, Registry
 
@@ -60,7 +62,8 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     )
     metrics.catalogue_lag_seconds.set_function(lambda: follower.lag_seconds)
     consumers = [fetch_consumer(settings) for _ in range(settings.fetchers)]
-    fetcher = SegmentFetcher(consumers, settings.frames_topic, decoder, metrics)
+    traces, end_traces = _tracing(settings)
+    fetcher = SegmentFetcher(consumers, settings.frames_topic, decoder, metrics, traces)
     reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics)
     watchers = Watchers(settings.max_streams, metrics)
     health = Health(alive=lambda: follower.alive, waiting_for=lambda: follower.waiting_for)
@@ -81,6 +84,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         watchers=watchers,
         metrics=metrics,
         health=health,
+        traces=traces,
         status=board.as_dict,
     )
     followed = threading.Thread(
@@ -94,8 +98,20 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         watchers.stopping.set()
         followed.join()
         watch.stop()
+        # First, for the others may take their time while Kafka is away.
+        end_traces()
         follower.stop()
         fetcher.close()
         registry.close()
 
     return parts, close
+
+
+def _tracing(settings: Settings) -> tuple[Traces, Callable[[], None]]:
+    """Make what notes spans, and what ends it."""
+    if not settings.traces:
+        return NoTraces(), lambda: None
+    from viewer.otlp import OtlpTraces  # noqa: PLC0415 (large: only where it is asked for)
+
+    traces = OtlpTraces(version("framelog-viewer"))
+    return traces, traces.close
