@@ -4,7 +4,7 @@ LOCAL = PYTHONPATH=deploy/local/src $(PYTHON) -m framelog_local
 TOOLS = .framelog/venvs/tests/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-local up-docker down status logs clean verify test test-long bench check fix dashboards lock
+.PHONY: help up up-local up-docker down status logs clean verify test test-images test-long bench check fix dashboards lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +15,8 @@ up:  ## start everything, in containers where an engine can, else as processes
 up-local:  ## start everything as processes on this machine
 	@$(LOCAL) up-local
 
-up-docker:  ## start everything in containers
-	@$(LOCAL) up-docker
+up-docker:  ## start everything in containers; ARGS="--scale ingest=3" is added to docker compose up
+	@$(LOCAL) up-docker $(ARGS)
 
 down:  ## stop everything; data and downloads stay
 	@$(LOCAL) down
@@ -49,7 +49,11 @@ export LOCAL_INGEST
 
 test:  ## set up what the tests need and run them all; ARGS="tests/viewer -k seek" runs some
 	@$(LOCAL) prepare-tests
-	@$(TOOLS)/python -m pytest $(ARGS)
+	@$(TOOLS)/python -m pytest --ignore tests/images $(ARGS)
+
+test-images:  ## build the images and test them and compose.yaml on a real engine
+	@$(LOCAL) prepare-image-tests
+	@$(TOOLS)/python -m pytest tests/images $(ARGS)
 
 test-long:  ## kill ingest 200 times, feed it 2,000 damaged videos and 1,000 small ones
 	@$(LOCAL) prepare-tests

@@ -12,7 +12,7 @@ from pathlib import Path
 
 COMMANDS = (
     *("up", "up-local", "up-docker", "down", "status", "logs", "clean"),
-    *("prepare-tests", "prepare-checks"),
+    *("prepare-tests", "prepare-image-tests", "prepare-checks"),
 )
 
 
@@ -45,12 +45,13 @@ def main() -> int:
     from framelog_local.errors import LocalError  # noqa: PLC0415
     from framelog_local.settings import read_settings  # noqa: PLC0415
 
-    if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
+    name, *arguments = sys.argv[1:] or [""]
+    if name not in COMMANDS or (arguments and name != "up-docker"):
         sys.stderr.write(f"usage: python -m framelog_local {'|'.join(COMMANDS)}\n")
         return 2
     try:
         settings = read_settings(Path.cwd(), os.environ)
-        getattr(commands, sys.argv[1].replace("-", "_"))(settings)
+        getattr(commands, name.replace("-", "_"))(settings, *arguments)
     except LocalError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -40,19 +40,21 @@ def up_local(settings: Settings) -> None:
     scraped = prometheus.find(preparation.cache_of(settings)) is not None
     _say_what_next(
         settings,
+        ingest=_address(settings, "INGEST"),
         prometheus=_address(settings, "PROMETHEUS") if scraped else "not here (said above)",
         grafana="in containers only ('make up-docker')",
     )
 
 
-def up_docker(settings: Settings) -> None:
-    """Start the stack in containers."""
+def up_docker(settings: Settings, *options: str) -> None:
+    """Start the stack in containers, with more options for `docker compose up`."""
     if stack.status(settings) is not None:
         raise LocalError("The stack runs as processes already: 'make down' stops it.")
     containers.hand_over_videos(settings)
-    containers.compose(settings.root, "up", "--detach", "--build", "--wait")
+    containers.compose(settings.root, "up", "--detach", "--build", "--wait", *options)
     _say_what_next(
         settings,
+        ingest=" ".join(containers.addresses(settings.root, "ingest")),
         prometheus=_address(settings, "PROMETHEUS"),
         grafana=_address(settings, "GRAFANA"),
     )
@@ -63,7 +65,8 @@ def down(settings: Settings) -> None:
     with _alone(settings):
         stopped = stack.down(settings)
     if containers.is_up(settings.root):
-        containers.compose(settings.root, "down")
+        # Also what another choice of profiles has started.
+        containers.compose(settings.root, "--profile", "*", "down")
         stopped = True
     say("Stopped; the data is kept." if stopped else "Nothing is running.")
 
@@ -95,7 +98,8 @@ def clean(settings: Settings) -> None:
     """Stop the stack and remove its state, data and downloads; videos stay."""
     down(settings)
     if containers.engine_obstacle() is None:
-        containers.compose(settings.root, "down", "--volumes", "--rmi", "local")
+        everything = ("--volumes", "--rmi", "all")
+        containers.compose(settings.root, "--profile", "*", "down", *everything)
     shutil.rmtree(settings.state, ignore_errors=True)
     say(f"Removed {settings.state}; {settings.videos} is untouched.")
 
@@ -104,6 +108,13 @@ def prepare_tests(settings: Settings) -> None:
     """Have the tests' environment and the programs that they run."""
     system_packages.ensure()
     prepare_checks(settings)
+
+
+def prepare_image_tests(settings: Settings) -> None:
+    """Have what the tests of the images need: an engine's programs too, where none answers."""
+    prepare_tests(settings)
+    if containers.engine_obstacle() is not None:
+        system_packages.ensure(system_packages.ENGINE)
 
 
 def prepare_checks(settings: Settings) -> None:
@@ -130,10 +141,10 @@ def _address(settings: Settings, part: str) -> str:
     return f"http://{settings.host}:{settings.variables[f'FRAMELOG_{part}_PORT']}"
 
 
-def _say_what_next(settings: Settings, *, prometheus: str, grafana: str) -> None:
+def _say_what_next(settings: Settings, *, ingest: str, prometheus: str, grafana: str) -> None:
     say("")
     say(f"Viewer      {_address(settings, 'VIEWER')}")
-    say(f"Ingest      {_address(settings, 'INGEST')}/metrics")
+    say(f"Ingest      {ingest}")
     say(f"Kafka       {settings.bootstrap_servers}")
     say(f"Registry    {settings.registry_url}")
     say(f"Prometheus  {prometheus}")

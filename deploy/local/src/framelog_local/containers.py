@@ -55,6 +55,12 @@ def compose(root: Path, *arguments: str) -> None:
         raise LocalError(f"'docker compose {' '.join(arguments)}' failed: it said why above.")
 
 
+def addresses(root: Path, service: str) -> list[str]:
+    """Return where this machine finds each container of a service, whose ports are a range."""
+    answer = _docker("compose", "ps", "--format", "{{.Ports}}", service, cwd=root) or ""
+    return [f"http://{line.partition('->')[0]}" for line in sorted(answer.splitlines()) if line]
+
+
 def hand_over_videos(settings: Settings) -> None:
     """Make the folder of the videos, owned by the user that ingest's container runs as."""
     incoming = settings.videos / "incoming"

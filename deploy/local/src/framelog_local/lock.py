@@ -38,11 +38,11 @@ def lock_python(root: Path, options: list[str]) -> None:
     for project in PROJECTS:
         sources = [f"{project}/pyproject.toml"]
         compile_lock(root, sources, f"{project}/requirements.lock", ["--constraints", lock])
+    compile_lock(root, ["tests/images/requirements.in"], "tests/images/requirements.lock", options)
 
 
 def compile_lock(root: Path, sources: list[str], output: str, options: list[str]) -> None:
     """Run uv over the sources and what builds them, for every platform and Python from 3.11 on."""
-    pyproject = tomllib.loads((root / sources[0]).read_text(encoding="utf-8"))
     command = [
         str(Path(sys.executable).parent / "uv"),
         *("pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
@@ -51,8 +51,15 @@ def compile_lock(root: Path, sources: list[str], output: str, options: list[str]
         *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header"),
         *("--output-file", output, *options, *sources, "-"),
     ]
-    build = "\n".join(pyproject["build-system"]["requires"])
-    subprocess.run(command, cwd=root, input=build, text=True, check=True)
+    subprocess.run(command, cwd=root, input=_build_needs(root / sources[0]), text=True, check=True)
+
+
+def _build_needs(source: Path) -> str:
+    """Return what builds a project, one a line; nothing for a plain list of packages."""
+    if source.suffix != ".toml":
+        return ""
+    pyproject = tomllib.loads(source.read_text(encoding="utf-8"))
+    return "\n".join(pyproject["build-system"]["requires"])
 
 
 def lock_java(kafka_version: str, jmx_exporter_version: str, registry_version: str) -> None:

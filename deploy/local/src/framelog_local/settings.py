@@ -73,6 +73,10 @@ def read_settings(root: Path, environment: Mapping[str, str]) -> Settings:
             raise LocalError(f"{name} is not set: set it in .env.")
         return variables[name]
 
+    def version(name: str) -> str:
+        # The digest that may follow is that of an image.
+        return text(name).partition("@")[0]
+
     def port(name: str) -> int:
         value = text(name)
         if not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
@@ -83,9 +87,9 @@ def read_settings(root: Path, environment: Mapping[str, str]) -> Settings:
         root=root,
         variables=variables,
         bind_address=text("FRAMELOG_BIND_ADDRESS"),
-        kafka_version=text("FRAMELOG_KAFKA_VERSION"),
+        kafka_version=version("FRAMELOG_KAFKA_VERSION"),
         jmx_exporter_version=text("FRAMELOG_JMX_EXPORTER_VERSION"),
-        registry_version=text("FRAMELOG_REGISTRY_VERSION"),
+        registry_version=version("FRAMELOG_REGISTRY_VERSION"),
         kafka_advertised_host=text("FRAMELOG_KAFKA_ADVERTISED_HOST"),
         kafka_cluster_id=text("FRAMELOG_KAFKA_CLUSTER_ID"),
         kafka_port=port("FRAMELOG_KAFKA_PORT"),

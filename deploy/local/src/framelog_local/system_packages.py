@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
 from framelog_local.console import say
 from framelog_local.errors import LocalError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # The program that is run: the Debian package that has it.
-PACKAGES = {
+TOOLS = {
     "chromium": "chromium",
     "ffmpeg": "ffmpeg",
     "kcat": "kcat",
     "promtool": "prometheus",
 }
+# An engine, and what makes an image without one to begin with.
+ENGINE = {"docker": "docker.io", "dockerd": "docker.io", "mmdebstrap": "mmdebstrap"}
 
 
-def ensure() -> None:
+def ensure(packages: Mapping[str, str] = TOOLS) -> None:
     """Install what is missing, as root of a Debian system; raise LocalError naming it elsewhere."""
-    missing = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
+    lacking = {package for program, package in packages.items() if shutil.which(program) is None}
+    missing = sorted(lacking)
     if not missing:
         return
     names = " ".join(missing)
