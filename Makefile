@@ -4,7 +4,7 @@ LOCAL = PYTHONPATH=deploy/local/src $(PYTHON) -m framelog_local
 TOOLS = .framelog/venvs/tests/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-local up-docker down status logs clean verify test test-images test-long bench check fix dashboards lock
+.PHONY: help up up-local up-docker down status logs clean verify test test-images test-long sbom audit bench check fix dashboards lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,8 @@ check:  ## lint, formatting and types; changes nothing
 	@$(TOOLS)/ruff check
 	@$(TOOLS)/ruff format --check
 	@$(TOOLS)/mypy services deploy tests
+	@$(TOOLS)/hadolint services/*/Dockerfile deploy/*/Dockerfile
+	@$(TOOLS)/compose-lint --config deploy/compose-lint.yml --strict-config --fail-on low --quiet --skip-suppressed compose.yaml
 
 fix:  ## correct what lint and formatting can
 	@$(LOCAL) prepare-checks
@@ -83,3 +85,15 @@ dashboards:  ## write Grafana's dashboards from deploy/grafana/src, and the rule
 lock:  ## write the lock files anew; ARGS=--upgrade takes the newest versions
 	@$(LOCAL) prepare-checks
 	@$(TOOLS)/python -m framelog_local.lock $(ARGS)
+
+sbom:  ## list every package of the services, the setup and the Java programs in .framelog/sbom (CycloneDX)
+	@$(LOCAL) prepare-checks
+	@$(TOOLS)/python -m framelog_local.sbom .framelog/sbom
+
+audit:  ## ask the advisory service of PyPI about every locked package; needs a way to it
+	@$(LOCAL) prepare-checks
+	@for lock in services/*/requirements.lock deploy/*/requirements.lock tests/requirements.lock; do \
+	  echo "$$lock" && $(TOOLS)/pip-audit --strict --disable-pip --require-hashes --requirement "$$lock" || failed=1; \
+	done; [ -z "$$failed" ] || { \
+	  echo "Not all is well, or not all could be asked: pip-audit said above which advisories hold, or that the"; \
+	  echo "advisory service can't be reached from here. Nothing is known then: run it where it can be."; exit 1; }
