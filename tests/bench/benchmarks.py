@@ -1,6 +1,7 @@
 """Every benchmark, in the order in which they run."""
 
 from tests.bench.ingest_floor import INGEST_FLOOR
+from tests.bench.ingest_observing import INGEST_OBSERVING
 from tests.bench.page import PAGE
 from tests.bench.place import Benchmark
 from tests.bench.viewer_delivery import VIEWER_DELIVERY
@@ -11,6 +12,7 @@ from tests.bench.viewer_watchers import VIEWER_WATCHERS
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     INGEST_FLOOR,
+    INGEST_OBSERVING,
     VIEWER_DELIVERY,
     VIEWER_WATCHERS,
     VIEWER_SEEKING,

@@ -94,7 +94,7 @@ def run(settings: Settings) -> None:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        log.info("event=listening address=http://%s:%d", settings.host, port)
+        log.info("event=listening address=%s", f"http://{settings.host}:{port}")
         log.info("event=watching folder=%r", str(folders.incoming))
         while not stopping.is_set():
             try:

@@ -50,6 +50,11 @@ class Candidate:
         )
 
     @property
+    def about(self) -> dict[str, str]:
+        """What a line of the log on it concerns."""
+        return {"file": self.path.name, "stream_id": self.stream_id, "run_id": self.run_id}
+
+    @property
     def traced(self) -> dict[str, str | int]:
         """What its span tells of it."""
         return {

@@ -33,13 +33,13 @@ class Endings:
     def finish(self, candidate: Candidate, ended: Ended) -> None:
         """Move a file whose stream has ended; where it can't be, as on a full disk, later."""
         folders, final = self._folders, verdict(ended)
-        name = candidate.path.name
         try:
             moved = folders.finish(
                 candidate.path, folders.done if final.whole else folders.failed, final.note
             )
         except OSError as error:
-            log.error("event=not_moved file=%r reason=%r next='try again'", name, str(error))
+            about = candidate.about
+            log.error("event=not_moved reason=%r next='try again'", str(error), extra=about)
             candidate.not_before = self._candidates.now() + self._settings.rescan_seconds
             return
         why = None if final.whole else final.note
@@ -48,11 +48,10 @@ class Endings:
             self._marks.clear(candidate.fingerprint)
         self._metrics.files.labels(final.result).inc()
         log.info(
-            "event=ended file=%r stream=%s result=%s frames=%d moved_to=%r reason=%r",
-            name,
-            ended.stream_id,
+            "event=ended result=%s frames=%d moved_to=%r reason=%r",
             final.result,
             ended.frame_count,
             str(moved.relative_to(folders.root)) if moved else None,
             final.note,
+            extra=candidate.about,
         )

@@ -1,18 +1,23 @@
 """Whether the service lives, and whether it could ingest a video now."""
 
+import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from ingest.codec import Codec
 from ingest.errors import Unavailable
+from ingest.logs import ClientLog
 from ingest.settings import Settings
 
 _ANSWER_SECONDS = 5.0
 _FRESH_SECONDS = 5.0
 _LOOP_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class Health:
@@ -50,7 +55,9 @@ class Health:
             return f"The folder {incoming} does not exist: is {settings.videos} mounted?"
         topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
         try:
-            admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+            servers = settings.bootstrap_servers
+            answers: dict[str, Any] = {"bootstrap.servers": servers, "logger": ClientLog(log)}
+            admin = AdminClient(answers)
             present = admin.list_topics(timeout=_ANSWER_SECONDS).topics
             Codec(settings.registry_url, *topics).close()
         except KafkaException as error:

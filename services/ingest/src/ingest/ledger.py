@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from ingest.codec import Codec
 from ingest.errors import Unavailable
 from ingest.fingerprint import content_id
+from ingest.logs import ClientLog
 from ingest.stream import Stream
 
 _ANSWER_SECONDS = 15.0
@@ -39,7 +40,10 @@ class Ledger:
         now: Callable[[], float],
     ) -> None:
         """Take a monotonic clock in seconds."""
-        self._connection: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "logger": log}
+        self._connection: dict[str, Any] = {
+            "bootstrap.servers": bootstrap_servers,
+            "logger": ClientLog(log),
+        }
         self._frames_topic = frames_topic
         self._streams_topic = streams_topic
         self._codec = codec

@@ -92,6 +92,7 @@ class Ended:
     """
 
     stream_id: str
+    run_id: str
     state: State
     frame_count: int
     error: str | None

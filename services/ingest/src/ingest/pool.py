@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
-from ingest import worker
 from ingest.messages import Job, Proceed, Report
+from ingest.process import main
 from ingest.settings import Settings
 
 _GRACE_SECONDS = 8.0
@@ -122,7 +122,7 @@ class Pool:
     def _spawn(self) -> Running:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=worker.main,
+            target=main,
             args=(self._settings, theirs),
             name="ingest worker",
             daemon=True,

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from ingest.codec import Codec
 from ingest.errors import Fenced, Unavailable
 from ingest.frame import Frame
+from ingest.logs import ClientLog
 from ingest.probe import Probe
 from ingest.records import segment_key
 from ingest.stream import Placement, Segment, Stream
@@ -73,7 +74,7 @@ class KafkaPublisher:
                 "batch.size": _MESSAGE_BYTES,
                 "linger.ms": 2,
                 "partitioner": "murmur2_random",  # the Java clients' default
-                "logger": log,
+                "logger": ClientLog(log),
                 **probe.kafka.configuration(),
             }
         )

@@ -54,6 +54,7 @@ class Reports:
             case Begun():
                 candidate.stream_id, candidate.run_id = report.stream_id, report.run_id
                 candidate.frame_count = report.frame_count
+                log.info("event=started frames=%d", report.frame_count, extra=candidate.about)
             case NotAVideo(reason):
                 self._not_a_video(candidate, reason)
             case Progress():
@@ -68,10 +69,11 @@ class Reports:
             case Waiting(reason):
                 self._metrics.waits.inc()
                 candidate.waits_for = reason
-                log.warning("event=waiting file=%r reason=%r", candidate.path.name, reason)
+                log.warning("event=waiting reason=%r", reason, extra=candidate.about)
             case Ended():
                 self._candidates.dismiss(candidate)
                 candidate.ended = report
+                candidate.stream_id, candidate.run_id = report.stream_id, report.run_id
                 self._endings.finish(candidate, report)
             case LetGo():
                 self._let_go(candidate)
@@ -88,7 +90,6 @@ class Reports:
             return
         candidate.fingerprint = report.fingerprint
         candidate.estimated_frame_count = report.estimated_frame_count
-        log.info("event=started file=%r", candidate.path.name)
         superseded = self._marks.superseded(report.fingerprint)
         running.tell(Proceed(candidate.path.name, superseded))
 
@@ -99,7 +100,7 @@ class Reports:
         try:
             claimed = self._folders.claim(candidate.path)
         except OSError as error:
-            log.error("event=not_claimed file=%r reason=%r", candidate.path.name, str(error))
+            log.error("event=not_claimed reason=%r", str(error), extra=candidate.about)
             self._candidates.rest(candidate, self._settings.rescan_seconds)
             return False
         if claimed is None:
@@ -120,20 +121,16 @@ class Reports:
     def _let_go(self, candidate: Candidate) -> None:
         self._metrics.restarts.labels("fenced").inc()
         if self._folders.owns(candidate.path):
-            log.warning("event=fenced file=%r next='try again'", candidate.path.name)
+            log.warning("event=fenced next='try again'", extra=candidate.about)
             self._candidates.rest(candidate, self._settings.takeover_seconds)
         else:
-            log.warning("event=fenced file=%r next='let go'", candidate.path.name)
+            log.warning("event=fenced next='let go'", extra=candidate.about)
             self._candidates.drop(candidate)
 
     def _crashed(self, candidate: Candidate, how: str) -> None:
         candidate.crashes += 1
-        log.error(
-            "event=worker_lost file=%r how=%r crashes=%d",
-            candidate.path.name,
-            how,
-            candidate.crashes,
-        )
+        crashes = candidate.crashes
+        log.error("event=worker_lost how=%r crashes=%d", how, crashes, extra=candidate.about)
         if candidate.claimed and not self._folders.owns(candidate.path):
             self._candidates.drop(candidate)
             return

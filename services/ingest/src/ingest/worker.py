@@ -1,41 +1,23 @@
-"""The life of one video, in a process of its own."""
+"""Everything that is done for one file."""
 
-import logging
 import os
-import resource
-import signal
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from multiprocessing.connection import Connection
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
-import cv2
-
-from ingest import logs
 from ingest.choices import Choices, with_named
 from ingest.cluster import connect
 from ingest.decoded import Limits, Pictures
 from ingest.description import NOTHING_KNOWN, Description
 from ingest.encoders import encoder
 from ingest.encoding import Encoding
-from ingest.errors import Fenced, Unreadable
 from ingest.fingerprint import fingerprint, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches
 from ingest.link import Link
-from ingest.memory import reuse_memory
-from ingest.messages import (
-    Begun,
-    Ended,
-    Job,
-    LetGo,
-    NotAVideo,
-    Opened,
-    Progress,
-    Report,
-    Waiting,
-)
+from ingest.logs import Lines
+from ingest.messages import Begun, Ended, Job, Opened, Progress, Waiting
 from ingest.opening import check_size, open_pictures
 from ingest.pacing import Pacer
 from ingest.probe import Probe, Pulled
@@ -46,62 +28,24 @@ from ingest.stream import Stream
 from ingest.timing import timed
 
 _RETRY_SECONDS = 1.0
-# So often in the time that a worker may be silent it shows that it lives.
-_SIGNS_OF_LIFE = 5
-_LONGEST_SILENCE_SECONDS = 5.0
 # Streams that are to keep a schedule come before those that are sent as quickly as possible.
 _UNHURRIED = 10
 _FEWER = "Fewer frames could be decoded than in the run before it was interrupted."
 
 P = TypeVar("P")
 
-log = logging.getLogger(__name__)
-
-
-def main(settings: Settings, service: Connection) -> None:
-    """Wait for a job, ingest its file and tell how it went; the process's whole life."""
-    logs.set_up(settings.log_level, settings.log_format)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
-    signal.signal(signal.SIGTERM, _leave)
-    cv2.setNumThreads(1)  # a frame's parts are too small to be shared among threads
-    reuse_memory()
-    resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
-    silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
-    link = Link(service, time.monotonic, silence_seconds)
-    try:
-        job = link.wait_for_job()
-        probe = Probe(time.perf_counter, time.time_ns, settings.statistics_seconds, job.span)
-        last_words = _last_words(settings, job, link, probe)
-        link.send(Progress(kafka=probe.kafka.take(), spans=probe.trace.take()))
-        # The service ends the process once it has heard this; there is nothing to clean up.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        link.send(last_words)
-    except (EOFError, ConnectionError) as error:
-        log.info("event=worker_left reason=%r", str(error) or "the service is gone")
-
-
-def _last_words(settings: Settings, job: Job, link: Link, probe: Probe) -> Report:
-    try:
-        return Worker(settings, job, link, probe).run()
-    except Unreadable as error:
-        return NotAVideo(str(error))
-    except Fenced:
-        return LetGo()
-    except MemoryError:
-        return NotAVideo(
-            "Decoding it takes more memory than FRAMELOG_INGEST_MEMORY_BYTES allows, "
-            f"{settings.memory_bytes}."
-        )
-
 
 class Worker:
-    """Everything that one file's process does."""
+    """Opens a file, begins or goes on with its stream, and sends what is not in the log."""
 
-    def __init__(self, settings: Settings, job: Job, link: Link, probe: Probe) -> None:
+    def __init__(
+        self, settings: Settings, job: Job, link: Link, probe: Probe, lines: Lines
+    ) -> None:
         self._settings = settings
         self._job = job
         self._link = link
         self._probe = probe
+        self._lines = lines
         self._supersedes: str | None = None
 
     def run(self) -> Ended:
@@ -216,7 +160,9 @@ class Worker:
             self._probe.step,
         )
         with self._link.showing_life(), self._probe.trace.span("connect"):
-            session.open(fresh, supersedes)
+            self._lines.concern(stream_id=fresh.stream_id, run_id=fresh.run_id)
+            stream = session.open(fresh, supersedes)
+            self._lines.concern(stream_id=stream.stream_id, run_id=stream.run_id)
         return session
 
     def _wait(self, reason: str) -> None:
@@ -234,17 +180,14 @@ def _begun(stream: Stream) -> Begun:
 
 
 def _ended(stream: Stream, duplicate: bool) -> Ended:
-    return Ended(stream.stream_id, stream.state, stream.frame_count, stream.error, duplicate)
+    return Ended(
+        stream.stream_id, stream.run_id, stream.state, stream.frame_count, stream.error, duplicate
+    )
 
 
 def _attributes(stream: Stream) -> dict[str, str]:
     width, height = stream.sample_aspect_num, stream.sample_aspect_den
     return {} if width == height else {"sample_aspect_ratio": f"{width}:{height}"}
-
-
-def _leave(*_: object) -> NoReturn:
-    """End on a signal: a commit under way is finished, whatever is open is closed."""
-    raise SystemExit(0)
 
 
 def _now_us() -> int:

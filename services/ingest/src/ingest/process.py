@@ -1,0 +1,67 @@
+"""A worker's process, from its start to its last words."""
+
+import logging
+import resource
+import signal
+import time
+from multiprocessing.connection import Connection
+from typing import NoReturn
+
+import cv2
+
+from ingest import logs
+from ingest.errors import Fenced, Unreadable
+from ingest.link import Link
+from ingest.memory import reuse_memory
+from ingest.messages import LetGo, NotAVideo, Progress, Report
+from ingest.probe import Probe
+from ingest.settings import Settings
+from ingest.worker import Worker
+
+# So often in the time that a worker may be silent it shows that it lives.
+_SIGNS_OF_LIFE = 5
+_LONGEST_SILENCE_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def main(settings: Settings, service: Connection) -> None:
+    """Wait for a job, ingest its file and tell how it went; the process's whole life."""
+    lines = logs.set_up(settings.log_level, settings.log_format)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
+    signal.signal(signal.SIGTERM, _leave)
+    cv2.setNumThreads(1)  # a frame's parts are too small to be shared among threads
+    reuse_memory()
+    resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
+    silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
+    link = Link(service, time.monotonic, silence_seconds)
+    try:
+        job = link.wait_for_job()
+        lines.concern(file=job.path.name)
+        probe = Probe(time.perf_counter, time.time_ns, settings.statistics_seconds, job.span)
+        last_words = _last_words(Worker(settings, job, link, probe, lines), settings)
+        link.send(Progress(kafka=probe.kafka.take(), spans=probe.trace.take()))
+        # The service ends the process once it has heard this; there is nothing to clean up.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        link.send(last_words)
+    except (EOFError, ConnectionError) as error:
+        log.info("event=worker_left reason=%r", str(error) or "the service is gone")
+
+
+def _last_words(worker: Worker, settings: Settings) -> Report:
+    try:
+        return worker.run()
+    except Unreadable as error:
+        return NotAVideo(str(error))
+    except Fenced:
+        return LetGo()
+    except MemoryError:
+        return NotAVideo(
+            "Decoding it takes more memory than FRAMELOG_INGEST_MEMORY_BYTES allows, "
+            f"{settings.memory_bytes}."
+        )
+
+
+def _leave(*_: object) -> NoReturn:
+    """End on a signal: a commit under way is finished, whatever is open is closed."""
+    raise SystemExit(0)
