@@ -42,7 +42,7 @@ def trapped(ingest: Ingest, tmp_path: Path) -> Ingest:
     ingest.start(
         PYTHONPATH=str(modules),
         FRAMELOG_INGEST_CRASH_LIMIT="2",
-        FRAMELOG_INGEST_STALL_SECONDS="5",
+        FRAMELOG_INGEST_STALL_SECONDS="10",  # interpreters start within it, also four at once
         FRAMELOG_INGEST_INCOMPLETE_SECONDS="0.2",
         FRAMELOG_INGEST_MEMORY_BYTES=str(512 << 20),
     )
