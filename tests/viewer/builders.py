@@ -233,7 +233,7 @@ def board() -> Board:
     made.topics = [Topic("video.streams", 1, 12, None, "compact", None, None)]
     own = reading_of(Metrics(CollectorRegistry()).registry.collect(), NAMES)
     for n in range(3):
-        made.history.add(Moment(STARTED_AT // 1000 + n * 5000, own, [None]))
+        made.history.add(Moment(STARTED_AT // 1000 + n * 5000, own, {}))
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import inf
+from socket import AF_INET, AF_INET6
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pytest
 import requests
 from viewer.status.history import KEPT_SECONDS, History, Moment, point_of
 from viewer.status.readings import Reading, quantile
+from viewer.status.services import every_address
 
 from tests.support.log_writer import write_stream
 from tests.support.processes import wait_for
@@ -42,8 +44,8 @@ def seeks_of(*counts: float) -> Reading:
 def test_rates_are_of_the_time_between_two_moments() -> None:
     skipped = Reading({SKIPPED: [({"reason": "expired"}, 5), ({"reason": "pace"}, 900)]})
     moments = [
-        Moment(1000, Reading({SKIPPED: [({"reason": "expired"}, 0)]}), [ingest_of(100)]),
-        Moment(3500, skipped, [ingest_of(150)]),
+        Moment(1000, Reading({SKIPPED: [({"reason": "expired"}, 0)]}), {"one": ingest_of(100)}),
+        Moment(3500, skipped, {"one": ingest_of(150)}),
     ]
     point = point_of(moments)
     assert point["frames_committed_per_second"] == 20
@@ -53,17 +55,21 @@ def test_rates_are_of_the_time_between_two_moments() -> None:
 
 
 def test_replicas_add_up_and_one_that_restarts_or_is_away_makes_no_spike() -> None:
-    before = Moment(0, NOTHING, [ingest_of(1000, 3), ingest_of(500, 3), None])
-    after = Moment(1000, NOTHING, [ingest_of(1010, 2), ingest_of(5, 2), ingest_of(70_000, 2)])
+    before = Moment(0, NOTHING, {"one": ingest_of(1000, 3), "two": ingest_of(500, 3)})
+    after = Moment(
+        1000,
+        NOTHING,
+        {"new": ingest_of(70_000, 2), "one": ingest_of(1010, 2), "two": ingest_of(5, 2)},
+    )
     assert point_of([before, after])["frames_committed_per_second"] == 15
     assert point_of([before, after])["files_waiting"] == 2, "they see the same folder"
-    gone = Moment(2000, NOTHING, [None, None, None])
+    gone = Moment(2000, NOTHING, {})
     assert point_of([before, after, gone])["frames_committed_per_second"] is None
     assert point_of([before, after, gone])["files_waiting"] is None
 
 
 def test_quantiles_are_of_what_was_counted_within_the_window() -> None:
-    moments = [Moment(n, reading, []) for n, reading in enumerate([
+    moments = [Moment(n, reading, {}) for n, reading in enumerate([
         seeks_of(1000, 1000, 1000), seeks_of(1000, 1050, 1050), seeks_of(1000, 1100, 1100),
     ])]  # fmt: skip
     # 100 seeks between 10 and 100 ms; the thousand before are long past.
@@ -71,7 +77,7 @@ def test_quantiles_are_of_what_was_counted_within_the_window() -> None:
     assert point_of(moments[:1])["seek_p99_seconds"] is None
     assert point_of([moments[0], moments[0]])["seek_p99_seconds"] is None
     # A viewer that was started anew counts from 0.
-    restarted = [moments[0], Moment(3, seeks_of(10, 10, 10), [])]
+    restarted = [moments[0], Moment(3, seeks_of(10, 10, 10), {})]
     assert point_of(restarted)["seek_p99_seconds"] == pytest.approx(0.0099)
 
 
@@ -84,10 +90,32 @@ def test_a_quantile_beyond_the_highest_bound_is_that_bound() -> None:
 def test_only_the_last_minutes_are_kept() -> None:
     history = History()
     for n in range(1000):
-        history.add(Moment(n * 5000, NOTHING, []))
+        history.add(Moment(n * 5000, NOTHING, {}))
     told: dict[str, Any] = history.as_dict()
     assert told["times_ms"][-1] - told["times_ms"][0] == KEPT_SECONDS * 1000
     assert {len(points) for points in told["series"].values()} == {len(told["times_ms"])}
+
+
+def test_each_replica_behind_a_name_is_asked() -> None:
+    def resolve(host: str, port: int, **_: object) -> list[Any]:
+        assert (host, port) == ("ingest", 8001)
+        here, there, other = "10.0.0.7", "10.0.0.12", "fd00::7"
+        found = [(AF_INET, a, port) for a in (here, there, here)] + [(AF_INET6, other, port)]
+        return [(family, 1, 6, "", (address, port)) for family, address, port in found]
+
+    assert every_address("http://ingest:8001", resolve) == [
+        "http://10.0.0.12:8001",
+        "http://10.0.0.7:8001",
+    ]
+    assert every_address("https://ingest:8001", resolve) == ["https://ingest:8001"]
+
+
+def test_a_name_of_one_address_or_none_is_asked_as_it_is() -> None:
+    def unknown(*_: object, **__: object) -> list[Any]:
+        raise OSError("unknown")
+
+    assert every_address("http://127.0.0.1:8001") == ["http://127.0.0.1:8001"]
+    assert every_address("http://nobody:8001", unknown) == ["http://nobody:8001"]
 
 
 @contextmanager

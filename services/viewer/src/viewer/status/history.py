@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from viewer.status.readings import Reading, increase, quantile
@@ -22,12 +22,12 @@ Point = dict[str, float | None]
 class Moment:
     """What was measured at one moment, in milliseconds since 1970.
 
-    An ingest service that did not answer is None; each keeps its place.
+    Of the ingest services, those that answered, by their addresses.
     """
 
     at_ms: int
     viewer: Reading
-    ingest: Sequence[Reading | None]
+    ingest: Mapping[str, Reading]
 
 
 class History:
@@ -59,26 +59,25 @@ def point_of(moments: Sequence[Moment]) -> Point:
     """Work out the newest point of these moments, which are in order of time."""
     latest, before = moments[-1], moments[-2] if len(moments) > 1 else None
     seconds = (latest.at_ms - before.at_ms) / 1000 if before else 0
-    viewers, ingests = [latest.viewer], latest.ingest
-    viewers_before: Sequence[Reading | None] = [before.viewer] if before else []
-    ingests_before = before.ingest if before else []
+    viewers, ingests = {"": latest.viewer}, latest.ingest
+    viewers_before = {"": before.viewer} if before else {}
+    ingests_before = before.ingest if before else {}
 
     def rate(
         name: str,
-        new: Sequence[Reading | None],
-        old: Sequence[Reading | None],
+        new: Mapping[str, Reading],
+        old: Mapping[str, Reading],
         **labels: Collection[str],
     ) -> float | None:
         grown = [
             increase(was_new, was_old)
-            for one, other in zip(new, old, strict=False)
-            if one is not None and other is not None
-            if (was_new := one.total(name, **labels)) is not None
-            if (was_old := other.total(name, **labels)) is not None
+            for address in new.keys() & old.keys()
+            if (was_new := new[address].total(name, **labels)) is not None
+            if (was_old := old[address].total(name, **labels)) is not None
         ]
         return sum(grown) / seconds if grown and seconds > 0 else None
 
-    viewer_history = [[moment.viewer] for moment in moments]
+    viewer_history = [{"": moment.viewer} for moment in moments]
     ingest_history = [moment.ingest for moment in moments]
     return {
         "frames_committed_per_second": rate(
@@ -128,17 +127,17 @@ NAMES = frozenset(
 """The metrics that all this is made of."""
 
 
-def _highest(readings: Sequence[Reading | None], name: str) -> float | None:
-    totals = [reading.total(name) for reading in readings if reading is not None]
+def _highest(readings: Mapping[str, Reading], name: str) -> float | None:
+    totals = [reading.total(name) for reading in readings.values()]
     return max((total for total in totals if total is not None), default=None)
 
 
-def _quantile(q: float, name: str, history: Sequence[Sequence[Reading | None]]) -> float | None:
+def _quantile(q: float, name: str, history: Sequence[Mapping[str, Reading]]) -> float | None:
     """Estimate a quantile of what all services of a kind counted within these moments."""
     counts: dict[float, float] = {}
-    for place, latest in enumerate(history[-1]):
-        known = [reading for moment in history[:-1] if (reading := moment[place]) is not None]
-        if latest is None or not known:
+    for address, latest in history[-1].items():
+        known = [moment[address] for moment in history[:-1] if address in moment]
+        if not known:
             continue
         old = known[0].buckets(name)
         for bound, count in latest.buckets(name).items():

@@ -1,10 +1,11 @@
 """How each service is, asked where it says so itself."""
 
 import json
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from confluent_kafka import KafkaException, libversion
@@ -16,6 +17,9 @@ from viewer.status.history import NAMES
 from viewer.status.readings import Reading, reading_of
 
 RPC_SECONDS = 3.0
+Resolve = Callable[..., Sequence[tuple[int, int, int, str, tuple[Any, ...]]]]
+"""What `socket.getaddrinfo` is."""
+
 _COMPATIBLE_API = "/apis/ccompat/"
 
 
@@ -40,13 +44,37 @@ def viewer_service(waiting_for: str | None, streams: int) -> Service:
     return Service("viewer", "ready", sentence, version=release)
 
 
-def ask_ingest(asker: Asker, urls: Sequence[str]) -> tuple[list[Service], list[Reading | None]]:
-    """Ask each ingest service how it is and what it measures."""
+def ask_ingest(asker: Asker, urls: Sequence[str]) -> tuple[list[Service], dict[str, Reading]]:
+    """Ask each ingest service how it is and what it measures.
+
+    A name with several addresses, as of a service in containers, is that of several replicas.
+    """
     if not urls:
         sentence = "The viewer isn't told where it is: FRAMELOG_VIEWER_INGEST_URLS is not set."
-        return [Service("ingest", "unasked", sentence)], []
-    answers = [_ask_one(asker, url) for url in urls]
-    return [service for service, _ in answers], [reading for _, reading in answers]
+        return [Service("ingest", "unasked", sentence)], {}
+    answers = {replica: _ask_one(asker, replica) for url in urls for replica in every_address(url)}
+    readings = {replica: reading for replica, (_, reading) in answers.items() if reading}
+    return [service for service, _ in answers.values()], readings
+
+
+def every_address(url: str, resolve: Resolve = socket.getaddrinfo) -> list[str]:
+    """Return the URL for each address of its host; as it is where there is but one.
+
+    One for HTTPS stays too, for its certificate is the name's.
+    """
+    parts = urlsplit(url)
+    try:
+        found = resolve(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+    except OSError:
+        return [url]  # asking will tell what is wrong with it
+    # One replica may have an address of each family.
+    family = found[0][0]
+    addresses = sorted({str(address[0]) for its, *_, address in found if its == family})
+    if parts.scheme != "http" or len(addresses) < 2:
+        return [url]
+    port = "" if parts.port is None else f":{parts.port}"
+    hosts = (f"[{a}]" if family == socket.AF_INET6 else a for a in addresses)
+    return [parts._replace(netloc=f"{host}{port}").geturl() for host in hosts]
 
 
 def _ask_one(asker: Asker, url: str) -> tuple[Service, Reading | None]:
