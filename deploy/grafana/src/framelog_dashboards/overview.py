@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from framelog_dashboards.page import Panels
 
+# Not Kafka's own topics.
+OURS = 'topic!~"__.+"'
+
 
 def dashboard() -> Dashboard:
     """Return the dashboard."""
@@ -103,13 +106,9 @@ def _video() -> Panels:
         ),
         graph(
             "Files done with",
-            "Files a second that ended, by what became of them.",
-            Query(
-                rate("framelog_ingest_files_total", "", by="result"),
-                "{{result}}",
-            ),
-            unit=units.CountsPerSecond,
-            stacked=True,
+            "Files that ended within five minutes, by what became of them.",
+            Query("sum by (result) (increase(framelog_ingest_files_total[5m]))", "{{result}}"),
+            unit=units.Short,
         ),
     ]
 
@@ -177,9 +176,15 @@ def _log() -> Panels:
         ),
         graph(
             "Traffic",
-            "Bytes a second into Kafka and out of it.",
-            Query(rate("kafka_server_brokertopicmetrics_bytesin_total", ""), "in"),
-            Query(rate("kafka_server_brokertopicmetrics_bytesout_total", ""), "out"),
+            "Bytes a second into each topic and out of it.",
+            Query(
+                rate("kafka_server_brokertopicmetrics_topic_bytesin_total", OURS, by="topic"),
+                "{{topic}} in",
+            ),
+            Query(
+                rate("kafka_server_brokertopicmetrics_topic_bytesout_total", OURS, by="topic"),
+                "{{topic}} out",
+            ),
             unit=units.BytesPerSecondIEC,
         ),
         graph(
