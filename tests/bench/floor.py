@@ -1,35 +1,65 @@
-"""`python -m tests.bench.floor FILM THREADS`: decodes, converts and encodes; sends nothing.
+"""`python -m tests.bench.floor FILM THREADS ingest|swscale`: decodes, converts, encodes, no more.
 
-The least that ingest has to do: a loop over the same decoder, conversion and JPEG encoder, in one
-process. Prints the number of pictures.
+The least that ingest has to do: a loop over the same decoder and JPEG encoder in one process,
+nothing sent. Colours are converted by ingest's own code, or by FFmpeg's swscale.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import av
 import cv2
-from ingest.choices import Choices
+import numpy
+import simplejpeg  # type: ignore[import-untyped]
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from ingest.choices import DEFAULT_QUALITY, Choices
 from ingest.decoded import Picture
 from ingest.encoders import encoder
 from ingest.memory import reuse_memory
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from av.video.frame import VideoFrame
+
+    Encode = Callable[[VideoFrame], bytes]
+
 
 def main() -> None:
     """Encode the whole film."""
-    film, threads = sys.argv[1:]
+    film, threads, converter = sys.argv[1:]
     cv2.setNumThreads(1)
     reuse_memory()
-    encode = encoder(Choices(), 15 << 20).encode
-    pictures = 0
+    encode = _by_ingest() if converter == "ingest" else _by_swscale()
     with av.open(film) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = int(threads)
         for frame in container.decode(stream):
-            encode(Picture(frame))
-            pictures += 1
-    sys.stdout.write(f"{pictures}\n")
+            encode(frame)
+
+
+def _by_ingest() -> Encode:
+    own = encoder(Choices(), 15 << 20)
+    return lambda frame: own.encode(Picture(frame)).data
+
+
+def _by_swscale() -> Encode:
+    reformatter = VideoReformatter()
+
+    def encode(frame: VideoFrame) -> bytes:
+        matrix, spread = Colorspace.ITU601, ColorRange.JPEG
+        full = reformatter.reformat(
+            frame, format="yuvj420p", dst_colorspace=matrix, dst_color_range=spread
+        )
+        planes = [
+            numpy.frombuffer(plane, numpy.uint8).reshape(-1, plane.line_size)[:, : plane.width]  # type: ignore[call-overload]
+            for plane in full.planes
+        ]
+        return bytes(simplejpeg.encode_jpeg_yuv_planes(*planes, quality=DEFAULT_QUALITY))
+
+    return encode
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import shutil
 import struct
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.bench.place import Place
+    from tests.support.cluster import Topics
 
 LIMIT_SECONDS = 600.0
+AS_WORKERS = ("nice", "-n", "10")
+"""Before a peer's command: ingest's workers let others go first, so peers have to as well."""
 
 
 @dataclass(frozen=True)
@@ -32,34 +35,39 @@ class Spent:
     seconds: float
     cpu_seconds: float
     """Of the service and of its workers, their start included."""
+    peak_bytes: int
+    """The most memory that one worker had."""
 
 
 class Intake:
     """A service that is ready, with a worker waiting."""
 
-    def __init__(self, ingest: Ingest) -> None:
+    def __init__(self, ingest: Ingest, topics: Topics) -> None:
         self.ingest = ingest
+        self.topics = topics
         self._number = 0
+        self._peak_bytes = 0
 
     def send(self, films: Sequence[Path]) -> Spent:
         """Drop films at once, each as content that was never there, and wait for all."""
-        self._wait_until_idle()
+        self.wait_until_idle()
         incoming = self.ingest.videos / "incoming"
         names = []
         for film in films:
             self._number += 1
             names.append(f"{self._number}{film.suffix}")
             distinct_copy(film, incoming / f".{names[-1]}")
+        self._peak_bytes = 0
         used, began = self.cpu_seconds(), time.monotonic()
         for name in names:
             (incoming / f".{name}").rename(incoming / name)
         for name in names:
             self._wait_for(self.ingest.videos / "done" / name)
         seconds = time.monotonic() - began
-        self._wait_until_idle()
+        self.wait_until_idle()
         for name in names:
             (self.ingest.videos / "done" / name).unlink()
-        return Spent(seconds, self.cpu_seconds() - used)
+        return Spent(seconds, self.cpu_seconds() - used, self._peak_bytes)
 
     def cpu_seconds(self) -> float:
         """Return what the service has used, its workers that have ended and that run included."""
@@ -73,9 +81,15 @@ class Intake:
         return float(total)
 
     def _wait_for(self, done: Path) -> None:
-        wait_for(done.exists, LIMIT_SECONDS, alive=self.ingest.process, what=done.name)
+        def is_done() -> bool:
+            for worker in self.ingest.workers():
+                with suppress(psutil.Error):
+                    self._peak_bytes = max(self._peak_bytes, worker.memory_info().rss)
+            return done.exists()
 
-    def _wait_until_idle(self) -> None:
+        wait_for(is_done, LIMIT_SECONDS, alive=self.ingest.process, what=done.name)
+
+    def wait_until_idle(self) -> None:
         """Wait until only the worker that waits for the next film is left, and has started."""
         previous = -1.0
 
@@ -96,7 +110,7 @@ def ingesting(place: Place, partitions: int | None = None, **settings: str) -> I
         ingest = Ingest(folder, free_port(), topics.environment)
         try:
             ingest.start(**settings)
-            yield Intake(ingest)
+            yield Intake(ingest, topics)
         finally:
             ingest.stop()
             shutil.rmtree(folder)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import subprocess
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,13 @@ class Film:
     codec: str = "libx264"
     first: int = 0
     """Where the camera begins: films of different beginnings have different content."""
+    repeats: int = 1
+    """How often the frames are in the film: a long one need not take long to make."""
+
+    @property
+    def length(self) -> int:
+        """Frames from beginning to end."""
+        return self.frames * self.repeats
 
     @property
     def width(self) -> int:
@@ -44,7 +52,7 @@ class Film:
     @property
     def name(self) -> str:
         suffix = "avi" if self.codec == "mjpeg" else "mp4"
-        return f"{self.codec}-{self.height}-{self.frames}-{self.first}.{suffix}"
+        return f"{self.codec}-{self.height}-{self.repeats}x{self.frames}-{self.first}.{suffix}"
 
 
 def film(cache: Path, wanted: Film) -> Path:
@@ -53,7 +61,10 @@ def film(cache: Path, wanted: Film) -> Path:
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}")
-        _write(partial, wanted)
+        if wanted.repeats == 1:
+            _write(partial, wanted)
+        else:
+            _repeat(film(cache, replace(wanted, repeats=1)), wanted.repeats, partial)
         partial.rename(path)
     return path
 
@@ -90,6 +101,11 @@ def _texture(chance: numpy.random.Generator) -> Image:
     whole -= whole.mean(axis=(0, 1))
     shown: Image = numpy.clip(128 + 48 * whole / whole.std(), 0, 255).astype(numpy.uint8)
     return shown
+
+
+def _repeat(once: Path, times: int, path: Path) -> None:
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-stream_loop", str(times - 1)]
+    subprocess.run([*command, "-i", str(once), "-c", "copy", str(path)], check=True)
 
 
 def _write(path: Path, wanted: Film) -> None:

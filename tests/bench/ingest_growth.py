@@ -1,0 +1,83 @@
+"""How ingest grows: with a film's length, with the files in its folder, with the partitions."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+import psutil
+
+from tests.bench.ingesting import Intake, Spent, ingesting
+from tests.bench.measure import Growth, Result, at_most
+from tests.bench.place import Benchmark, Place
+from tests.bench.videos import Film, film
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Pictures as small as can be: what grows is what is done for each of them, not in each.
+_LINEAR, _FLAT = at_most(1.1), at_most(0.1)
+_REPEATS = (1, 10, 100)
+_FILES = (1, 100, 10_000, 100_000)
+_PARTITIONS = (1, 4, 16, 64)
+_ROUNDS = 3
+
+
+def _growth(place: Place) -> Iterator[Result]:
+    yield from _by_length(place)
+    yield from _by_files(place)
+    yield from _by_partitions(place)
+
+
+def _by_length(place: Place) -> Iterator[Result]:
+    seconds, peaks = [], []
+    with ingesting(place) as intake:
+        for repeats in _REPEATS:
+            length, spent = _sent(place, intake, repeats)
+            seconds.append((length, spent.seconds))
+            peaks.append((length, spent.peak_bytes / 1e6))
+    yield Growth("from the rename to done/", "frames", "s", seconds, _LINEAR)
+    yield Growth("a worker's memory at its peak", "frames", "MB", peaks, _FLAT)
+
+
+def _by_files(place: Place) -> Iterator[Result]:
+    """Have files lie in incoming/ that a download has not finished yet."""
+    seconds, resident = [], []
+    with ingesting(place) as intake:
+        incoming: Path = intake.ingest.videos / "incoming"
+        lying = 0
+        for files in _FILES:
+            for number in range(lying, files):
+                (incoming / f"{number}.mp4.part").touch()
+            lying = files
+            _, spent = _sent(place, intake, 1)
+            seconds.append((files, spent.seconds))
+            assert intake.ingest.process is not None
+            memory = psutil.Process(intake.ingest.process.pid).memory_info().rss
+            resident.append((files, memory / 1e6))
+    yield Growth("from the rename to done/", "files beside it", "s", seconds, _LINEAR)
+    yield Growth("the service's memory", "files", "MB", resident, _LINEAR)
+
+
+def _by_partitions(place: Place) -> Iterator[Result]:
+    seconds = []
+    for partitions in _PARTITIONS:
+        with ingesting(place, partitions) as intake:
+            seconds.append((partitions, _sent(place, intake, 1)[1].seconds))
+    yield Growth("from the rename to done/", "partitions", "s", seconds, _LINEAR)
+
+
+def _sent(place: Place, intake: Intake, repeats: int) -> tuple[int, Spent]:
+    """Send a film a few times; return its length, and the medians of what that took."""
+    wanted = Film(36, 250, repeats=repeats)
+    path = film(place.cache, wanted)
+    rounds = [intake.send([path]) for _ in range(1 if repeats == _REPEATS[-1] else _ROUNDS)]
+    return wanted.length, Spent(
+        median(spent.seconds for spent in rounds),
+        median(spent.cpu_seconds for spent in rounds),
+        max(spent.peak_bytes for spent in rounds),
+    )
+
+
+INGEST_GROWTH = Benchmark("ingest-growth", _growth)
