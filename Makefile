@@ -7,7 +7,7 @@ TOOLS = .framelog/venvs/tests/bin
 .PHONY: help up up-local up-docker down status logs clean verify test test-images test-long sbom audit bench check fix dashboards lock
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up:  ## start everything, in containers where an engine can, else as processes
 	@$(LOCAL) up

@@ -98,6 +98,16 @@ def test_services_wait_for_health_and_for_ended_setups() -> None:
             assert how["condition"] == wanted
 
 
+def test_grafana_reaches_prometheus_alone() -> None:
+    services = compose_file()["services"]
+
+    assert [name for name, s in services.items() if "dashboards" in s.get("networks", [])] == [
+        "prometheus",
+        "grafana",
+    ]
+    assert services["grafana"]["networks"] == ["dashboards"]
+
+
 def test_older_engines_can_read_it_all() -> None:
     """What engines before 25, as Debian 12's, refuse."""
     for path in ("compose.yaml", *DOCKERFILES):
