@@ -266,7 +266,9 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
         access=Access(chosen.token, chosen.users, metrics, clock),
         catalogue=catalogue,
         reader=reader,
-        playback=Playback(catalogue, reader, metrics, watchers.stopping, clock),
+        playback=Playback(
+            catalogue, reader, metrics, watchers.stopping, clock, sleep=watchers.stopping.wait
+        ),
         exports=Exports(
             reader, lambda _: SCHEMA, watchers.stopping, partial(metrics.delivered, "export")
         ),

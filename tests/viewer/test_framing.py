@@ -12,7 +12,7 @@ from tests.viewer.builders import STARTED_AT, frame
 
 
 def test_a_record_is_88_bytes_and_the_image() -> None:
-    bytes_ = record(Delivery(replace(frame(3, is_last=True), pts_ns=-1)))
+    bytes_ = b"".join(record(Delivery(replace(frame(3, is_last=True), pts_ns=-1))))
     assert bytes_[:4] == b"FLF1"
     assert struct.unpack_from(">HBB", bytes_, 4) == (88, 1, 1)
     assert struct.unpack_from(">Qqqq", bytes_, 8) == (3, -1, 40_000_000, 103)
@@ -23,18 +23,19 @@ def test_a_record_is_88_bytes_and_the_image() -> None:
 
 
 def test_skipped_frames_are_told() -> None:
-    bytes_ = record(Delivery(frame(3), skipped=5))
+    bytes_ = b"".join(record(Delivery(frame(3), skipped=5)))
     assert bytes_[7] == 2
     assert struct.unpack_from(">I", bytes_, 84) == (5,)
 
 
 def test_the_encoding_is_told() -> None:
-    made = [record(Delivery(replace(frame(0), encoding=e)))[6] for e in ("JPEG", "PNG", "WEBP")]
+    made = [record(Delivery(replace(frame(0), encoding=e)))[0][6] for e in ("JPEG", "PNG", "WEBP")]
     assert made == [1, 2, 3]
 
 
 def test_a_part_has_its_own_type_and_length() -> None:
-    head, _, body = part(replace(frame(3), encoding="PNG")).partition(b"\r\n\r\n")
+    made = b"".join(part(replace(frame(3), encoding="PNG")))
+    head, _, body = made.partition(b"\r\n\r\n")
     assert head.split(b"\r\n") == [
         b"--frame",
         b"Content-Type: image/png",

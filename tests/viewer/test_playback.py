@@ -90,6 +90,7 @@ def test_a_slow_live_client_skips_to_the_newest_and_is_told(viewer: World) -> No
     deliveries = viewer.parts.playback.window(commit(viewer, 4), 0, None, 1, "live")
     assert next(deliveries).frame.frame_index == 0
     commit(viewer, 100, "COMPLETE")
+    viewer.clock.seconds += 4
     newest = next(deliveries)
     assert (newest.frame.frame_index, newest.skipped) == (99, 98)
     assert list(deliveries) == []

@@ -4,6 +4,7 @@ import struct
 
 from viewer.playback import Delivery
 from viewer.records import Frame
+from viewer.sending import Pieces
 
 WINDOW_TYPE = "application/vnd.framelog.frames"
 MULTIPART_TYPE = "multipart/x-mixed-replace; boundary=frame"
@@ -15,7 +16,7 @@ _ENCODINGS = {"JPEG": 1, "PNG": 2, "WEBP": 3}
 _IS_LAST, _SKIPPED = 1, 2
 
 
-def record(delivery: Delivery) -> bytes:
+def record(delivery: Delivery) -> Pieces:
     """Make one record of a window: the fixed header and the image."""
     frame, skipped = delivery.frame, min(delivery.skipped, 0xFFFFFFFF)
     header = HEADER.pack(
@@ -37,10 +38,10 @@ def record(delivery: Delivery) -> bytes:
         len(frame.image),
         skipped,
     )
-    return header + frame.image
+    return header, frame.image
 
 
-def part(frame: Frame) -> bytes:
+def part(frame: Frame) -> Pieces:
     """Make one part of a multipart stream."""
     head = (
         "--frame\r\n"
@@ -49,4 +50,4 @@ def part(frame: Frame) -> bytes:
         f"X-Frame-Index: {frame.frame_index}\r\n"
         f"X-Frame-Pts-Ns: {frame.pts_ns}\r\n\r\n"
     )
-    return b"".join((head.encode(), frame.image, b"\r\n"))
+    return head.encode(), frame.image, b"\r\n"

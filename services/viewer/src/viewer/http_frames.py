@@ -13,6 +13,7 @@ from viewer.framing import MULTIPART_TYPE, WINDOW_TYPE, part, record
 from viewer.parts import Parts
 from viewer.playback import Delivery, Follow
 from viewer.reader import require_available
+from viewer.sending import Pieces, sender
 from viewer.views import StreamView
 
 _MAX_STRIDE = 1_000_000
@@ -115,12 +116,13 @@ def _stream(
     parts: Parts,
     route: Literal["frames", "mjpg"],
     deliveries: Iterator[Delivery],
-    encode: Callable[[Delivery], bytes],
+    encode: Callable[[Delivery], Pieces],
     *,
     content_type: str,
-    farewell: Callable[[Delivery], bytes] = lambda _: b"",
+    farewell: Callable[[Delivery], Pieces] = lambda _: (),
 ) -> Response:
     """Answer with frames as they come, and at the end with a farewell made of the last one."""
+    send = sender(request.environ)
 
     def body() -> Iterator[bytes]:
         # Sends the headers: who follows a stream may wait long for its next frame.
@@ -128,13 +130,16 @@ def _stream(
         last = None
         for last in deliveries:
             parts.metrics.delivered(route, len(last.frame.image))
-            yield encode(last)
+            if send is not None:
+                send(encode(last))
+            else:
+                yield b"".join(encode(last))
             # It has been handed over once the next one is asked for.
             if last.is_live:
                 captured_at = last.frame.captured_at / 1e6
                 parts.metrics.live_latency.observe(max(time.time() - captured_at, 0))
         if last is not None:
-            yield farewell(last)
+            yield b"".join(farewell(last))
 
     response = Response(body(), content_type=content_type)
     response.call_on_close(parts.watchers.enter(route))
@@ -143,7 +148,7 @@ def _stream(
     return response
 
 
-def _farewell(last: Delivery) -> bytes:
+def _farewell(last: Delivery) -> Pieces:
     # Browsers paint a part when the next one's header arrives: without a copy of it behind,
     # the last frame would never be seen. There is no closing delimiter: FFmpeg takes it for a part
     # that is broken.

@@ -167,9 +167,10 @@ class Metrics:
         )
         build.labels(version("framelog-viewer")).set(1)
         for route in ROUTES:
-            self.frames.labels(route)
-            self.bytes.labels(route)
             self.watchers.labels(route)
+        self._delivered = {
+            route: (self.frames.labels(route), self.bytes.labels(route)) for route in ROUTES
+        }
         for reason in SKIP_REASONS:
             self.skipped.labels(reason)
         for reason in DENIED_REASONS:
@@ -183,5 +184,6 @@ class Metrics:
 
     def delivered(self, route: str, image_bytes: int) -> None:
         """Count one frame that goes to a client."""
-        self.frames.labels(route).inc()
-        self.bytes.labels(route).inc(image_bytes)
+        frames, image_bytes_total = self._delivered[route]
+        frames.inc()
+        image_bytes_total.inc(image_bytes)

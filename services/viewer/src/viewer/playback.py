@@ -2,6 +2,7 @@
 
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,8 @@ _WAIT_SECONDS = 0.5
 # A batch of frames may take half a second to be committed: less than this is no lateness.
 _LIVE_SLACK_NS = 1_500_000_000
 _SLOW_SEND_SECONDS = 0.25
+# Who takes a frame sooner falls behind by no more than a segment.
+_BRISK_SEND_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,16 @@ class Playback:
         metrics: Metrics,
         stopping: threading.Event,
         now: Callable[[], float] = time.monotonic,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """All sequences end when `stopping` is set; `now` gives seconds."""
+        """All sequences end when `stopping` is set; `now` gives seconds, `sleep` lets some pass."""
         self._catalogue = catalogue
         self._reader = reader
         self._metrics = metrics
         self._stopping = stopping
         self._now = now
+        self._sleep = sleep
 
     def window(
         self, view: StreamView, start: int, count: int | None, stride: int, follow: Follow
@@ -59,19 +65,21 @@ class Playback:
         taker has fallen behind. Frames that expire meanwhile are left out, and counted.
         """
         cursor, there_before = _Cursor(self._reader), view.frame_count
-        frame, left, skipped = start, count, 0
+        frame, left, skipped, was_slow = start, count, 0, False
         if follow == "no":
             there = len(range(start, view.frame_count, stride))
             left = there if left is None else min(left, there)
         while left is None or left > 0:
-            now_known = self._await(view, frame, follow)
-            if now_known is None:
-                return
-            view = now_known
-            if follow == "live" and self._is_late(view, frame):
-                newest = view.frame_count - 1
-                skipped += self._skip("slow_client", (newest - frame) // stride)
-                frame = newest
+            # Many may watch, and the catalogue is everybody's: it is asked once a segment.
+            if was_slow or not cursor.holds(frame) or self._stopping.is_set():
+                now_known = self._await(view, frame, follow)
+                if now_known is None:
+                    return
+                view = now_known
+                if follow == "live" and self._is_late(view, frame):
+                    newest = view.frame_count - 1
+                    skipped += self._skip("slow_client", (newest - frame) // stride)
+                    frame = newest
             try:
                 found = cursor.frame(view, frame, count if stride == 1 else None)
             except ExpiredError as error:
@@ -79,7 +87,9 @@ class Playback:
                 skipped += self._skip("expired", steps)
                 frame += steps * stride
                 continue
+            sending = self._now()
             yield Delivery(found, skipped, _is_live(view, found, there_before))
+            was_slow = self._now() - sending > _BRISK_SEND_SECONDS
             skipped = 0
             frame += stride
             left = None if left is None else left - 1
@@ -103,7 +113,9 @@ class Playback:
                 view = now_known
             if began_at is not None:
                 pts_now = began_pts + int((self._now() - began_at) * speed * 1e9)
-                due = self._catalogue.frame_at_time(view, pts_now)
+                due = cursor.shown_at(frame, pts_now)
+                if due is None:
+                    due = self._catalogue.frame_at_time(view, pts_now)
                 if due > frame:
                     skipped += due - frame
                     frame = due
@@ -116,7 +128,7 @@ class Playback:
             if began_at is None:
                 began_at, began_pts = self._now(), found.pts_ns
             due_in = began_at + (found.pts_ns - began_pts) / 1e9 / speed - self._now()
-            if due_in > 0 and self._stopping.wait(due_in):
+            if due_in > 0 and self._is_stopped_in(due_in):
                 return
             sending = self._now()
             yield Delivery(found, skipped, _is_live(view, found, there_before))
@@ -151,6 +163,14 @@ class Playback:
                 return None
         return None
 
+    def _is_stopped_in(self, seconds: float) -> bool:
+        """Let some time pass, and tell whether the viewer stops."""
+        if seconds > _WAIT_SECONDS:
+            return self._stopping.wait(seconds)
+        # Hundreds who wait for one flag wait for each other.
+        self._sleep(seconds)
+        return self._stopping.is_set()
+
     def _is_late(self, view: StreamView, frame: int) -> bool:
         times = self._catalogue.entries(view, range(frame, frame + 1))
         return bool(times) and view.duration_ns - times[0][0] > _LIVE_SLACK_NS
@@ -173,9 +193,20 @@ class _Cursor:
         self._reader = reader
         self._segment: Segment = ()
 
+    def holds(self, frame: int) -> bool:
+        """Whether this frame has been read already."""
+        return bool(self._segment) and (
+            self._segment[0].frame_index <= frame <= self._segment[-1].frame_index
+        )
+
+    def shown_at(self, frame: int, pts_ns: int) -> int | None:
+        """Return this frame or the later one that is shown then; None when it isn't here."""
+        if not self.holds(frame) or self._segment[-1].pts_ns <= pts_ns:
+            return None
+        passed = bisect_right(self._segment, pts_ns, key=lambda each: each.pts_ns)
+        return max(frame, self._segment[0].frame_index + passed - 1)
+
     def frame(self, view: StreamView, frame: int, count: int | None = None) -> Frame:
-        place = frame - self._segment[0].frame_index if self._segment else -1
-        if not 0 <= place < len(self._segment):
+        if not self.holds(frame):
             self._segment = self._reader.segment(view, frame, count)
-            place = frame - self._segment[0].frame_index
-        return self._segment[place]
+        return self._segment[frame - self._segment[0].frame_index]
