@@ -34,8 +34,8 @@ verify:  ## read the log back, is it whole? STREAM=id checks one, FILE=its video
 	@if [ -S .framelog/run/supervisor.sock ]; then \
 	  PYTHONPATH=deploy/local/src $(PYTHON) -c "$$LOCAL_INGEST" verify "$(or $(STREAM),all)" $(if $(FILE),--file "$(FILE)"); \
 	else \
-	  docker compose run --rm --no-deps $(if $(FILE),--volume "$(abspath $(dir $(FILE))):/source:ro") ingest \
-	    framelog-ingest verify "$(or $(STREAM),all)" $(if $(FILE),--file "/source/$(notdir $(FILE))"); \
+	  docker compose run --rm --no-deps $(if $(FILE),--volume "$(abspath $(dir $(FILE:/=))):/source:ro") ingest \
+	    framelog-ingest verify "$(or $(STREAM),all)" $(if $(FILE),--file "/source/$(notdir $(FILE:/=))"); \
 	fi
 
 # Ingest's command line with the settings and addresses of the stack that runs as processes.
@@ -55,9 +55,10 @@ test-images:  ## build the images and test them and compose.yaml on a real engin
 	@$(LOCAL) prepare-image-tests
 	@$(TOOLS)/python -m pytest tests/images $(ARGS)
 
-test-long:  ## kill ingest 200 times, feed it 2,000 damaged videos and 1,000 small ones
+test-long:  ## kill ingest 200 times, feed it 2,000 damaged videos, 1,000 small ones and a long one
 	@$(LOCAL) prepare-tests
 	@FRAMELOG_TEST_KILLS=200 FRAMELOG_TEST_FUZZ_FILES=2000 FRAMELOG_TEST_SMALL_FILES=1000 \
+		FRAMELOG_TEST_TEN_HOURS_FRAMES=36000 \
 		$(TOOLS)/python -m pytest tests/faults tests/fuzz $(ARGS)
 
 bench:  ## measure everything; ARGS="ingest-floor --rounds 3" measures some

@@ -9,8 +9,17 @@ from tests.support.videos import Recipe, make_video
 
 # Loaded by every Python that finds it first: opening a file of these names goes wrong for real.
 TRAPS = """
-import os, signal, time
+import os, pathlib, signal, time
 import av
+
+open_path = pathlib.Path.open
+
+def refused(path, *arguments, **options):
+    if "unreadable" in path.name:
+        raise OSError(5, "Input/output error")
+    return open_path(path, *arguments, **options)
+
+pathlib.Path.open = refused
 
 open_file = av.open
 
@@ -28,6 +37,7 @@ av.open = trapped
 SENTENCES = {
     "crash.mp4": "Its worker was killed by signal 11, 2 times at the same place.",
     "hang.mp4": "Its worker hung and was ended, 2 times at the same place.",
+    "unreadable.mp4": "It can't be read: Input/output error.",
     "swell.mp4": "Decoding it takes more memory than FRAMELOG_INGEST_MEMORY_BYTES allows, "
     "536870912.",
 }

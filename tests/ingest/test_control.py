@@ -125,7 +125,7 @@ def test_files_are_listed_with_state_progress_and_reason(desk: Desk) -> None:
     )
     assert files["bad.mp4"]["reason"] == "It is not a video."
     assert files["new.mp4"]["reason"] is None
-    assert "not a regular file" in files["folder"]["reason"]
+    assert files["folder"]["reason"] == "It is an empty folder, so it is left alone."
     assert "unfinished" in files["half.mp4.part"]["reason"]
 
 
@@ -199,6 +199,16 @@ def test_any_name_that_is_listed_can_be_retried(desk: Desk, name: str | bytes) -
     [listed] = desk.ask("GET", "files")["files"]
     desk.ask("POST", f"files/{quote(listed['name'], safe='')}/retry")
     assert [file["state"] for file in desk.ask("GET", "files")["files"]] == ["waiting"]
+
+
+def test_a_folder_of_images_is_listed_and_retried(desk: Desk) -> None:
+    shots = desk.folders.failed / "shots"
+    shots.mkdir()
+    (shots / "1.jpg").write_bytes(b"12345")
+    [listed] = desk.ask("GET", "files")["files"]
+    assert (listed["name"], listed["state"], listed["bytes"]) == ("shots", "failed", 5)
+    desk.ask("POST", "files/shots/retry")
+    assert desk.everything() == {"incoming/shots/1.jpg"}
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "note", "settings"])

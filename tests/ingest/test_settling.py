@@ -19,7 +19,7 @@ def pending(settling: Settling) -> bool:
 
 
 def test_a_file_is_settled_when_it_has_been_still_for_long_enough() -> None:
-    settling = Settling(0.5)
+    settling = Settling(0.5, 5.0)
     assert settled(settling, {A: EMPTY}, 100.0) == []
     assert pending(settling)
     assert settled(settling, {A: EMPTY}, 100.25) == []
@@ -33,7 +33,7 @@ def test_a_file_is_settled_when_it_has_been_still_for_long_enough() -> None:
     "changed", [Sight(1, 1, 0), Sight(1, 0, 1), Sight(1, 0, -1), Sight(2, 0, 0)]
 )
 def test_any_change_begins_the_wait_again(changed: Sight) -> None:
-    settling = Settling(0.5)
+    settling = Settling(0.5, 5.0)
     settling.look({A: EMPTY}, 100.0)
     assert settled(settling, {A: changed}, 100.5) == []
     assert pending(settling)
@@ -41,7 +41,7 @@ def test_any_change_begins_the_wait_again(changed: Sight) -> None:
 
 
 def test_a_file_that_was_gone_for_a_look_begins_again() -> None:
-    settling = Settling(0.5)
+    settling = Settling(0.5, 5.0)
     settling.look({A: EMPTY}, 100.0)
     settling.look({}, 100.25)
     assert not pending(settling)
@@ -49,7 +49,7 @@ def test_a_file_that_was_gone_for_a_look_begins_again() -> None:
 
 
 def test_files_settle_one_by_one_in_the_order_given() -> None:
-    settling = Settling(0.5)
+    settling = Settling(0.5, 5.0)
     settling.look({A: EMPTY}, 100.0)
     assert settled(settling, {A: EMPTY, B: EMPTY}, 100.5) == [(A, 0.5)]
     assert pending(settling)
@@ -65,7 +65,7 @@ def test_a_look_shows_regular_files_oldest_first(tmp_path: Path) -> None:
     sight = files[tmp_path / "new.mp4"]
     assert (sight.size_bytes, sight.mtime_ns) == (5, 10**18)
     assert sight.inode == (tmp_path / "new.mp4").stat().st_ino
-    assert strange == []
+    assert strange == {}
 
 
 def test_links_folders_and_pipes_are_left_alone(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_names_that_wait_are_not_looked_at(tmp_path: Path) -> None:
     for name in (".hidden.mp4", "a.mp4.part", "a.mp4.crdownload", "a.mp4.toml"):
         (tmp_path / name).touch()
     (tmp_path / ".folder").mkdir()
-    assert sights(tmp_path) == ({}, [])
+    assert sights(tmp_path) == ({}, {})
 
 
 @pytest.mark.parametrize(

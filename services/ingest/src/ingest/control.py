@@ -1,6 +1,5 @@
 """What people can have done to files and streams while the service runs."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Any
 from ingest import control_files
 from ingest.control_catalogue import Catalogue
 from ingest.control_marks import Marks
-from ingest.errors import Refused, Unknown
+from ingest.errors import Refused, Unknown, Unreadable
 from ingest.fingerprint import fingerprint, printable
 from ingest.folders import Folders
 from ingest.messages import AtWork
@@ -149,6 +148,6 @@ class Control:
 def _content(path: Path) -> str:
     try:
         return fingerprint(path)
-    except OSError as error:
-        reason = os.strerror(error.errno or 0)
+    except (OSError, Unreadable) as error:
+        reason = getattr(error, "strerror", None) or error
         raise Refused(f"{printable(path.name)!r} can't be read: {reason}.") from error

@@ -11,11 +11,10 @@ from pathlib import Path
 from ingest.fingerprint import printable
 from ingest.folders import notes_of
 from ingest.messages import AtWork
-from ingest.settling import waits
+from ingest.settling import Sight, sight, waits
 
 _LONGEST_REASON_LETTERS = 2000
 _NOTE = re.compile(r"\.reason( \(\d+\))?\.txt", re.DOTALL)
-_LEFT_ALONE = "It is not a regular file, so it is left alone."
 _UNFINISHED = "Its name is that of an unfinished download or of settings, so it waits."
 
 
@@ -70,11 +69,11 @@ def find(folder: Path, name: str) -> Path | None:
 
 
 def with_size(folder: Path, size_bytes: int) -> list[Path]:
-    """Return the files of done/ or failed/ of exactly this size."""
+    """Return the files, and folders of images, of done/ or failed/ of exactly this size."""
     return [
         path
         for status, path in _visible(folder)
-        if status.st_size == size_bytes and _is_video(path, status)
+        if _is_video(path, status) and _bytes(path, status) == size_bytes
     ]
 
 
@@ -91,7 +90,14 @@ def _visible(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
 def _is_video(path: Path, status: os.stat_result) -> bool:
     note = _NOTE.search(path.name)
     is_note = note is not None and note.end() == len(path.name)
+    if stat.S_ISDIR(status.st_mode):
+        return not waits(path.name) and isinstance(sight(path, status), Sight)
     return stat.S_ISREG(status.st_mode) and not waits(path.name) and not is_note
+
+
+def _bytes(path: Path, status: os.stat_result) -> int:
+    seen = sight(path, status) if stat.S_ISDIR(status.st_mode) else None
+    return seen.size_bytes if isinstance(seen, Sight) else status.st_size
 
 
 def _newest(
@@ -103,18 +109,18 @@ def _newest(
 
 
 def _entry(path: Path, status: os.stat_result, state: str, reason: str | None) -> Entry:
-    return Entry(printable(path.name), state, status.st_size, status.st_ctime, reason)
+    return Entry(printable(path.name), state, _bytes(path, status), status.st_ctime, reason)
 
 
 def _at_work(path: Path, status: os.stat_result, known: Mapping[Path, AtWork]) -> Entry:
     name, work = printable(path.name), known.get(path)
     if work is None:
         reason = f"The replica {printable(path.parent.name)} has it, and knows how far it is."
-        return Entry(name, "ingesting", status.st_size, status.st_ctime, reason)
+        return Entry(name, "ingesting", _bytes(path, status), status.st_ctime, reason)
     return Entry(
         name,
         "ingesting",
-        status.st_size,
+        _bytes(path, status),
         status.st_ctime,
         work.waits_for,
         work.stream_id or None,
@@ -124,9 +130,10 @@ def _at_work(path: Path, status: os.stat_result, known: Mapping[Path, AtWork]) -
 
 
 def _why_not(path: Path, status: os.stat_result) -> str | None:
-    if not stat.S_ISREG(status.st_mode):
-        return _LEFT_ALONE
-    return _UNFINISHED if waits(path.name) else None
+    if waits(path.name):
+        return _UNFINISHED
+    seen = sight(path, status)
+    return f"It is {seen}, so it is left alone." if isinstance(seen, str) else None
 
 
 def _reason(path: Path) -> str | None:

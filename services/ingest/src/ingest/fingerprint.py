@@ -3,24 +3,35 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+
+from ingest.image_folder import ImageFolder
 
 _BLOCK_BYTES = 1 << 20
 _WHOLE_BYTES = 64 * _BLOCK_BYTES
+_LARGEST_IMAGE_BYTES = 1 << 28
+_UNREADABLE = b"\xff" * 8
 _SLUG_LETTERS = 40
 _HEX_DIGITS = 12
 
 
-def fingerprint(path: Path) -> str:
+def fingerprint(path: Path, alive: Callable[[], None] = lambda: None) -> str:
     """Return 64 hex digits that are equal for equal content.
 
     SHA-256 over the size (8 bytes, big-endian) and the content: all of it up to 64 MiB; of a
     longer file 64 blocks of 1 MiB spread evenly from its first byte to its last, so that the
-    first frame of a file of any size is not kept waiting. Raises OSError.
+    first frame of a file of any size is not kept waiting. Of a folder, SHA-256 over the number
+    of its images and, in their order, the size and all of the content of each: one picture of a
+    sequence is easily made anew. alive is called after each. Raises OSError, and Unreadable
+    for a folder.
     """
+    if path.is_dir():
+        return _of_images(path, alive)
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        digest = hashlib.sha256(size.to_bytes(8, "big"))
+        digest = hashlib.sha256(_counted(size))
         if size <= _WHOLE_BYTES:
             starts = list(range(0, size, _BLOCK_BYTES))
         else:
@@ -30,6 +41,20 @@ def fingerprint(path: Path) -> str:
             file.seek(start)
             digest.update(file.read(_BLOCK_BYTES))
     return digest.hexdigest()
+
+
+def _of_images(path: Path, alive: Callable[[], None]) -> str:
+    with closing(ImageFolder(path)) as images:
+        digest = hashlib.sha256(_counted(len(images.names)))
+        for number in range(len(images.names)):
+            data = images.read(number, _LARGEST_IMAGE_BYTES)
+            digest.update(_UNREADABLE if data is None else _counted(len(data)) + data)
+            alive()
+    return digest.hexdigest()
+
+
+def _counted(count: int) -> bytes:
+    return count.to_bytes(8, "big")
 
 
 def stream_id(name: str, content: str) -> str:

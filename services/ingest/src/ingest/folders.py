@@ -5,12 +5,13 @@ import errno
 import fcntl
 import logging
 import os
+import stat
 from collections.abc import Callable, Iterator
 from itertools import count, takewhile
 from pathlib import Path
 
 from ingest.choices import sidecar
-from ingest.settling import sights, waits
+from ingest.settling import waits
 
 _ALIVE = ".alive"
 _DRAFT = ".note"
@@ -109,8 +110,8 @@ class Folders:
 
     def claimed(self) -> list[Path]:
         """Return this replica's files, also those that one of its name left behind."""
-        files, _ = sights(self._mine)
-        return list(files)
+        there = sorted(path for path in self._mine.iterdir() if not waits(path.name))
+        return [path for path in there if not path.is_symlink()]
 
     def owns(self, path: Path) -> bool:
         """Whether a claimed file is still this replica's."""
@@ -193,6 +194,10 @@ def rename_no_replace(source: Path, target: Path) -> None:
                 raise OSError(number, os.strerror(number), str(source), None, str(target))
         else:
             return
+    if stat.S_ISDIR(source.lstat().st_mode):
+        target.mkdir()
+        source.rename(target)  # which replaces a folder only if it is empty, as this one is
+        return
     os.link(source, target, follow_symlinks=False)
     source.unlink()
 

@@ -12,14 +12,14 @@ log = logging.getLogger(__name__)
 class Incoming:
     """Looks at the folder, again and again."""
 
-    def __init__(self, folder: Path, settle_seconds: float, now: Callable[[], float]) -> None:
+    def __init__(self, folder: Path, settling: Settling, now: Callable[[], float]) -> None:
         """Take the folder, and a monotonic clock in seconds."""
         self.present: frozenset[Path] = frozenset()
         """The files that lay there at the latest look."""
         self._folder = folder
         self._now = now
-        self._settling = Settling(settle_seconds)
-        self._left_alone: set[Path] = set()
+        self._settling = settling
+        self._left_alone: dict[Path, str] = {}
 
     @property
     def settling(self) -> bool:
@@ -27,11 +27,11 @@ class Incoming:
         return self._settling.pending
 
     def look(self) -> list[Settled]:
-        """Return the files that are still; warn once of each thing that is no file."""
+        """Return the files that are still; warn once of each thing that is no video."""
         files, strange = sights(self._folder)
-        for path in strange:
+        for path, reason in strange.items():
             if path not in self._left_alone:
-                log.warning("event=left_alone file=%r reason='not a regular file'", path.name)
-        self._left_alone = set(strange)
+                log.warning("event=left_alone file=%r reason=%r", path.name, reason)
+        self._left_alone = strange
         self.present = frozenset(files)
         return self._settling.look(files, self._now())

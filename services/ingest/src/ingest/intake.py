@@ -14,6 +14,7 @@ from ingest.incoming import Incoming
 from ingest.messages import AtWork, Job
 from ingest.metrics import Metrics
 from ingest.settings import Settings
+from ingest.settling import Settling
 from ingest.sight import Sight
 
 
@@ -33,7 +34,11 @@ class Intake:
         self._candidates = candidates
         self._endings = endings
         self._metrics = metrics
-        self._incoming = Incoming(folders.incoming, settings.settle_seconds, candidates.now)
+        self._incoming = Incoming(
+            folders.incoming,
+            Settling(settings.settle_seconds, settings.incomplete_seconds),
+            candidates.now,
+        )
         self._marks = Marks(folders.root)
         self.at_work: Sequence[AtWork] = ()
         """The claimed files as of the latest look; replaced, never changed: any thread may read."""

@@ -59,6 +59,7 @@ class Link:
         job = self._service.recv()
         if not isinstance(job, Job):
             raise EOFError  # noqa: TRY004  (as recv does: the service wants nothing)
+        self.send(Progress())  # from now on a silence means something
         return job
 
     def wait_for_go(self) -> Proceed:

@@ -18,12 +18,12 @@ _LONGEST_SIDES = {"JPEG": 65_500, "PNG": 1_000_000, "WEBP": 16_383}
 def open_pictures(
     path: Path, limits: Limits, stopwatch: Stopwatch | None = None
 ) -> Source | ImageSequence:
-    """Open a video, or a ZIP of images. Raises Unreadable, with a sentence.
+    """Open a video, or a ZIP or folder of images. Raises Unreadable, with a sentence.
 
     stopwatch gives the time that reading the file takes to "read".
     """
     stopwatch = stopwatch or Stopwatch(time.perf_counter)
-    if path.suffix.lower() == ".zip":
+    if path.suffix.lower() == ".zip" or path.is_dir():
         return ImageSequence(path, limits, stopwatch)
     return Source(path, limits, stopwatch)
 

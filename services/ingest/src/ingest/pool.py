@@ -5,7 +5,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
@@ -15,6 +15,8 @@ from ingest.process import main
 from ingest.settings import Settings
 
 _GRACE_SECONDS = 8.0
+# An interpreter that starts on a busy machine takes its time.
+_START_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,8 @@ class Running:
     process: BaseProcess
     line: Connection
     heard: float
-    hung: bool = field(default=False)
+    begun: bool = False
+    hung: bool = False
 
     def tell(self, message: Job | Proceed) -> None:
         """Send a message; a worker that has died is heard of by its end."""
@@ -101,7 +104,9 @@ class Pool:
                 yield from self._hear(lines[line])
         for running in list(self._running):
             silent_seconds = time.monotonic() - running.heard
-            if silent_seconds > self._settings.stall_seconds and not running.hung:
+            stall_seconds = self._settings.stall_seconds
+            limit_seconds = stall_seconds if running.begun else max(stall_seconds, _START_SECONDS)
+            if silent_seconds > limit_seconds and not running.hung:
                 running.hung = True
                 running.process.kill()
 
@@ -135,7 +140,7 @@ class Pool:
         try:
             while running in self._running and running.line.poll():
                 report = running.line.recv()
-                running.heard = time.monotonic()
+                running.heard, running.begun = time.monotonic(), True
                 yield running, report
         except (EOFError, OSError):
             self._running.remove(running)

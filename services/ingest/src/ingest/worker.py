@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from hashlib import sha256
 from typing import TypeVar
 
 from ingest.choices import Choices, with_named
@@ -13,8 +14,10 @@ from ingest.decoded import Limits, Pictures
 from ingest.description import NOTHING_KNOWN, Description
 from ingest.encoders import encoder
 from ingest.encoding import Encoding
+from ingest.errors import Unreadable
 from ingest.fingerprint import fingerprint, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches
+from ingest.image_folder import size_bytes
 from ingest.link import Link
 from ingest.logs import Lines
 from ingest.messages import Begun, Ended, Job, Opened, Progress, Waiting
@@ -135,8 +138,7 @@ class Worker:
     def _announced(self, description: Description) -> Stream:
         """Tell what the file holds, wait for the claim, and return its stream's first state."""
         with self._probe.trace.span("fingerprint"):
-            content = fingerprint(self._job.path)
-        size_bytes = self._job.path.stat().st_size
+            content, content_bytes = self._content()
         self._link.send(Opened(content, description.estimated_frame_count))
         with self._probe.trace.span("claim"):
             go = self._link.wait_for_go()
@@ -146,11 +148,23 @@ class Worker:
             stream_id=stream_id(name, content),
             run_id=uuid.uuid4().hex,
             source_name=printable(name),
-            source_bytes=size_bytes,
+            source_bytes=content_bytes,
             fingerprint=content,
             choices=self._job.choices,
             now_us=_now_us(),
         )
+
+    def _content(self) -> tuple[str, int]:
+        """Return the file's fingerprint and its size in bytes."""
+        path = self._job.path
+        try:
+            return fingerprint(path, self._link.show_life), size_bytes(path)
+        except (OSError, Unreadable) as error:
+            if self._job.give_up is None:
+                reason = getattr(error, "strerror", None) or error
+                raise Unreadable(f"It can't be read: {reason}.") from error
+            # What becomes of it has to stand somewhere: its name is all that is known of it.
+            return sha256(b"unreadable " + os.fsencode(path.name)).hexdigest(), 0
 
     def _session(self, fresh: Stream, supersedes: str | None = None) -> Session:
         session = Session(

@@ -1,0 +1,17 @@
+"""Which names are those of images, and their order."""
+
+import re
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of this name, without its folder, is taken for an image."""
+    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sort 'frame10' after 'frame9': of numbers, which every second part is, the longer later."""
+    parts = re.split(r"([0-9]+)", name)
+    parts[1::2] = [part.lstrip("0") for part in parts[1::2]]
+    return [(len(part) if place % 2 else 0, part) for place, part in enumerate(parts)]
