@@ -127,8 +127,9 @@ def test_topics_of_another_are_left_alone(cluster: Cluster, free_port: int) -> N
     lines = framelog_setup.set_up(framelog_setup.from_environment(environment))
 
     assert len(lines) == 3
-    with urllib.request.urlopen(f"{cluster.registry_url}/subjects") as answer:
-        assert f"{unique}.FRAMES-value" in json.load(answer)
+    subject = f"{cluster.registry_url}/subjects/{unique}.FRAMES-value/versions"
+    with urllib.request.urlopen(subject) as answer:
+        assert len(json.load(answer)) == 1
 
 
 @pytest.mark.parametrize(

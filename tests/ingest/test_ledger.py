@@ -116,7 +116,11 @@ def test_a_state_above_an_open_transaction_is_waited_for(
         try:
             with closing(_codec(cluster, topics)) as codec:
                 ledger = Ledger(
-                    cluster.bootstrap_servers, topics.frames, topics.streams, codec, now
+                    {"bootstrap.servers": cluster.bootstrap_servers},
+                    topics.frames,
+                    topics.streams,
+                    codec,
+                    now,
                 )
                 result.extend(ledger.find(CONTENT))
         finally:
@@ -171,13 +175,14 @@ def test_a_topic_that_is_missing_is_waited_for(
 ) -> None:
     with closing(_codec(cluster, topics)) as codec:
         gone = f"{topics.streams}-gone"
-        ledger = Ledger(cluster.bootstrap_servers, topics.frames, gone, codec, time.monotonic)
+        connection = {"bootstrap.servers": cluster.bootstrap_servers}
+        ledger = Ledger(connection, topics.frames, gone, codec, time.monotonic)
         with pytest.raises(Unavailable, match=rf"does not tell the state of {gone}"):
             ledger.find(CONTENT)
 
 
 def _codec(cluster: Cluster, topics: Topics) -> Codec:
-    return Codec(cluster.registry_url, topics.frames, topics.index, topics.streams)
+    return Codec({"url": cluster.registry_url}, topics.frames, topics.index, topics.streams)
 
 
 def _in(neighbour: Stream, stream: Stream) -> Stream:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from ingest import settings as module
 from ingest.choices import CHOICE_NAMES
+from ingest.doors import kafka_options, registry_options
 from ingest.errors import BadSetting
 from ingest.settings import Settings
 
@@ -38,6 +39,22 @@ TEXTS = [
 ]
 
 
+# How these are read is the same as in the viewer, where each is tried.
+DOORS = {
+    "FRAMELOG_KAFKA_SECURITY_PROTOCOL": "SSL",
+    "FRAMELOG_KAFKA_SASL_MECHANISM": "PLAIN",
+    "FRAMELOG_KAFKA_SASL_USERNAME": "name",
+    "FRAMELOG_KAFKA_SASL_PASSWORD": "a secret",
+    "FRAMELOG_KAFKA_SSL_CA_LOCATION": "ca.pem",
+    "FRAMELOG_KAFKA_SSL_CERTIFICATE_LOCATION": "own.pem",
+    "FRAMELOG_KAFKA_SSL_KEY_LOCATION": "key.pem",
+    "FRAMELOG_KAFKA_SSL_KEY_PASSWORD": "a secret",
+    "FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "name:a secret",
+    "FRAMELOG_SCHEMA_REGISTRY_SSL_CA_LOCATION": "ca.pem",
+}
+SECRETS = [key for key, value in DOORS.items() if "secret" in value]
+
+
 def field_of(key: str) -> str:
     """Return the name of the field that a key sets."""
     name = key.removeprefix("FRAMELOG_").removeprefix("INGEST_").lower()
@@ -45,6 +62,8 @@ def field_of(key: str) -> str:
         "kafka_bootstrap_servers": "bootstrap_servers",
         "oversize": "lower_oversize",
         "schema_registry_url": "registry_url",
+        "schema_registry_user_info": "registry_user_info",
+        "schema_registry_ssl_ca_location": "registry_ssl_ca_location",
     }.get(name, name)
 
 
@@ -57,8 +76,10 @@ def refused(key: str, value: str) -> str:
 
 
 def test_every_field_has_one_key() -> None:
-    own = sorted(field_of(key) for key in KEYS if key not in CHOICES)
-    assert sorted([*own, "choices"]) == sorted(Settings.__dataclass_fields__)
+    kafka = [key for key in DOORS if key.startswith("FRAMELOG_KAFKA_")]
+    own = [field_of(key) for key in KEYS if key not in {*CHOICES, *kafka}]
+    several = ["choices", "kafka_security", "traces"]
+    assert sorted([*own, *several]) == sorted(Settings.__dataclass_fields__)
 
 
 def test_defaults_are_those_of_the_local_stack() -> None:
@@ -118,8 +139,14 @@ def test_a_choice_is_one_of_its_words(key: str, allowed: tuple[str, ...]) -> Non
 
 
 def test_every_setting_is_tried_with_bad_values() -> None:
-    tried = {*WHOLE_NUMBERS, *SECONDS, *TEXTS}
-    tried |= {"FRAMELOG_LOG_LEVEL", "FRAMELOG_LOG_FORMAT", "FRAMELOG_INGEST_OVERSIZE", *CHOICES}
+    tried = {*WHOLE_NUMBERS, *SECONDS, *TEXTS, *DOORS}
+    tried |= {
+        "FRAMELOG_LOG_LEVEL",
+        "FRAMELOG_LOG_FORMAT",
+        "FRAMELOG_INGEST_OVERSIZE",
+        *CHOICES,
+        *DOORS,
+    }
     assert set(KEYS) == tried
 
 
@@ -146,3 +173,46 @@ def test_a_pace_is_a_word_or_a_factor(text: str, pace: float | None, name: str) 
 def test_any_other_pace_is_refused(text: str) -> None:
     sentence = refused("FRAMELOG_INGEST_PACE", text)
     assert sentence.endswith("fast, realtime, or a factor such as 2x (0.01x to 1000x).")
+
+
+def test_the_clients_are_told_how_to_be_let_in() -> None:
+    settings = Settings.from_environ({**DOORS, "FRAMELOG_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"})
+    kafka = kafka_options(settings)
+    assert (kafka["security.protocol"], kafka["sasl.mechanism"]) == ("SASL_SSL", "PLAIN")
+    assert (kafka["sasl.username"], kafka["sasl.password"]) == ("name", "a secret")
+    assert (kafka["ssl.key.location"], kafka["ssl.key.password"]) == ("key.pem", "a secret")
+    registry = registry_options(settings)
+    assert registry["basic.auth.user.info"] == "name:a secret"
+    assert registry["ssl.ca.location"] == "ca.pem"
+    assert "a secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("key", SECRETS)
+def test_a_secret_may_lie_in_a_file(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{DOORS[key]}\n")
+    assert Settings.from_environ({f"{key}_FILE": str(file)}) == Settings.from_environ(
+        {key: DOORS[key]}
+    )
+    with pytest.raises(BadSetting, match="must be one of them"):
+        Settings.from_environ({key: DOORS[key], f"{key}_FILE": str(file)})
+    for path in (tmp_path / "gone", tmp_path):
+        with pytest.raises(BadSetting, match="can't be read"):
+            Settings.from_environ({f"{key}_FILE": str(path)})
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"FRAMELOG_KAFKA_SECURITY_PROTOCOL": "TLS"},
+        {"FRAMELOG_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "FRAMELOG_KAFKA_SASL_USERNAME": "name"},
+        {"FRAMELOG_KAFKA_SASL_MECHANISM": "GSSAPI"},
+        {"FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "name"},
+        {"FRAMELOG_SCHEMA_REGISTRY_URL": "http://name:password@there"},
+    ],
+)
+def test_what_lets_nobody_in_is_refused(environ: dict[str, str]) -> None:
+    with pytest.raises(BadSetting) as raised:
+        Settings.from_environ(environ)
+    assert str(raised.value).startswith(tuple(environ))
+    assert "password@" not in str(raised.value)

@@ -20,10 +20,10 @@ def set_up(settings: Settings) -> list[str]:
     """
     deadline = time.monotonic() + settings.timeout_seconds
     if settings.leaves_topics:
-        schemas.await_registry(settings.registry_url, settings.timeout_seconds)
-        return schemas.register(settings.registry_url, settings.topics)
-    admin = topics.connect(settings.bootstrap_servers, settings.timeout_seconds)
-    schemas.await_registry(settings.registry_url, max(0.0, deadline - time.monotonic()))
+        schemas.await_registry(settings.registry, settings.timeout_seconds)
+        return schemas.register(settings.registry, settings.topics)
+    admin = topics.connect(settings.kafka, settings.timeout_seconds)
+    schemas.await_registry(settings.registry, max(0.0, deadline - time.monotonic()))
     # Schemas first: whoever sees a topic finds its schema.
-    lines = schemas.register(settings.registry_url, settings.topics)
+    lines = schemas.register(settings.registry, settings.topics)
     return lines + topics.apply(admin, settings.topics)

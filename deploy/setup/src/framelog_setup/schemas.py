@@ -18,6 +18,7 @@ from framelog_setup.errors import SetupError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from framelog_setup.doors import Registry
     from framelog_setup.settings import Topic
 
 COMPATIBILITY = "BACKWARD"
@@ -25,33 +26,39 @@ REQUEST_SECONDS = 15
 RETRY_SECONDS = 0.25
 
 
-def await_registry(url: str, timeout_seconds: float) -> None:
+def await_registry(registry: Registry, timeout_seconds: float) -> None:
     """Return once the registry answers; raise SetupError when it doesn't in time."""
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
-            _request("GET", f"{url}/subjects")
+            _request(registry, "GET", "subjects")
         except (URLError, OSError, ValueError) as error:
+            if isinstance(error, HTTPError) and error.code in {401, 403}:
+                raise SetupError(
+                    f"The schema registry at {registry.url} refuses the login: "
+                    "set FRAMELOG_SCHEMA_REGISTRY_USER_INFO to name:password."
+                ) from error
             if time.monotonic() > deadline:
                 raise SetupError(
-                    f"No schema registry answered at {url} within {timeout_seconds:g} s ({error}): "
-                    "start it, or set FRAMELOG_SCHEMA_REGISTRY_URL."
+                    f"No schema registry answered at {registry.url} within "
+                    f"{timeout_seconds:g} s ({error}): start it, "
+                    "or set FRAMELOG_SCHEMA_REGISTRY_URL."
                 ) from error
             time.sleep(RETRY_SECONDS)
         else:
             return
 
 
-def register(url: str, topics: Sequence[Topic]) -> list[str]:
+def register(registry: Registry, topics: Sequence[Topic]) -> list[str]:
     """Register each topic's schema under `<topic>-value`; return a line on each.
 
     A schema that is registered already stays as it is. Raises SetupError, with the registry's
     reason, for one that could not read what was written with the last.
     """
-    return [_register(url, topic) for topic in topics]
+    return [_register(registry, topic) for topic in topics]
 
 
-def _register(url: str, topic: Topic) -> str:
+def _register(registry: Registry, topic: Topic) -> str:
     try:
         schema = topic.schema.read_text(encoding="utf-8")
     except OSError as error:
@@ -62,12 +69,12 @@ def _register(url: str, topic: Topic) -> str:
     subject = quote(topic.subject, safe="")
     body = {"schema": schema, "schemaType": "AVRO"}
     try:
-        _request("PUT", f"{url}/config/{subject}", {"compatibility": COMPATIBILITY})
-        registered = _request("POST", f"{url}/subjects/{subject}/versions", body)
+        _request(registry, "PUT", f"config/{subject}", {"compatibility": COMPATIBILITY})
+        registered = _request(registry, "POST", f"subjects/{subject}/versions", body)
     except HTTPError as error:
         raise SetupError(_refusal(topic, error)) from error
     except (URLError, OSError, ValueError) as error:
-        raise SetupError(f"The schema registry at {url} went away: {error}.") from error
+        raise SetupError(f"The schema registry at {registry.url} went away: {error}.") from error
     return f"subject {topic.subject}: registered, id={registered['id']}"
 
 
@@ -86,12 +93,13 @@ def _refusal(topic: Topic, error: HTTPError) -> str:
     return f"The registry refused {topic.schema} for {topic.subject}: {reason}"
 
 
-def _request(method: str, url: str, body: object = None) -> Any:
+def _request(registry: Registry, method: str, path: str, body: object = None) -> Any:
     request = Request(  # noqa: S310 - the operator's own address
-        url,
+        f"{registry.url}/{path}",
         method=method,
         data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/vnd.schemaregistry.v1+json"},
+        headers={"Content-Type": "application/vnd.schemaregistry.v1+json", **registry.headers},
     )
-    with urlopen(request, timeout=REQUEST_SECONDS) as response:  # noqa: S310
+    context = registry.tls if registry.url.startswith("https:") else None
+    with urlopen(request, timeout=REQUEST_SECONDS, context=context) as response:  # noqa: S310
         return json.load(response)

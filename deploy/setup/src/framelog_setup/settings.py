@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framelog_setup import doors
 from framelog_setup.errors import SetupError
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ class Topic:
 class Settings:
     """All that the setup needs to know."""
 
-    bootstrap_servers: str
-    registry_url: str
+    kafka: Mapping[str, str] = field(repr=False)
+    """Options of every Kafka client."""
+    registry: doors.Registry
     topics: tuple[Topic, ...]
     leaves_topics: bool
     timeout_seconds: float
@@ -64,10 +66,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     if topics not in {"make", "leave"}:
         raise SetupError(f"FRAMELOG_SETUP_TOPICS is {topics!r}: set make or leave.")
     return Settings(
-        bootstrap_servers=environment.get("FRAMELOG_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
-        registry_url=environment.get(
-            "FRAMELOG_SCHEMA_REGISTRY_URL", "http://127.0.0.1:8081/apis/ccompat/v7"
-        ),
+        kafka=doors.kafka(environment),
+        registry=doors.registry(environment),
         topics=tuple(
             _topic(key, table, schemas, environment)
             for key, table in _read_tables(topics_file).items()

@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
 from framelog_setup.errors import SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from confluent_kafka.admin import ClusterMetadata, TopicMetadata
 
@@ -29,10 +29,10 @@ REQUEST_SECONDS = 15
 POLL_SECONDS = 0.05
 
 
-def connect(bootstrap_servers: str, timeout_seconds: float) -> AdminClient:
+def connect(kafka: Mapping[str, str], timeout_seconds: float) -> AdminClient:
     """Return a client of a broker that answers, or raise SetupError when none does in time."""
     # The wait is bounded here: librdkafka's own lines about each refused connection only repeat it.
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+    admin = AdminClient({**kafka, "log_level": 0})
     deadline = time.monotonic() + timeout_seconds
     while True:
         remaining = deadline - time.monotonic()
@@ -41,8 +41,9 @@ def connect(bootstrap_servers: str, timeout_seconds: float) -> AdminClient:
         except KafkaException as error:
             if remaining <= 0:
                 raise SetupError(
-                    f"No Kafka broker answered at {bootstrap_servers} within "
-                    f"{timeout_seconds:g} s: start it, or set FRAMELOG_KAFKA_BOOTSTRAP_SERVERS."
+                    f"No Kafka broker answered at {kafka['bootstrap.servers']} within "
+                    f"{timeout_seconds:g} s: start it, or set FRAMELOG_KAFKA_BOOTSTRAP_SERVERS; "
+                    "where it asks for a login, see that FRAMELOG_KAFKA_SASL_* are right."
                 ) from error
         else:
             return admin

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ingest.codec import Codec
+from ingest.doors import kafka_options, registry_options
 from ingest.fingerprint import content_id
 from ingest.ledger import Ledger
 from ingest.probe import Probe
@@ -20,9 +21,9 @@ def connect(
     probe measures the publisher. Raises Unavailable.
     """
     topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
-    codec = Codec(settings.registry_url, *topics)
+    codec = Codec(registry_options(settings), *topics)
     publisher = KafkaPublisher(
-        settings.bootstrap_servers,
+        kafka_options(settings),
         topics,
         f"{settings.frames_topic}.{content_id(fingerprint)}",
         codec,
@@ -35,7 +36,10 @@ def connect(
 def reading(settings: Settings) -> Iterator[tuple[Ledger, Codec]]:
     """Give a ledger, and what reads its records, that fence nobody. Raises Unavailable."""
     codec = Codec(
-        settings.registry_url, settings.frames_topic, settings.index_topic, settings.streams_topic
+        registry_options(settings),
+        settings.frames_topic,
+        settings.index_topic,
+        settings.streams_topic,
     )
     try:
         yield _ledger(settings, codec), codec
@@ -45,7 +49,7 @@ def reading(settings: Settings) -> Iterator[tuple[Ledger, Codec]]:
 
 def _ledger(settings: Settings, codec: Codec) -> Ledger:
     return Ledger(
-        settings.bootstrap_servers,
+        kafka_options(settings),
         settings.frames_topic,
         settings.streams_topic,
         codec,

@@ -1,5 +1,6 @@
 """Avro in the registry's wire format."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -24,12 +25,13 @@ class Codec:
     """
 
     def __init__(
-        self, registry_url: str, frames_topic: str, index_topic: str, streams_topic: str
+        self, registry: Mapping[str, Any], frames_topic: str, index_topic: str, streams_topic: str
     ) -> None:
-        client = SchemaRegistryClient({"url": registry_url, "timeout": 10, "max.retries": 0})
+        """Take what the registry's client needs, and the topics."""
+        client = SchemaRegistryClient({**registry, "timeout": 10, "max.retries": 0})
         try:
             for topic in (frames_topic, index_topic, streams_topic):
-                _look_up(client, registry_url, f"{topic}-value")
+                _look_up(client, registry["url"], f"{topic}-value")
         except Unavailable:
             client.close()
             raise
@@ -96,7 +98,13 @@ def _look_up(client: SchemaRegistryClient, url: str, subject: str) -> None:
     try:
         client.get_latest_version(subject)
     except Exception as error:  # the client lets its HTTP library's own errors through
-        if getattr(error, "http_status_code", None) == 404:
+        status = getattr(error, "http_status_code", None)
+        if status in {401, 403}:
+            raise Unavailable(
+                f"The schema registry at {url} refuses ingest's login: check "
+                "FRAMELOG_SCHEMA_REGISTRY_USER_INFO."
+            ) from error
+        if status == 404:
             raise Unavailable(
                 f"The registry has no schema for {subject}: run the setup step (make up does)."
             ) from error

@@ -5,10 +5,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from ingest.codec import Codec
+from ingest.doors import kafka_options, registry_options
 from ingest.errors import Unavailable
 from ingest.logs import ClientLog
 from ingest.settings import Settings
@@ -16,6 +17,11 @@ from ingest.settings import Settings
 _ANSWER_SECONDS = 5.0
 _FRESH_SECONDS = 5.0
 _LOOP_SECONDS = 60.0
+_DOORS = {
+    KafkaError._AUTHENTICATION: "refuses ingest's login: check FRAMELOG_KAFKA_SASL_USERNAME "  # noqa: SLF001
+    "and FRAMELOG_KAFKA_SASL_PASSWORD.",
+    KafkaError._SSL: "can't be reached by TLS: check FRAMELOG_KAFKA_SSL_CA_LOCATION.",  # noqa: SLF001
+}
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +60,17 @@ class Health:
         if not incoming.is_dir():
             return f"The folder {incoming} does not exist: is {settings.videos} mounted?"
         topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
+        told: list[KafkaError] = []
+        answers: dict[str, Any] = {"error_cb": told.append, "logger": ClientLog(log)}
+        admin = AdminClient({**kafka_options(settings), **answers})
         try:
-            servers = settings.bootstrap_servers
-            answers: dict[str, Any] = {"bootstrap.servers": servers, "logger": ClientLog(log)}
-            admin = AdminClient(answers)
             present = admin.list_topics(timeout=_ANSWER_SECONDS).topics
-            Codec(settings.registry_url, *topics).close()
+            Codec(registry_options(settings), *topics).close()
         except KafkaException as error:
-            return f"Kafka at {settings.bootstrap_servers} does not answer: {error.args[0].str()}."
+            admin.poll(0)  # to be told why
+            reasons = (_DOORS[one.code()] for one in told if one.code() in _DOORS)
+            reason = next(reasons, f"does not answer: {error.args[0].str()}.")
+            return f"Kafka at {settings.bootstrap_servers} {reason}"
         except Unavailable as error:
             return str(error)
         missing = [topic for topic in topics if topic not in present]

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -33,17 +33,14 @@ class Ledger:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        connection: Mapping[str, Any],
         frames_topic: str,
         streams_topic: str,
         codec: Codec,
         now: Callable[[], float],
     ) -> None:
-        """Take a monotonic clock in seconds."""
-        self._connection: dict[str, Any] = {
-            "bootstrap.servers": bootstrap_servers,
-            "logger": ClientLog(log),
-        }
+        """Take what every Kafka client needs, and a monotonic clock in seconds."""
+        self._connection: dict[str, Any] = {**connection, "logger": ClientLog(log)}
         self._frames_topic = frames_topic
         self._streams_topic = streams_topic
         self._codec = codec

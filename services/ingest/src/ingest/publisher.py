@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -55,7 +55,7 @@ class KafkaPublisher:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        connection: Mapping[str, Any],
         topics: tuple[str, str, str],
         transactional_id: str,
         codec: Codec,
@@ -67,7 +67,7 @@ class KafkaPublisher:
         self._index_partitions: int | None = None
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **connection,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
                 "message.max.bytes": _MESSAGE_BYTES,

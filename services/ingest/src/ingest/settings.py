@@ -2,15 +2,27 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from ingest.choices import CHOICE_NAMES, BadChoice, Choices, with_named
+from ingest.environ import Reader, Secret
 from ingest.errors import BadSetting
 
-T = TypeVar("T")
+
+@dataclass(frozen=True)
+class KafkaSecurity:
+    """How the Kafka clients show who they are, and whom they trust; None is the client's own."""
+
+    protocol: str
+    sasl_mechanism: str
+    sasl_username: str | None
+    sasl_password: Secret | None
+    ssl_ca_location: str | None
+    ssl_certificate_location: str | None
+    ssl_key_location: str | None
+    ssl_key_password: Secret | None
 
 
 @dataclass(frozen=True)
@@ -19,6 +31,9 @@ class Settings:
 
     bootstrap_servers: str
     registry_url: str
+    kafka_security: KafkaSecurity
+    registry_user_info: Secret | None
+    registry_ssl_ca_location: str | None
     frames_topic: str
     index_topic: str
     streams_topic: str
@@ -51,12 +66,15 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings; raises BadSetting with the key, its value and what is allowed."""
-        read = _Reader(environ)
+        read = Reader(environ)
         return cls(
             bootstrap_servers=read.text("FRAMELOG_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
-            registry_url=read.text(
+            registry_url=read.url(
                 "FRAMELOG_SCHEMA_REGISTRY_URL", "http://127.0.0.1:8081/apis/ccompat/v7"
             ),
+            kafka_security=_kafka_security(read),
+            registry_user_info=_registry_user_info(read),
+            registry_ssl_ca_location=read.optional("FRAMELOG_SCHEMA_REGISTRY_SSL_CA_LOCATION"),
             frames_topic=read.text("FRAMELOG_FRAMES_TOPIC", "video.frames"),
             index_topic=read.text("FRAMELOG_INDEX_TOPIC", "video.index"),
             streams_topic=read.text("FRAMELOG_STREAMS_TOPIC", "video.streams"),
@@ -67,7 +85,7 @@ class Settings:
             workers=read.integer("FRAMELOG_INGEST_WORKERS", max(4, os.cpu_count() or 1), 1, 256),
             paced_workers=read.integer("FRAMELOG_INGEST_PACED_WORKERS", 16, 1, 256),
             decoder_threads=read.integer("FRAMELOG_INGEST_DECODER_THREADS", 2, 1, 64),
-            choices=read.choices("FRAMELOG_INGEST_"),
+            choices=_choices(environ),
             largest_pixels=read.integer("FRAMELOG_INGEST_LARGEST_PIXELS", 1 << 27, 1 << 8, 1 << 31),
             largest_frame_bytes=read.integer(
                 "FRAMELOG_INGEST_LARGEST_FRAME_BYTES", 15 << 20, 1 << 16, 15 << 20
@@ -100,58 +118,48 @@ def _traces(environ: Mapping[str, str]) -> bool:
     return any(environ.get(key) for key in endpoints) and not disabled
 
 
-class _Reader:
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-
-    def text(self, key: str, default: str) -> str:
-        return self._parsed(key, default, _non_empty, "any text that is not empty")
-
-    def integer(self, key: str, default: int, low: int, high: int) -> int:
-        def parse(text: str) -> int:
-            value = int(text)
-            if not low <= value <= high:
-                raise ValueError(text)
-            return value
-
-        return self._parsed(key, str(default), parse, f"a whole number from {low} to {high}")
-
-    def seconds(self, key: str, default: float, low: float = 0.001) -> float:
-        def parse(text: str) -> float:
-            value = float(text)
-            if not low <= value <= 86_400:
-                raise ValueError(text)
-            return value
-
-        return self._parsed(key, str(default), parse, f"seconds, from {low:g} to 86400")
-
-    def choice(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
-        def parse(text: str) -> str:
-            if text not in allowed:
-                raise ValueError(text)
-            return text
-
-        return self._parsed(key, default, parse, "one of " + ", ".join(allowed))
-
-    def choices(self, prefix: str) -> Choices:
-        keys = {name: f"{prefix}{name.upper()}" for name in CHOICE_NAMES}
-        named = {name: self._environ[key] for name, key in keys.items() if key in self._environ}
-        try:
-            return with_named(Choices(), named)
-        except BadChoice as bad:
-            raise BadSetting(
-                f"{keys[bad.name]} is {bad.text!r}, but it must be {bad.allowed}."
-            ) from None
-
-    def _parsed(self, key: str, default: str, parse: Callable[[str], T], allowed: str) -> T:
-        text = self._environ.get(key, default)
-        try:
-            return parse(text)
-        except ValueError:
-            raise BadSetting(f"{key} is {text!r}, but it must be {allowed}.") from None
+def _choices(environ: Mapping[str, str]) -> Choices:
+    keys = {name: f"FRAMELOG_INGEST_{name.upper()}" for name in CHOICE_NAMES}
+    named = {name: environ[key] for name, key in keys.items() if key in environ}
+    try:
+        return with_named(Choices(), named)
+    except BadChoice as bad:
+        raise BadSetting(
+            f"{keys[bad.name]} is {bad.text!r}, but it must be {bad.allowed}."
+        ) from None
 
 
-def _non_empty(text: str) -> str:
-    if not text:
-        raise ValueError(text)
-    return text
+def _kafka_security(read: Reader) -> KafkaSecurity:
+    protocol = read.choice(
+        "FRAMELOG_KAFKA_SECURITY_PROTOCOL",
+        "PLAINTEXT",
+        ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    )
+    security = KafkaSecurity(
+        protocol=protocol,
+        sasl_mechanism=read.choice(
+            "FRAMELOG_KAFKA_SASL_MECHANISM",
+            "SCRAM-SHA-512",
+            ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+        ),
+        sasl_username=read.optional("FRAMELOG_KAFKA_SASL_USERNAME"),
+        sasl_password=read.secret("FRAMELOG_KAFKA_SASL_PASSWORD"),
+        ssl_ca_location=read.optional("FRAMELOG_KAFKA_SSL_CA_LOCATION"),
+        ssl_certificate_location=read.optional("FRAMELOG_KAFKA_SSL_CERTIFICATE_LOCATION"),
+        ssl_key_location=read.optional("FRAMELOG_KAFKA_SSL_KEY_LOCATION"),
+        ssl_key_password=read.secret("FRAMELOG_KAFKA_SSL_KEY_PASSWORD"),
+    )
+    named = security.sasl_username is not None and security.sasl_password is not None
+    if protocol.startswith("SASL_") and not named:
+        raise BadSetting(
+            f"FRAMELOG_KAFKA_SECURITY_PROTOCOL is {protocol!r}, which needs "
+            "FRAMELOG_KAFKA_SASL_USERNAME and FRAMELOG_KAFKA_SASL_PASSWORD."
+        )
+    return security
+
+
+def _registry_user_info(read: Reader) -> Secret | None:
+    secret = read.secret("FRAMELOG_SCHEMA_REGISTRY_USER_INFO")
+    if secret is not None and ":" not in secret.value:
+        raise BadSetting("FRAMELOG_SCHEMA_REGISTRY_USER_INFO must be a name, ':' and a password.")
+    return secret
