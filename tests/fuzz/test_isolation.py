@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ingest import Ingest
+from tests.support.processes import wait_for
 from tests.support.videos import Recipe, make_video
 
 # Loaded by every Python that finds it first: opening a file of these names goes wrong for real.
@@ -33,6 +34,13 @@ def trapped(file, *arguments, **options):
     return open_file(file, *arguments, **options)
 
 av.open = trapped
+"""
+BROKEN = """
+import os, pathlib, sys
+
+broken = pathlib.Path(__file__).with_name("broken")
+if "--multiprocessing-fork" in sys.orig_argv and broken.exists():
+    os._exit(1)
 """
 SENTENCES = {
     "crash.mp4": "Its worker was killed by signal 11, 2 times at the same place.",
@@ -71,3 +79,25 @@ def test_a_file_that_breaks_its_worker_fails_alone(trapped: Ingest, tmp_path: Pa
     for reason in ("crash", "hung"):
         assert trapped.metric("framelog_ingest_worker_restarts_total", reason=reason) == 2
     assert trapped.metric("framelog_ingest_files_total", result="failed") == len(SENTENCES)
+
+
+def test_workers_that_can_not_even_start_are_no_fault_of_a_file(
+    ingest: Ingest, tmp_path: Path
+) -> None:
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "sitecustomize.py").write_text(BROKEN, encoding="ascii")
+    broken = modules / "broken"
+    broken.touch()
+    ingest.stop()
+    ingest.start(PYTHONPATH=str(modules), FRAMELOG_INGEST_CRASH_LIMIT="1")
+    ingest.drop(make_video(tmp_path / "film.mp4", Recipe(frames=5, width=64, height=48)))
+    wait_for(
+        lambda: ingest.log.read_text(encoding="utf-8").count("event=worker_lost") >= 3,
+        60,
+        alive=ingest.process,
+        what="workers that are lost",
+    )
+    broken.unlink()
+    ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
+    assert (ingest.videos / "done" / "film.mp4").exists()

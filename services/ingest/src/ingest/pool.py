@@ -32,11 +32,13 @@ class Readable(Protocol):
 class Exited:
     """The worker's process is gone; how is a sentence's end, such as 'was killed by signal 9'.
 
-    hung: it was ended because it had been silent for too long.
+    hung: it was ended because it had been silent for too long. begun: it had come so far as to
+    take its job.
     """
 
     how: str
     hung: bool
+    begun: bool
 
 
 @dataclass(eq=False)
@@ -146,7 +148,7 @@ class Pool:
             self._running.remove(running)
             running.process.join(_GRACE_SECONDS)
             _end([running])
-            yield running, Exited(_how(running), running.hung)
+            yield running, Exited(_how(running), running.hung, running.begun)
 
 
 def _end(ending: list[Running]) -> None:

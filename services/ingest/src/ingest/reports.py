@@ -77,9 +77,9 @@ class Reports:
                 self._endings.finish(candidate, report)
             case LetGo():
                 self._let_go(candidate)
-            case Exited(how, hung):
+            case Exited(how, hung, begun):
                 self._metrics.restarts.labels("hung" if hung else "crash").inc()
-                self._crashed(candidate, how)
+                self._crashed(candidate, how, begun=begun)
 
     def _opened(self, candidate: Candidate, running: Running, report: Opened) -> None:
         twins = [c for c in self._candidates if c.fingerprint == report.fingerprint]
@@ -127,8 +127,10 @@ class Reports:
             log.warning("event=fenced next='let go'", extra=candidate.about)
             self._candidates.drop(candidate)
 
-    def _crashed(self, candidate: Candidate, how: str) -> None:
-        candidate.crashes += 1
+    def _crashed(self, candidate: Candidate, how: str, *, begun: bool) -> None:
+        # A worker that never came to its job says nothing of the file: memory may be short, or
+        # an upgrade under way.
+        candidate.crashes += begun
         crashes = candidate.crashes
         log.error("event=worker_lost how=%r crashes=%d", how, crashes, extra=candidate.about)
         if candidate.claimed and not self._folders.owns(candidate.path):
@@ -136,4 +138,4 @@ class Reports:
             return
         if candidate.crashes >= self._settings.crash_limit and candidate.give_up is None:
             candidate.give_up = f"Its worker {how}, {candidate.crashes} times at the same place."
-        self._candidates.rest(candidate, min(candidate.crashes, 10) * 0.5)
+        self._candidates.rest(candidate, min(max(candidate.crashes, 1), 10) * 0.5)
