@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.deck import LIMIT_MS
-from tests.browser.videos import READ_NUMBER, Video, write_video
+from tests.browser.videos import READ_NUMBER, Broadcast, Video, write_video
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -108,6 +108,54 @@ def test_a_stream_that_is_not_there_does_not_hold_the_others_up(
     page.get_by_text("There is no such stream").wait_for(timeout=LIMIT_MS)
     page.get_by_text(reason).wait_for(timeout=LIMIT_MS)
     page.wait_for_function(f"() => ({TILES})()[0][0] > 30", timeout=LIMIT_MS)
+
+
+def test_the_live_edge_is_followed(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    growing, short = (
+        write_video(cluster, topics, 100, stream_id=STREAMS[0], state="INGESTING"),
+        write_video(cluster, topics, 50, stream_id=STREAMS[1], partition=1),
+    )
+    for video in (growing, short):
+        viewer.wait_for_frames(video.stream_id, len(video.images))
+    broadcast = Broadcast(growing)
+    try:
+        page.goto(grid(viewer, 2, "&t=3.5"))
+        live = f"""(frames) => {{
+          const [[frame, number]] = ({TILES})();
+          return frame > frames && frame === number;
+        }}"""
+        page.wait_for_function(live, arg=len(growing.images) + 30, timeout=LIMIT_MS)
+        assert page.locator("#play").get_attribute("aria-label") == "Pause"
+        assert page.evaluate(TILES)[1] == [49, 49]
+        assert page.evaluate(TILES)[0][0] > len(growing.images) - 100
+    finally:
+        broadcast.end()
+    last = len(growing.images) - 1
+    wait_for_frames(page, last, 49)
+    page.wait_for_function("() => document.querySelector('#play').ariaLabel === 'Play'")
+
+
+def test_the_tiles_share_the_memory_of_one_player(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    write(cluster, topics, viewer, 9, 30)
+    page.add_init_script(
+        """
+        window.shares = [];
+        const post = Worker.prototype.postMessage;
+        Worker.prototype.postMessage = function (message, ...rest) {
+          if (message.open) window.shares.push(message.open.share);
+          return post.call(this, message, ...rest);
+        };
+        """
+    )
+    page.goto(grid(viewer, 9, "&paused"))
+    wait_for_frames(page, *[0] * 9)
+    shares = page.evaluate("window.shares")
+    assert len(shares) == 9
+    assert sum(shares) == pytest.approx(1)
 
 
 def test_streams_chosen_on_the_list_are_watched_together(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.deck import Deck
-from tests.browser.videos import Video, write_video
+from tests.browser.videos import Broadcast, Video, write_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,28 +16,6 @@ if TYPE_CHECKING:
 
     from tests.support.cluster import Cluster, Topics
     from tests.support.viewing import Viewer
-
-BATCH = 10
-BATCH_SECONDS = 0.4
-
-
-class Broadcast:
-    """Adds frames to a video in real time until it is told to end."""
-
-    def __init__(self, video: Video) -> None:
-        self.video = video
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ending.wait(BATCH_SECONDS):
-            self.video.add(BATCH)
-        self.video.add(BATCH, state="COMPLETE")
-
-    def end(self) -> None:
-        self._ending.set()
-        self._thread.join(60)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 320, 180
 BITS = 16
 BATCH = 16
+# A live video's: as many frames as its time has.
+BROADCAST_FRAMES = 10
+BROADCAST_SECONDS = 0.4
 
 # The number on the canvas: BITS blocks along the lower edge, the highest bit first.
 READ_NUMBER = f"""
@@ -107,3 +111,22 @@ def write_video(
     video = Video(cluster, topics, **options)
     video.add(frames, state=state)
     return video
+
+
+class Broadcast:
+    """Adds frames to a video in real time until it is told to end."""
+
+    def __init__(self, video: Video) -> None:
+        self.video = video
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ending.wait(BROADCAST_SECONDS):
+            self.video.add(BROADCAST_FRAMES)
+        self.video.add(BROADCAST_FRAMES, state="COMPLETE")
+
+    def end(self) -> None:
+        self._ending.set()
+        self._thread.join(60)

@@ -78,6 +78,8 @@ export class Tile {
   get #watchable() { return this.#stream !== null && this.#index.count > this.#stream.first_available_frame; }
   /** When the stream's last frame stops being shown. */
   get end_ns() { return this.#watchable ? this.#index.end_ns : 0; }
+  /** Whether more of it may come. */
+  get growing() { return this.#stream?.state === "INGESTING"; }
   get frame_ns() { return 1e9 / this.#index.fps; }
 
   /**
