@@ -9,18 +9,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
-import framelog_setup
-from confluent_kafka.admin import AdminClient
 from framelog_local import ports
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.scenery import SCENES, landscape, status
 from tests.browser.videos import BATCH, Video
-from tests.support.cluster import Cluster, Topics
+from tests.support.cluster import Cluster, Topics, unique_topics
+from tests.support.expiry import keep_for
 from tests.support.viewing import CHROMIUM_ARGUMENTS, START_SECONDS, Viewer
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -43,12 +42,16 @@ def main() -> None:
     cluster = Cluster(
         os.environ["FRAMELOG_TEST_BOOTSTRAP_SERVERS"], os.environ["FRAMELOG_TEST_REGISTRY_URL"]
     )
-    topics = _topics(cluster)
-    reel = _write_streams(cluster, topics)
-    environment = os.environ | dict(topics.environment)
-    port = ports.free_port()
-    environment["FRAMELOG_VIEWER_PORT"] = str(port)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with (
+        unique_topics(cluster) as topics,
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+    ):
+        # Hours are left then, not days, and the timeline says so.
+        keep_for(cluster, topics, timedelta(hours=9))
+        reel = _write_streams(cluster, topics)
+        port = ports.free_port()
+        environment = os.environ | dict(topics.environment) | {"FRAMELOG_VIEWER_PORT": str(port)}
         viewer = Viewer(port, environment, Path(folder) / "viewer.log")
         viewer.start()
         browser = playwright.chromium.launch(
@@ -57,21 +60,6 @@ def main() -> None:
         _photograph(browser, viewer, reel)
         browser.close()
         viewer.stop()
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
-    for deleted in admin.delete_topics([topics.frames, topics.index, topics.streams]).values():
-        deleted.result()
-
-
-def _topics(cluster: Cluster) -> Topics:
-    unique = uuid.uuid4().hex[:12]
-    names = {part: f"pictures-{unique}.{part}" for part in ("frames", "index", "streams")}
-    environment = {
-        "FRAMELOG_KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap_servers,
-        "FRAMELOG_SCHEMA_REGISTRY_URL": cluster.registry_url,
-        **{f"FRAMELOG_{part.upper()}_TOPIC": name for part, name in names.items()},
-    }
-    framelog_setup.set_up(framelog_setup.from_environment(environment))
-    return Topics(**names, environment=environment)
 
 
 def _write_streams(cluster: Cluster, topics: Topics) -> str:
