@@ -230,7 +230,7 @@ def board() -> Board:
     made = Board(lambda: viewer_service(None, 1), lambda: STARTED_AT / 1e6)
     made.ingest = [Service("ingest", "away", "It can't be reached: refused.", "ingest:8001")]
     made.cluster = [Service("kafka", "ready", "One broker answers.", "kafka:9092")]
-    made.topics = [Topic("video.streams", 1, 12, None, "compact", None, None)]
+    made.topics = [Topic("video.streams", 1, 12, None, 4096, "compact", None, None)]
     own = reading_of(Metrics(CollectorRegistry()).registry.collect(), NAMES)
     for n in range(3):
         made.history.add(Moment(STARTED_AT // 1000 + n * 5000, own, {}))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 COMMITTED = "framelog_ingest_frames_committed_total"
 SKIPPED = "framelog_viewer_frames_skipped_total"
+SIZE = 'kafka_log_log_size_bytes{topic="%s",partition="%d"}'
 NOTHING = Reading({})
 
 
@@ -156,18 +157,27 @@ def test_all_of_a_stack_is_told(
 ) -> None:
     writer = write_stream(cluster, topics, 20)
     lines = [f"{COMMITTED} 7", 'framelog_ingest_build_info{version="9.8"} 1']
-    answers = {"/readyz": (200, "ok\n"), "/metrics": (200, "\n".join(lines) + "\n")}
+    answers = {
+        "/readyz": (200, "ok\n"),
+        "/metrics": (200, "\n".join(lines) + "\n"),
+        "/jmx": (200, "\n".join(f"{SIZE % (topics.frames, p)} 500" for p in range(6)) + "\n"),
+    }
 
     def ingest() -> Any:
         return services(status(base))["ingest"]
 
     with ingest_service(answers) as url:
-        process = serve(FRAMELOG_VIEWER_INGEST_URLS=url)
+        process = serve(
+            FRAMELOG_VIEWER_INGEST_URLS=url, FRAMELOG_VIEWER_KAFKA_METRICS_URLS=f"{url}/jmx"
+        )
         wait_for(lambda: "registry" in services(status(base)), alive=process)
         known = services(status(base))
         assert [service["state"] for service in known.values()] == ["ready"] * 4
         assert known["ingest"]["version"] == "9.8"
         assert known["registry"]["version"]
+        found = wait_for(lambda: status(base)["topics"], alive=process, what="the topics")
+        sizes = {topic["name"]: topic["disk_bytes"] for topic in found}
+        assert sizes == {topics.frames: 3000, topics.index: None, topics.streams: None}
 
         answers["/readyz"] = (503, "The folder is gone.\n")
         wait_for(lambda: ingest()["state"] == "waiting", alive=process)
@@ -184,6 +194,7 @@ def test_all_of_a_stack_is_told(
     assert len(committed) == len(told["times_ms"])
     images = sum(map(len, writer.images))
     wait_for(lambda: status(base)["topics"][0]["image_bytes"] == images, alive=process)
+    wait_for(lambda: status(base)["topics"][0]["disk_bytes"] is None, alive=process)
     found = status(base)["topics"]
     assert [topic["name"] for topic in found] == [topics.frames, topics.index, topics.streams]
     # 20 frames, and the mark of each of the two transactions.

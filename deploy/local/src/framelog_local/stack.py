@@ -177,4 +177,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "FRAMELOG_INGEST_HOST": settings.bind_address,
         "FRAMELOG_VIEWER_HOST": settings.bind_address,
         "FRAMELOG_VIEWER_INGEST_URLS": f"http://{settings.host}:{settings.ingest_port}",
+        "FRAMELOG_VIEWER_KAFKA_METRICS_URLS": (
+            f"http://127.0.0.1:{settings.kafka_metrics_port}/metrics"
+        ),
     }

@@ -60,6 +60,8 @@ class Settings:
     """Whether spans are exported; how and where to, OpenTelemetry's own variables say."""
     ingest_urls: Sequence[str] = ()
     """Where ingest services serve their health and metrics, for the status page."""
+    kafka_metrics_urls: Sequence[str] = ()
+    """Where brokers serve their JMX metrics for Prometheus; all of them, or none."""
 
     @property
     def max_streams(self) -> int:
@@ -100,6 +102,7 @@ class Settings:
             ),
             traces=_traces(environ),
             ingest_urls=read.urls("FRAMELOG_VIEWER_INGEST_URLS"),
+            kafka_metrics_urls=read.urls("FRAMELOG_VIEWER_KAFKA_METRICS_URLS"),
         )
 
 

@@ -6,7 +6,7 @@ from base64 import b64encode
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 _TIMEOUT_SECONDS = 2.0
 _MAX_BYTES = 4 << 20
@@ -24,7 +24,13 @@ class Asker:
         self._headers: dict[str, str] = {}
         if user_info is not None:
             self._headers["Authorization"] = f"Basic {b64encode(user_info.encode()).decode()}"
-        self._ssl_ca_location = ssl_ca_location
+        is_folder = ssl_ca_location is not None and Path(ssl_ca_location).is_dir()
+        # Made once: to read the system's certificates takes a while.
+        context = ssl.create_default_context(
+            cafile=None if is_folder else ssl_ca_location,
+            capath=ssl_ca_location if is_folder else None,
+        )
+        self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
 
     def get(self, url: str) -> tuple[int, str]:
         """Return the status and the text. Raises NoAnswerError."""
@@ -33,7 +39,7 @@ class Asker:
             # Not to be sent along to wherever the service redirects.
             request.add_unredirected_header(name, value)
         try:
-            with self._opener().open(request, timeout=_TIMEOUT_SECONDS) as response:
+            with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
                 return response.status, response.read(_MAX_BYTES).decode(errors="replace")
         except HTTPError as error:
             with error:
@@ -42,14 +48,6 @@ class Asker:
             raise NoAnswerError(_reason(error.reason)) from error
         except (OSError, HTTPException) as error:
             raise NoAnswerError(_reason(error)) from error
-
-    def _opener(self) -> OpenerDirector:
-        ca = self._ssl_ca_location
-        is_folder = ca is not None and Path(ca).is_dir()
-        context = ssl.create_default_context(
-            cafile=None if is_folder else ca, capath=ca if is_folder else None
-        )
-        return build_opener(ProxyHandler({}), HTTPSHandler(context=context))
 
 
 def sentence_of(text: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,21 @@ def reading_of(families: Iterable[Metric], names: Collection[str]) -> Reading:
             if sample.name in names:
                 series.setdefault(sample.name, []).append((sample.labels, sample.value))
     return Reading(series)
+
+
+def reading_from(text: str, names: Collection[str]) -> Reading:
+    """Read what has one of these names of what a service serves for Prometheus.
+
+    Raises ValueError when that can't be read.
+    """
+    wanted = tuple(names)
+    # Most of it isn't, and parsing takes its time.
+    lines = [line for line in text.splitlines() if line.startswith(wanted)]
+    try:
+        return reading_of(text_string_to_metric_families("\n".join(lines) + "\n"), names)
+    # The parser fails in as many ways as a text can be wrong.
+    except Exception as error:
+        raise ValueError(str(error)) from error
 
 
 def increase(new: float, old: float) -> float:

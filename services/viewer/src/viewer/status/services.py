@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 from confluent_kafka import KafkaException, libversion
 from confluent_kafka.admin import AdminClient
-from prometheus_client.parser import text_string_to_metric_families
 
 from viewer.status.asking import Asker, NoAnswerError, sentence_of
 from viewer.status.history import NAMES
-from viewer.status.readings import Reading, reading_of
+from viewer.status.readings import Reading, reading_from
 
 RPC_SECONDS = 3.0
 Resolve = Callable[..., Sequence[tuple[int, int, int, str, tuple[Any, ...]]]]
@@ -85,11 +84,10 @@ def _ask_one(asker: Asker, url: str) -> tuple[Service, Reading | None]:
     except NoAnswerError as error:
         return Service("ingest", "away", f"It can't be reached: {error}.", address), None
     try:
-        reading = reading_of(text_string_to_metric_families(metrics), NAMES)
-    # The parser fails in as many ways as a text can be wrong.
-    except Exception:
-        metrics_status = 0
-    if metrics_status != 200:
+        reading = reading_from(metrics, NAMES)
+    except ValueError:
+        reading = Reading({})
+    if metrics_status != 200 or not reading.series:
         sentence = "Something answers there, but not as ingest does: is the address right?"
         return Service("ingest", "away", sentence, address), None
     release = reading.label("framelog_ingest_build_info", "version")

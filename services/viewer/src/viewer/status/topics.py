@@ -1,13 +1,18 @@
 """The topics: how much is in each, and for how long it stays."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
 
+from viewer.status.asking import Asker, NoAnswerError
+from viewer.status.readings import Reading, reading_from
 from viewer.status.services import RPC_SECONDS
 from viewer.views import StreamView
+
+# As deploy/kafka/jmx-exporter.yml names the size of each partition.
+_LOG_SIZE = "kafka_log_log_size_bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,8 @@ class Topic:
     some, and compaction leaves gaps, so records are at most so many."""
     image_bytes: int | None
     """Of the pictures that are there, in the frames topic."""
+    disk_bytes: int | None
+    """On the brokers' disks, all replicas together; None where the brokers' metrics don't tell."""
     cleanup_policy: str
     retention_ms: int | None
     retention_bytes: int | None
@@ -36,11 +43,22 @@ def image_bytes(views: Iterable[StreamView]) -> int:
     return total
 
 
-def ask_topics(admin: AdminClient, images: Mapping[str, int | None]) -> list[Topic]:
+def ask_disks(asker: Asker, urls: Sequence[str]) -> Reading | None:
+    """Ask all brokers what their logs take, as Kafka's client can't; None unless all answer."""
+    try:
+        found = [reading_from(asker.get(url)[1], {_LOG_SIZE}) for url in urls]
+    except (NoAnswerError, ValueError):
+        return None
+    series = [one for reading in found for one in reading.series.get(_LOG_SIZE, ())]
+    return Reading({_LOG_SIZE: series}) if series else None
+
+
+def ask_topics(
+    admin: AdminClient, images: Mapping[str, int | None], disks: Reading | None
+) -> list[Topic]:
     """Ask Kafka about these topics; the values tell the images in each, where there are any.
 
-    Raises KafkaException. Topics that are missing are left out. What they take on the brokers'
-    disks is not asked: the client has no call for that.
+    Raises KafkaException. Topics that are missing are left out.
     """
     known = admin.list_topics(timeout=RPC_SECONDS).topics
     there = [name for name in images if name in known and known[name].error is None]
@@ -55,6 +73,7 @@ def ask_topics(admin: AdminClient, images: Mapping[str, int | None]) -> list[Top
             partitions=counts[name],
             offsets=offsets[name],
             image_bytes=images[name],
+            disk_bytes=_disk_bytes(disks, name),
             cleanup_policy=configs[name]["cleanup.policy"].value,
             retention_ms=_bound(configs[name]["retention.ms"].value),
             retention_bytes=_bound(configs[name]["retention.bytes"].value),
@@ -72,6 +91,11 @@ def _offsets(admin: AdminClient, partitions: Mapping[str, int]) -> dict[str, int
         for partition, answer in answers.items():
             totals[partition.topic] += sign * answer.result().offset
     return totals
+
+
+def _disk_bytes(disks: Reading | None, topic: str) -> int | None:
+    total = disks.total(_LOG_SIZE, topic={topic}) if disks is not None else None
+    return None if total is None else int(total)
 
 
 def _bound(value: str) -> int | None:

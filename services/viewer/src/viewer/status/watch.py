@@ -17,7 +17,7 @@ from viewer.status.board import Board
 from viewer.status.history import INTERVAL_SECONDS, NAMES, Moment
 from viewer.status.readings import reading_of
 from viewer.status.services import ask_ingest, ask_kafka, ask_registry
-from viewer.status.topics import ask_topics, image_bytes
+from viewer.status.topics import ask_disks, ask_topics, image_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ class StatusWatch:
             settings.streams_topic: None,
         }
         try:
-            self._board.topics = ask_topics(self._admin, images)
+            disks = ask_disks(self._neighbours, settings.kafka_metrics_urls)
+            self._board.topics = ask_topics(self._admin, images, disks)
         except KafkaException as error:
             # What was known last stands; how Kafka is will be said in a moment.
             logger.debug("topics=unknown error=%r", str(error))

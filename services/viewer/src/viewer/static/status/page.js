@@ -19,6 +19,7 @@ import { plots } from "./plots.js";
  * @property {number} partitions
  * @property {number} offsets
  * @property {number | null} image_bytes
+ * @property {number | null} disk_bytes
  * @property {string} cleanup_policy
  * @property {number | null} retention_ms
  * @property {number | null} retention_bytes
@@ -58,6 +59,7 @@ function topicRow(topic) {
     format.count(topic.partitions),
     format.count(topic.offsets),
     topic.image_bytes === null ? "–" : format.bytes(topic.image_bytes),
+    topic.disk_bytes === null ? "–" : format.bytes(topic.disk_bytes),
     words.status.kept(topic),
   ].map((text, i) => {
     const cell = document.createElement("td");
