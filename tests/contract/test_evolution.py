@@ -57,7 +57,9 @@ def add(cluster: Cluster, topics: Topics, name: str, newer: Schema) -> int:
 
 
 def a_codec(cluster: Cluster, topics: Topics) -> closing[Codec]:
-    return closing(Codec(cluster.registry_url, topics.frames, topics.index, topics.streams))
+    return closing(
+        Codec({"url": cluster.registry_url}, topics.frames, topics.index, topics.streams)
+    )
 
 
 def a_decoder(cluster: Cluster) -> Decoder:

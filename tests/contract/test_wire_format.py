@@ -26,7 +26,7 @@ SEGMENT = fresh().segment(frames(0, 4), Placement(3, [40, 41, 42, 43]))
 
 @pytest.fixture
 def codec(cluster: Cluster, topics: Topics) -> Iterator[Codec]:
-    made = Codec(cluster.registry_url, topics.frames, topics.index, topics.streams)
+    made = Codec({"url": cluster.registry_url}, topics.frames, topics.index, topics.streams)
     with closing(made):
         yield made
 
@@ -62,10 +62,10 @@ def test_ingest_reads_back_what_it_writes(codec: Codec) -> None:
 
 def test_a_missing_subject_is_named(cluster: Cluster, topics: Topics) -> None:
     with pytest.raises(Unavailable, match=r"no schema for elsewhere-value: run the setup step"):
-        Codec(cluster.registry_url, topics.frames, "elsewhere", topics.streams)
+        Codec({"url": cluster.registry_url}, topics.frames, "elsewhere", topics.streams)
 
 
 def test_a_registry_that_is_away_is_named(free_port: int) -> None:
     url = f"http://127.0.0.1:{free_port}"
     with pytest.raises(Unavailable, match=rf"registry at {url} does not answer"):
-        Codec(url, "frames", "index", "streams")
+        Codec({"url": url}, "frames", "index", "streams")
