@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from base64 import b64encode
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,12 +14,11 @@ from viewer.environ import Secret
 from viewer.kafka import admin_client, client_options
 from viewer.metrics import Metrics
 from viewer.settings import Settings
-from viewer.wire import Registry, RegistryAwayError
 
 from tests.viewer.builders import STREAM_ID, World, segment, stream, value, world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from flask.testing import FlaskClient
@@ -212,42 +208,3 @@ def test_kafkas_clients_are_told_how_to_be_let_in(tmp_path: Path) -> None:
     # The library itself opens the file, so it was told.
     with pytest.raises(KafkaException, match=r"ssl\.ca\.location"):
         admin_client(settings, Metrics(CollectorRegistry()))
-
-
-@contextmanager
-def guarded_registry(expected: str) -> Iterator[str]:
-    """Serve one schema to who shows these credentials."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            right = (
-                self.headers.get("Authorization") == basic(*expected.split(":"))["Authorization"]
-            )
-            body = b'{"schema": "\\"string\\"", "schemaType": "AVRO"}' if right else b"{}"
-            self.send_response(200 if right else 401)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_the_registry_is_shown_credentials() -> None:
-    with guarded_registry("viewer:pass") as url:
-        for user_info, is_right in (("viewer:pass", True), ("viewer:wrong", False), (None, False)):
-            registry = Registry(url, user_info)
-            if is_right:
-                assert registry.schema(1) == '"string"'
-            else:
-                with pytest.raises(RegistryAwayError):
-                    registry.schema(1)
-            registry.close()
