@@ -93,7 +93,7 @@ def test_workers_that_can_not_even_start_are_no_fault_of_a_file(
     ingest.start(PYTHONPATH=str(modules), FRAMELOG_INGEST_CRASH_LIMIT="1")
     ingest.drop(make_video(tmp_path / "film.mp4", Recipe(frames=5, width=64, height=48)))
     wait_for(
-        lambda: ingest.log.read_text(encoding="utf-8").count("event=worker_lost") >= 3,
+        lambda: ingest.metric("framelog_ingest_worker_restarts_total", reason="crash") >= 3,
         60,
         alive=ingest.process,
         what="workers that are lost",
