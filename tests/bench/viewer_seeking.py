@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FRAMES, _SEEKS = 2400, 150
 _NAMES = {"cold": "from a cold cache", "warm": "from a warm cache"}
-_GATES = {"cold": 3.5, "warm": 1.5}
+_GATES = {"cold": 4, "warm": 2}
 _HIGHEST_MS = 30
 
 
