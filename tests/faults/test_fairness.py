@@ -8,7 +8,8 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.checks import Film, make_film
-from tests.support.ingest import Ingest
+from tests.support.ingest import INGEST_SECONDS, Ingest
+from tests.support.processes import wait_for
 from tests.support.videos import Recipe
 
 REALTIME = 'pace = "realtime"\n'
@@ -73,6 +74,39 @@ def test_a_stream_of_rare_frames_is_not_taken_for_one_that_hangs(
     drop_paced(ingest, rare)
     ingest.wait_for_file("done/rare.mp4", "failed/rare.mp4")
     assert ingest.metric("framelog_ingest_worker_restarts_total", reason="hung") == 0
+
+
+def test_fast_streams_share_evenly(ingest: Ingest, fast: list[Film]) -> None:
+    """From when all are begun until the first is sent, none is left behind."""
+    ingest.stop()
+    ingest.start(FRAMELOG_INGEST_WORKERS=str(len(fast)), FRAMELOG_INGEST_BATCH_FRAMES="1")
+    for film in fast:
+        ingest.drop(film.path)
+    ingest.wait_for_first_frames(*(film.name for film in fast))
+    before = sent(ingest, fast)
+    wait_for(
+        lambda: len(list((ingest.videos / "done").glob("*.mp4"))),
+        INGEST_SECONDS,
+        alive=ingest.process,
+        what="the first",
+    )
+    after = sent(ingest, fast)
+    # Compared with what each had still to send: the first to begin is the first to end.
+    shares = [
+        (now - then) / (len(fast[0].numbers) - then)
+        for then, now in zip(before, after, strict=True)
+    ]
+    assert min(shares) > max(shares) / 4, (before, after)
+    for film in fast:
+        ingest.wait_for_file(f"done/{film.name}")
+
+
+def sent(ingest: Ingest, films: list[Film]) -> list[int]:
+    """Return how many frames of each film are committed."""
+    files = requests.get(f"{ingest.url}/api/files", timeout=10).json()["files"]
+    whole = len(films[0].numbers)
+    counts = {f["name"]: whole if f["state"] == "done" else f["frame_count"] or 0 for f in files}
+    return [counts[film.name] for film in films]
 
 
 def test_a_realtime_stream_does_not_wait_for_a_worker(
