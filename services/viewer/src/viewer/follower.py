@@ -4,8 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -15,17 +13,15 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
 from viewer.backlog import Backlog
 from viewer.catalogue import Catalogue
+from viewer.expiry import Expiry
 from viewer.intake import Intake
 from viewer.metrics import Metrics
 from viewer.settings import Settings
 from viewer.wire import Decoder, RegistryAwayError
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +70,7 @@ class Follower:
         self._settings = settings
         self._consumer = consumer(self._note)
         self._admin = admin
+        self._expiry = Expiry(admin, catalogue, settings.frames_topic)
         self._intake = Intake(settings, decoder, catalogue, metrics)
         self._catalogue = catalogue
         self._metrics = metrics
@@ -148,7 +145,7 @@ class Follower:
                 self._take_all([first, *self._consumer.consume(_MAX_MESSAGES, 0)])
             if self._now() >= retention_at:
                 retention_at = self._now() + self._settings.retention_poll_seconds
-                self._ask_low_watermarks()
+                self._expiry.ask()
                 self._measure()
             if self._now() >= partitions_at + _PARTITIONS_SECONDS:
                 partitions_at = self._now()
@@ -228,21 +225,6 @@ class Follower:
         if self._waiting_for is not None:
             self._waiting_for = f"{sentence}: {error}."
         self._stopping.wait(_RETRY_SECONDS)
-
-    def _ask_low_watermarks(self) -> None:
-        """Ask which frames have expired; the answer comes on the admin client's own thread."""
-        topic, earliest = self._settings.frames_topic, OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-        asked = {
-            TopicPartition(topic, partition): earliest for partition in self._catalogue.partitions
-        }
-        if asked:
-            answers = self._admin.list_offsets(asked, request_timeout=_RPC_SECONDS)
-            for where, answer in answers.items():
-                answer.add_done_callback(partial(self._set_low, where.partition))
-
-    def _set_low(self, partition: int, answer: "Future[ListOffsetsResultInfo]") -> None:
-        if answer.exception() is None:
-            self._catalogue.set_low_watermarks({partition: answer.result().offset})
 
     def _measure(self) -> None:
         streams, segments, index_bytes = self._catalogue.size
