@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -67,7 +68,18 @@ def corners(picture: Pixels) -> list[tuple[int, int, int]]:
 
 
 def make(path: Path, clip: Clip) -> Path:
-    """Write the file; its container follows from the suffix."""
+    """Write the file; its container follows from the suffix.
+
+    In a thread of its own: as root, SVT-AV1 makes the thread that calls it real-time (SCHED_FIFO),
+    and every process that a real-time thread starts is so too. A broker among them took both
+    processors and gave them to nobody.
+    """
+    with ThreadPoolExecutor(1) as encoder:
+        encoder.submit(_write, path, clip).result()
+    return path
+
+
+def _write(path: Path, clip: Clip) -> None:
     options = {"movflags": clip.movflags} if clip.movflags else {}
     with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream(clip.codec, rate=clip.rate)
@@ -91,7 +103,6 @@ def make(path: Path, clip: Clip) -> Path:
                 frame.pts, frame.time_base = clip.times[number], Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    return path
 
 
 def make_sound(path: Path, cover: Path | None = None) -> Path:

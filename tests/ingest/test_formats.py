@@ -1,5 +1,6 @@
 """Everything that a person may drop: each container and codec, depth, range and oddity."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -72,6 +73,13 @@ def test_every_format_arrives_whole_and_in_its_colours(tmp_path: Path, name: str
     shown = decoded(image.data)
     if clip.pixel_format != "gray" and clip.width > 2:
         assert corners(shown) == corners(quarters(clip.width, clip.height))
+
+
+def test_making_a_clip_leaves_this_process_no_more_urgent(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0)
+    kind, clip = FORMATS["AV1 in MP4"]
+    make(tmp_path / f"film.{kind}", clip)
+    assert os.sched_getscheduler(0) == before
 
 
 def test_the_default_video_of_several_is_taken(tmp_path: Path) -> None:
