@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def load(stack: Stack, folder: Path) -> None:
     """Ingest videos at once and as they play, and one that is none; watch, seek and export."""
+    # What was counted before the first look is no growth to Prometheus.
+    for first in ("framelog_ingest_frames_committed_total", "framelog_viewer_seek_seconds_count"):
+        wait_for(partial(stack.prometheus.over_time, first), what=first)
     videos = stack.ingest.videos
     for number, name in enumerate(PACED):
         # 200 seconds each: they play through all of the test.
