@@ -18,6 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ingest.choices import Choices
+from ingest.container_end import is_cut_off
 from ingest.containers import default_video, limit_decoder, no_frame, open_container
 from ingest.decoded import Limits, Picture, Pictured
 from ingest.description import Description
@@ -30,6 +31,8 @@ from ingest.timing import Stamped
 _NOMINAL_RATE = Fraction(25)
 # Packets that the decoder may take before it gives a first frame, to be passed on later.
 _MOST_TRIED = 64
+# Containers in which nothing follows the last picture, so that what does is part of a picture.
+_NOTHING_BEHIND = ("dv", "obu", "yuv4mpegpipe")
 
 
 class Source:
@@ -49,7 +52,9 @@ class Source:
             self._stream = default_video(self._container)
             limit_decoder(self._stream, limits)
             self._damage = ""
-            self._undecodable = 0
+            self._undecodable = self._incomplete = self._damaged = 0
+            self._is_cut_off = is_cut_off(path, self._container.format.name)
+            self._end_bytes = 0
             self._covered = Fraction(0)
             self._ticks = -1
             self._trying = True
@@ -99,7 +104,7 @@ class Source:
         """
         if choices.keeps_pixels and self._can_pass():
             self._stream.codec_context.flush_buffers()
-            self._undecodable = 0
+            self._undecodable = self._damaged = 0
             # Not by opening the file again: it may have been moved since.
             for packet in chain(self._tried, self._packets):
                 yield from self._passed(packet)
@@ -116,9 +121,18 @@ class Source:
             return f"The file was cut off: it ends before {beyond} of its frames."
         if self._damage:
             return self._damage
+        if self._is_cut_off or self._ends_within_a_picture():
+            missing = "The file was cut off: the end of its container is missing."
+            return self._missing_time() or missing
         if self._undecodable:
             return f"{self._undecodable} packets of the video are damaged and were passed over."
+        if damaged := max(self._damaged, self._incomplete):
+            return f"{damaged} pictures of the video are damaged, or follow on missing ones."
         return self._missing_time()
+
+    def _ends_within_a_picture(self) -> bool:
+        nothing_behind = self._container.format.name in _NOTHING_BEHIND
+        return nothing_behind and self._end_bytes != self._size_bytes
 
     def _missing_time(self) -> str | None:
         """Compare what was read with the duration in the header, where there is one."""
@@ -129,7 +143,9 @@ class Source:
         # Some containers count from their first packet, some (Matroska) from time 0.
         start = Fraction(self._container.start_time or 0, av.time_base)
         missing = promised - max(self._covered, self._covered + start)
-        if missing <= max(Fraction(1), promised / 50):
+        # Of a last picture without a duration nothing is covered; headers round, and may be vague.
+        least = max(2 * self.nominal(Choices()), min(Fraction(1), promised / 10), promised / 50)
+        if missing <= least:
             return None
         return (
             f"The file was cut off: it promises {float(promised):.1f} s "
@@ -147,6 +163,9 @@ class Source:
                 self._cover(packet)
                 if packet.stream is self._stream:
                     video = cast("Packet[VideoStream]", packet)
+                    self._incomplete += packet.is_corrupt
+                    if packet.pos is not None:
+                        self._end_bytes = max(self._end_bytes, packet.pos + packet.size)
                     if self._trying and len(self._tried) <= _MOST_TRIED:
                         self._tried.append(video)
                     yield video
@@ -157,7 +176,9 @@ class Source:
     def _decode(self, packet: Packet[VideoStream] | None) -> Iterable[Stamped[Picture]]:
         """Decode a packet, or with None what the decoder still holds."""
         try:
-            return [self._stamped(frame) for frame in self._stream.decode(packet)]
+            frames = self._stream.decode(packet)
+            self._damaged += sum(frame.is_corrupt for frame in frames)
+            return [self._stamped(frame) for frame in frames]
         except EOFError:  # the decoder was flushed before
             return []
         except FFmpegError:
