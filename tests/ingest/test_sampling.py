@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from ingest.sampling import sampled
+from ingest.sampling import sampled, sampled_count
 from ingest.timing import Stamped, Timed, timed
 
 MS = 1_000_000
@@ -47,6 +47,24 @@ def test_a_rate_takes_the_first_picture_of_each_step(rate: Fraction, pictures: l
     picked = list(sampled(video(*range(0, 1000, 40)), 1, rate))
     assert [p.picture for p in picked] == pictures
     assert [p.index for p in picked] == list(range(len(pictures)))
+
+
+@pytest.mark.parametrize("frame_rate", [Fraction(25), Fraction(30_000, 1001), None])
+@pytest.mark.parametrize(
+    ("every_nth", "rate"),
+    [(1, None), (2, None), (7, None), (1000, None), (1, Fraction(10)), (1, Fraction(1, 2)),
+     (1, Fraction(100))],
+)  # fmt: skip
+def test_how_many_are_picked_is_known_before(
+    frame_rate: Fraction | None, every_nth: int, rate: Fraction | None
+) -> None:
+    stamped = [Stamped(n, n / (frame_rate or Fraction(25)), None) for n in range(101)]
+    picked = list(sampled(timed(stamped, Fraction(1, 25)), every_nth, rate))
+    expected = sampled_count(101, frame_rate, every_nth, rate)
+    if frame_rate is None and rate is not None:
+        assert expected == 101  # nothing tells
+    else:
+        assert abs(len(picked) - expected) <= 1
 
 
 def test_times_cut_to_milliseconds_lose_no_frame_at_their_own_rate() -> None:

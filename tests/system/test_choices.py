@@ -38,6 +38,7 @@ def test_a_file_beside_a_video_chooses_for_it_alone(
         r.value for r in reader.read(topics.streams) if r.value["source_name"] == "chosen.mp4"
     )
     assert (stream["encoding"], stream["quality"]) == ("PNG", None)
+    assert (stream["frame_count"], stream["estimated_frame_count"]) == (6, 6)
     assert stream["choices"]["every_nth"] == "5"
 
 

@@ -27,7 +27,6 @@ class Opened:
     """The file's content is known, and it has a first frame. The worker waits for Proceed."""
 
     fingerprint: str
-    estimated_frame_count: int | None
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,15 @@ class Proceed:
 
 @dataclass(frozen=True)
 class Begun:
-    """The stream is open; of this run, frame_count frames were in the log before."""
+    """The stream is open; of this run, frame_count frames were in the log before.
+
+    estimated_frame_count: how many there will be, None where the file does not say.
+    """
 
     stream_id: str
     run_id: str
     frame_count: int
+    estimated_frame_count: int | None
 
 
 @dataclass(frozen=True)

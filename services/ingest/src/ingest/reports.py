@@ -54,6 +54,7 @@ class Reports:
             case Begun():
                 candidate.stream_id, candidate.run_id = report.stream_id, report.run_id
                 candidate.frame_count = report.frame_count
+                candidate.estimated_frame_count = report.estimated_frame_count
                 log.info("event=started frames=%d", report.frame_count, extra=candidate.about)
             case NotAVideo(reason):
                 self._not_a_video(candidate, reason)
@@ -89,7 +90,6 @@ class Reports:
         if not candidate.claimed and not self._claim(candidate):
             return
         candidate.fingerprint = report.fingerprint
-        candidate.estimated_frame_count = report.estimated_frame_count
         superseded = self._marks.superseded(report.fingerprint)
         running.tell(Proceed(candidate.path.name, superseded))
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from typing import TypeVar
 
 from ingest.timing import Timed
@@ -39,6 +40,15 @@ def sampled(
             held = replace(held, duration_ns=end_ns - held.pts_ns)
     if held is not None:
         yield replace(held, is_last=True)
+
+
+def sampled_count(
+    frame_count: int, frame_rate: Fraction | None, every_nth: int, rate: Fraction | None
+) -> int:
+    """Return about how many of frame_count pictures, frame_rate a second, sampled picks."""
+    if rate is None or frame_rate is None:
+        return ceil(frame_count / every_nth)
+    return min(frame_count, ceil(frame_count * rate / frame_rate))
 
 
 def _nth(every_nth: int) -> Callable[[int, int], bool]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from ingest.choices import DEFAULT_QUALITY, Choices
 from ingest.description import Description
 from ingest.frame import Frame
+from ingest.sampling import sampled_count
 
 
 class State(enum.Enum):
@@ -93,7 +94,9 @@ class Stream:
         now_us: int,
     ) -> "Stream":
         """Return the state of a new run, before its first frame."""
-        rate = description.frame_rate
+        rate, estimated = description.frame_rate, description.estimated_frame_count
+        if estimated is not None:
+            estimated = sampled_count(estimated, rate, choices.every_nth, choices.rate)
         named = choices.named()
         return cls(
             stream_id=stream_id,
@@ -112,7 +115,7 @@ class Stream:
             frame_rate_num=rate.numerator if rate else 0,
             frame_rate_den=rate.denominator if rate else 1,
             frame_count=0,
-            estimated_frame_count=description.estimated_frame_count,
+            estimated_frame_count=estimated,
             segment_count=0,
             duration_ns=0,
             bytes=0,

@@ -139,7 +139,7 @@ class Worker:
         """Tell what the file holds, wait for the claim, and return its stream's first state."""
         with self._probe.trace.span("fingerprint"):
             content, content_bytes = self._content()
-        self._link.send(Opened(content, description.estimated_frame_count))
+        self._link.send(Opened(content))
         with self._probe.trace.span("claim"):
             go = self._link.wait_for_go()
         name, self._supersedes = go.name, go.supersedes
@@ -190,7 +190,7 @@ class Worker:
 
 
 def _begun(stream: Stream) -> Begun:
-    return Begun(stream.stream_id, stream.run_id, stream.frame_count)
+    return Begun(stream.stream_id, stream.run_id, stream.frame_count, stream.estimated_frame_count)
 
 
 def _ended(stream: Stream, duplicate: bool) -> Ended:
