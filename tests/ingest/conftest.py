@@ -1,9 +1,11 @@
-"""The log in both its shapes."""
+"""What tests of several modules begin with."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.ingest.desk import Desk
 from tests.ingest.worlds import Kafka, Memory, World
 
 
@@ -16,3 +18,9 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     cluster, topics = (request.getfixturevalue(name) for name in ("cluster", "topics"))
     with Kafka(cluster, topics) as kafka:
         yield kafka
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """Give a control over folders of the test's own."""
+    return Desk(tmp_path / "videos")

@@ -1,0 +1,148 @@
+"""What people ask of files, over HTTP, without Kafka."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from ingest import cli
+from ingest.messages import AtWork
+from ingest.stream import State
+
+from tests.ingest.desk import Desk
+
+HOSTILE = ["..", ".", "../x", "a/../../x", "/etc/passwd", "a\n2.mp4", "%2e%2e%2fx", "x\0y", "film?"]
+
+
+def test_files_are_listed_with_state_progress_and_reason(desk: Desk) -> None:
+    desk.file("incoming", "new.mp4")
+    desk.file("incoming", "half.mp4.part")
+    (desk.folders.incoming / "folder").mkdir()
+    working = desk.file("processing/me", "now.mp4")
+    desk.file("done", "old.mp4")
+    desk.file("failed", "bad.mp4", "It is not a video.\n")
+    desk.at_work = [AtWork(working, "now-0123456789ab", "f" * 64, 120, 500, None)]
+    told = desk.ask("GET", "files")
+    files = {file["name"]: file for file in told["files"]}
+    assert told["totals"] == {"waiting": 3, "ingesting": 1, "failed": 1, "done": 1}
+    assert {name: file["state"] for name, file in files.items()} == {
+        "new.mp4": "waiting",
+        "half.mp4.part": "waiting",
+        "folder": "waiting",
+        "now.mp4": "ingesting",
+        "bad.mp4": "failed",
+        "old.mp4": "done",
+    }
+    assert (files["now.mp4"]["frame_count"], files["now.mp4"]["estimated_frame_count"]) == (
+        120,
+        500,
+    )
+    assert files["bad.mp4"]["reason"] == "It is not a video."
+    assert files["new.mp4"]["reason"] is None
+    assert files["folder"]["reason"] == "It is an empty folder, so it is left alone."
+    assert "unfinished" in files["half.mp4.part"]["reason"]
+
+
+def test_the_list_is_bounded_and_says_how_many_there_are(desk: Desk) -> None:
+    for number in range(20):
+        desk.file("done", f"{number}.mp4")
+    told = desk.ask("GET", "files?newest=5")
+    assert (len(told["files"]), told["totals"]["done"]) == (5, 20)
+    assert "from 1 to" in desk.ask("GET", "files?newest=all", 400)["error"]
+
+
+def test_the_latest_note_is_the_reason(desk: Desk) -> None:
+    path = desk.file("failed", "bad.mp4", "The first time.")
+    path.with_name("bad.mp4.reason (2).txt").write_text("The second time.")
+    assert [file["reason"] for file in desk.ask("GET", "files")["files"]] == ["The second time."]
+
+
+def test_a_retried_file_is_in_incoming_and_its_note_is_kept(desk: Desk) -> None:
+    desk.file("failed", "bad.mp4", "Too dark.")
+    assert "in incoming/ again" in desk.ask("POST", "files/bad.mp4/retry")["message"]
+    assert desk.everything() == {"incoming/bad.mp4", "failed/.notes/bad.mp4.reason.txt"}
+
+
+def test_a_retry_never_overwrites(desk: Desk) -> None:
+    desk.file("failed", "bad.mp4")
+    (desk.folders.incoming / "bad.mp4").write_text("another")
+    assert desk.ask("POST", "files/bad.mp4/retry")["name"] == "bad (2).mp4"
+    assert (desk.folders.incoming / "bad.mp4").read_text() == "another"
+
+
+@pytest.mark.parametrize(
+    ("state", "superseded"),
+    [(State.TRUNCATED, True), (State.FAILED, False), (State.COMPLETE, False)],
+)
+def test_a_retry_supersedes_what_was_truncated(desk: Desk, state: State, superseded: bool) -> None:
+    path = desk.file("failed", "cut.mp4")
+    stream = desk.stream_of(path, state)
+    desk.ask("POST", "files/cut.mp4/retry")
+    expected = stream.run_id if superseded else None
+    assert desk.marks.superseded(stream.fingerprint) == expected
+
+
+def test_a_retry_without_kafka_changes_nothing(desk: Desk) -> None:
+    desk.file("failed", "bad.mp4", "note")
+    desk.catalogue.away = True
+    before = desk.everything()
+    assert desk.ask("POST", "files/bad.mp4/retry", 503)["error"] == "Kafka is away."
+    assert desk.everything() == before
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("encode", [quote, lambda name: quote(name, safe=""), str])
+def test_no_name_leads_out_of_the_folder(
+    desk: Desk, name: str, encode: Callable[[str], str]
+) -> None:
+    desk.file("failed", "film.mp4")
+    for outside in (desk.folders.root / "x", desk.folders.root.parent / "x"):
+        outside.write_text("not yours")
+    before = desk.everything()
+    answer = desk.client.post(f"/api/files/{encode(name)}/retry")
+    assert answer.status_code in (404, 405)
+    assert answer.get_json()["error"]
+    assert desk.everything() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.mp4", "100%25.mp4", "line\nfeed.mp4", "ü?#&.mp4", b"\xff.mp4"]
+)
+def test_any_name_that_is_listed_can_be_retried(desk: Desk, name: str | bytes) -> None:
+    desk.file("failed", name if isinstance(name, str) else name.decode("utf-8", "surrogateescape"))
+    [listed] = desk.ask("GET", "files")["files"]
+    desk.ask("POST", f"files/{quote(listed['name'], safe='')}/retry")
+    assert [file["state"] for file in desk.ask("GET", "files")["files"]] == ["waiting"]
+
+
+def test_a_folder_of_images_is_listed_and_retried(desk: Desk) -> None:
+    shots = desk.folders.failed / "shots"
+    shots.mkdir()
+    (shots / "1.jpg").write_bytes(b"12345")
+    [listed] = desk.ask("GET", "files")["files"]
+    assert (listed["name"], listed["state"], listed["bytes"]) == ("shots", "failed", 5)
+    desk.ask("POST", "files/shots/retry")
+    assert desk.everything() == {"incoming/shots/1.jpg"}
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "note", "settings"])
+def test_only_videos_can_be_retried(desk: Desk, kind: str, tmp_path: Path) -> None:
+    name = {"note": "bad.mp4.reason.txt", "settings": "bad.mp4.toml"}.get(kind, kind)
+    path = desk.folders.failed / name
+    if kind == "link":
+        path.symlink_to(tmp_path)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_text("text")
+    assert desk.ask("POST", f"files/{name}/retry", 404)["error"]
+
+
+def test_the_list_can_not_forge_lines_or_steer_a_terminal(desk: Desk) -> None:
+    desk.file("failed", "a\nfailed  b.mp4\x1b[2J", "no\x9bvideo")
+    lines = cli.listing(desk.ask("GET", "files")).splitlines()
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
