@@ -40,7 +40,7 @@ class Spent:
 
 
 class Intake:
-    """A service that is ready, with a worker waiting."""
+    """A service that is ready."""
 
     def __init__(self, ingest: Ingest, topics: Topics) -> None:
         self.ingest = ingest
@@ -73,12 +73,9 @@ class Intake:
         """Return what the service has used, its workers that have ended and that run included."""
         assert self.ingest.process is not None
         service = psutil.Process(self.ingest.process.pid)
-        used = service.cpu_times()
-        total = used.user + used.system + used.children_user + used.children_system
-        for child in service.children(recursive=True):
-            spent = child.cpu_times()
-            total += spent.user + spent.system
-        return float(total)
+        processes = (service, *service.children(recursive=True))
+        # Of each, its own and that of the children that it has seen end: user, system.
+        return float(sum(sum(one.cpu_times()[:4]) for one in processes))
 
     def _wait_for(self, done: Path) -> None:
         def is_done() -> bool:
@@ -90,13 +87,13 @@ class Intake:
         wait_for(is_done, LIMIT_SECONDS, alive=self.ingest.process, what=done.name)
 
     def wait_until_idle(self) -> None:
-        """Wait until only the worker that waits for the next film is left, and has started."""
+        """Wait until no worker is left, and what the next ones need is loaded."""
         previous = -1.0
 
         def idle() -> bool:
             nonlocal previous
             before, previous = previous, self.cpu_seconds()
-            return len(self.ingest.workers()) == 1 and previous - before < 0.01
+            return not self.ingest.workers() and previous - before < 0.01
 
         wait_for(idle, LIMIT_SECONDS, alive=self.ingest.process, what="the workers' end")
 

@@ -1,6 +1,7 @@
 """Whatever is killed, each frame is in the log once, and the file is where it belongs."""
 
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -9,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from ingest.messages import Proceed
+from ingest.choices import Choices
+from ingest.messages import Job, Proceed
 from ingest.pool import Running
 
 from tests.faults.checks import Film, check_exactly_once, check_folders, make_film
@@ -33,7 +35,8 @@ def film(tmp_path: Path) -> Film:
 def test_a_worker_that_died_can_be_spoken_to() -> None:
     ours, theirs = multiprocessing.Pipe()
     theirs.close()
-    dead = Running(None, multiprocessing.Process(), ours, 0.0)
+    job = Job(Path("film.mp4"), Choices())
+    dead = Running(job, multiprocessing.Process(), ours, 0.0)
     dead.tell(Proceed("film.mp4"))
     ours.close()
 
@@ -68,6 +71,42 @@ def test_a_killed_service_goes_on_where_it_stopped(
     ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
     check_exactly_once(cluster, topics, film)
     check_folders(ingest, film)
+
+
+def test_a_killed_fork_server_ends_no_worker_and_is_replaced(
+    cluster: Cluster, topics: Topics, ingest: Ingest, film: Film
+) -> None:
+    ingest.stop()
+    ingest.start(**SMALL_BATCHES)
+    ingest.drop(film.path)
+    ingest.wait_for_frames(20)
+    (worker,), server = ingest.workers(), ingest.fork_server()
+    assert server is not None
+    server.kill()
+    ingest.wait_for_frames(100)
+    assert worker.is_running()
+    worker.kill()
+    ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
+    check_exactly_once(cluster, topics, film)
+    assert "nobody knows how" in ingest.log.read_text()
+    assert ingest.fork_server() not in {None, server}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_process_outlives_the_service(ingest: Ingest, film: Film, number: int) -> None:
+    """SIGTERM is sent to all of its processes, as supervisors do."""
+    ingest.stop()
+    ingest.start(**SMALL_BATCHES)
+    ingest.drop(film.path)
+    ingest.wait_for_frames(20)
+    assert ingest.process is not None
+    service = psutil.Process(ingest.process.pid)
+    others = service.children(recursive=True)
+    assert len(others) >= len(["fork server", "worker", "resource tracker"])
+    for process in [service] if number == signal.SIGKILL else [*others, service]:
+        process.send_signal(number)
+    assert ingest.process.wait(30) in {0, -signal.SIGKILL}, ingest.process.log_tail()
+    assert psutil.wait_procs(others, 30)[1] == []
 
 
 def test_a_stopped_service_goes_on_where_it_stopped(

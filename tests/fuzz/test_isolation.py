@@ -39,7 +39,7 @@ BROKEN = """
 import os, pathlib, sys
 
 broken = pathlib.Path(__file__).with_name("broken")
-if "--multiprocessing-fork" in sys.orig_argv and broken.exists():
+if "forkserver" in " ".join(sys.orig_argv) and broken.exists():
     os._exit(1)
 """
 SENTENCES = {
@@ -60,7 +60,7 @@ def trapped(ingest: Ingest, tmp_path: Path) -> Ingest:
     ingest.start(
         PYTHONPATH=str(modules),
         FRAMELOG_INGEST_CRASH_LIMIT="2",
-        FRAMELOG_INGEST_STALL_SECONDS="10",  # interpreters start within it, also four at once
+        FRAMELOG_INGEST_STALL_SECONDS="10",
         FRAMELOG_INGEST_INCOMPLETE_SECONDS="0.2",
         FRAMELOG_INGEST_MEMORY_BYTES=str(512 << 20),
     )

@@ -58,10 +58,19 @@ class Ingest:
             self.process = None
 
     def workers(self) -> list[psutil.Process]:
-        """Return its worker processes, and the one that is kept waiting."""
+        """Return its worker processes: the fork server's children."""
+        server = self.fork_server()
+        try:
+            return [] if server is None else server.children()
+        except psutil.NoSuchProcess:
+            return []
+
+    def fork_server(self) -> psutil.Process | None:
+        """Return the process that its workers are forks of; None when there is none just now."""
         assert self.process is not None
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if "spawn_main" in " ".join(_command(child))]
+        children = psutil.Process(self.process.pid).children()
+        servers = (child for child in children if "forkserver" in " ".join(_command(child)))
+        return next(servers, None)
 
     def is_ready(self) -> bool:
         """Ask /readyz."""

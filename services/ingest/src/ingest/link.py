@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
-from ingest.messages import Job, Proceed, Progress, Report
+from ingest.messages import Proceed, Progress, Report
 
 
 class Link:
@@ -53,14 +53,6 @@ class Link:
         finally:
             over.set()
             shower.join()
-
-    def wait_for_job(self) -> Job:
-        """Return the job that the service gives."""
-        job = self._service.recv()
-        if not isinstance(job, Job):
-            raise EOFError  # noqa: TRY004  (as recv does: the service wants nothing)
-        self.send(Progress())  # from now on a silence means something
-        return job
 
     def wait_for_go(self) -> Proceed:
         """Return under which name the service has claimed the file."""

@@ -1,11 +1,12 @@
 """Worker processes: starting them, hearing them, and ending the ones that hang."""
 
-import logging
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
@@ -15,10 +16,8 @@ from ingest.process import main
 from ingest.settings import Settings
 
 _GRACE_SECONDS = 8.0
-# An interpreter that starts on a busy machine takes its time.
-_START_SECONDS = 60.0
-
-log = logging.getLogger(__name__)
+# What multiprocessing gives when the fork server, which alone is told, is no more.
+_STATUS_UNKNOWN = 255
 
 
 class Readable(Protocol):
@@ -43,16 +42,16 @@ class Exited:
 
 @dataclass(eq=False)
 class Running:
-    """A worker's process; job is None while it waits for one."""
+    """A worker's process, which could not be started if it has no id."""
 
-    job: Job | None
+    job: Job
     process: BaseProcess
     line: Connection
     heard: float
     begun: bool = False
     hung: bool = False
 
-    def tell(self, message: Job | Proceed) -> None:
+    def tell(self, message: Proceed) -> None:
         """Send a message; a worker that has died is heard of by its end."""
         with suppress(ConnectionError):
             self.line.send(message)
@@ -61,36 +60,40 @@ class Running:
 class Pool:
     """The worker processes of one service.
 
-    One more than are at work is kept waiting: starting an interpreter and loading the
-    libraries takes longer than sending a video's first frame.
+    They are forks of a server, another process, that has loaded their libraries once and holds
+    nothing else: neither Kafka clients nor threads survive a fork.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # Spawned, not forked: Kafka clients and threads do not survive a fork.
-        self._context = multiprocessing.get_context("spawn")
+        # Each would load the libraries anew if it were spawned, which takes half a second.
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([main.__module__])
         self._running: list[Running] = []
-        self._spare: Running | None = None
 
     @property
     def jobs(self) -> list[Job]:
         """What the workers are at."""
-        return [running.job for running in self._running if running.job is not None]
+        return [running.job for running in self._running]
 
     def prepare(self) -> None:
-        """Have a worker wait for its job."""
-        if self._spare is None or self._spare.process.exitcode is not None:
-            self._spare = self._spawn()
+        """Have the libraries loaded for the first worker; does not wait for it."""
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else NumPy starts some as it loads
+        forkserver.ensure_running()
 
     def start(self, job: Job) -> Running:
-        """Set a worker to work on job."""
-        self.prepare()
-        running, self._spare = self._spare, None
-        assert running is not None
-        running.job, running.heard = job, time.monotonic()
-        running.tell(job)
+        """Set a worker to work on job; one that can't be started is heard of by its end."""
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=main,
+            args=(self._settings, job, theirs),
+            name="ingest worker",
+            daemon=True,
+        )
+        with theirs, suppress(EOFError, OSError):  # the server has just died: the next has another
+            process.start()
+        running = Running(job, process, ours, time.monotonic())
         self._running.append(running)
-        self.prepare()
         return running
 
     def listen(
@@ -106,9 +109,7 @@ class Pool:
                 yield from self._hear(lines[line])
         for running in list(self._running):
             silent_seconds = time.monotonic() - running.heard
-            stall_seconds = self._settings.stall_seconds
-            limit_seconds = stall_seconds if running.begun else max(stall_seconds, _START_SECONDS)
-            if silent_seconds > limit_seconds and not running.hung:
+            if silent_seconds > self._settings.stall_seconds and not running.hung:
                 running.hung = True
                 running.process.kill()
 
@@ -121,22 +122,7 @@ class Pool:
     def stop(self) -> None:
         """End all workers; a transaction under way is finished if the cluster lets it."""
         ending, self._running = self._running, []
-        if self._spare is not None:
-            ending.append(self._spare)
-            self._spare = None
         _end(ending)
-
-    def _spawn(self) -> Running:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=main,
-            args=(self._settings, theirs),
-            name="ingest worker",
-            daemon=True,
-        )
-        process.start()
-        theirs.close()
-        return Running(None, process, ours, time.monotonic())
 
     def _hear(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
         try:
@@ -146,27 +132,46 @@ class Pool:
                 yield running, report
         except (EOFError, OSError):
             self._running.remove(running)
-            running.process.join(_GRACE_SECONDS)
+            if running.process.pid is not None:
+                running.process.join(_GRACE_SECONDS)
             _end([running])
             yield running, Exited(_how(running), running.hung, running.begun)
 
 
 def _end(ending: list[Running]) -> None:
-    for running in ending:
+    """End workers, the end of whose line tells that they are gone: what the server says may not."""
+    started = [running for running in ending if running.process.pid is not None]
+    for running in started:
         running.process.terminate()
     give_up = time.monotonic() + _GRACE_SECONDS
-    for running in ending:
-        running.process.join(max(0.0, give_up - time.monotonic()))
+    for running in started:
+        if _is_gone(running, give_up):
+            running.process.join(max(0.0, give_up - time.monotonic()))
+        else:
+            running.process.kill()
         if running.process.exitcode is None:
             running.process.kill()
             running.process.join()
+    for running in ending:
         running.line.close()
+
+
+def _is_gone(running: Running, give_up: float) -> bool:
+    with suppress(EOFError, OSError):
+        while running.line.poll(max(0.0, give_up - time.monotonic())):
+            running.line.recv()
+        return False
+    return True
 
 
 def _how(running: Running) -> str:
     code = running.process.exitcode
     if running.hung:
         return "hung and was ended"
-    if code is not None and code < 0:
+    if code is None:
+        return "could not be started"
+    if code == _STATUS_UNKNOWN:
+        return "ended, nobody knows how: the process that starts workers had ended before"
+    if code < 0:
         return f"was killed by signal {-code}"
     return f"ended with status {code}"

@@ -13,7 +13,7 @@ from ingest import logs
 from ingest.errors import Fenced, Unreadable
 from ingest.link import Link
 from ingest.memory import reuse_memory
-from ingest.messages import LetGo, NotAVideo, Progress, Report
+from ingest.messages import Job, LetGo, NotAVideo, Progress, Report
 from ingest.probe import Probe
 from ingest.settings import Settings
 from ingest.worker import Worker
@@ -25,8 +25,8 @@ _LONGEST_SILENCE_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
-def main(settings: Settings, service: Connection) -> None:
-    """Wait for a job, ingest its file and tell how it went; the process's whole life."""
+def main(settings: Settings, job: Job, service: Connection) -> None:
+    """Ingest a file and tell how it went; the process's whole life."""
     lines = logs.set_up(settings.log_level, settings.log_format)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
     signal.signal(signal.SIGTERM, _leave)
@@ -36,7 +36,7 @@ def main(settings: Settings, service: Connection) -> None:
     silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
     link = Link(service, time.monotonic, silence_seconds)
     try:
-        job = link.wait_for_job()
+        link.send(Progress())  # from now on a silence means something
         lines.concern(file=job.path.name)
         probe = Probe(time.perf_counter, time.time_ns, settings.statistics_seconds, job.span)
         last_words = _last_words(Worker(settings, job, link, probe, lines), settings)
