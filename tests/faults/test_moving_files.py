@@ -5,7 +5,6 @@ The disks that these tests fill are small ones in memory; mounting them takes a 
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import requests
 
 from tests.faults.checks import check_exactly_once, check_folders, make_film
 from tests.support.cluster import Cluster, Topics
+from tests.support.disks import mounted
 from tests.support.ingest import Ingest
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe
@@ -24,12 +24,8 @@ SOON = {"FRAMELOG_INGEST_INCOMPLETE_SECONDS": "0.2", "FRAMELOG_INGEST_RESCAN_SEC
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of 1 MiB and 64 files where the service's folder is going to be."""
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=1m,nr_inodes=64", "none", str(folder)]
-    subprocess.run(["mount", *options], check=True)
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "videos", "size=1m,nr_inodes=64") as folder:
+        yield folder
 
 
 def fill(disk: Path) -> list[Path]:

@@ -53,6 +53,11 @@ class Server:
         self._log = logs / f"{program.name}.log"
         self.process: Process | None = None
 
+    @property
+    def directory(self) -> Path:
+        """Where it keeps its state."""
+        return self._program.directory
+
     def launch(self) -> None:
         """Start it, ready or not."""
         program = self._program
@@ -111,8 +116,11 @@ def kafka_node(directory: Path) -> programs.KafkaNode:
 
 
 @contextmanager
-def running_servers(directory: Path) -> Iterator[Servers]:
-    """Start a broker and a registry with their state in the directory; stop them at the end."""
+def running_servers(directory: Path, properties: str = "") -> Iterator[Servers]:
+    """Start a broker and a registry with their state in the directory; stop them at the end.
+
+    properties: lines for the broker's settings, which win over the usual ones.
+    """
     java_programs = artifacts.ensure(CACHE, Path(sys.executable))
     java = java_of(Path(sys.prefix))
     node = kafka_node(directory)
@@ -142,6 +150,8 @@ def running_servers(directory: Path) -> Iterator[Servers]:
         stack.callback(servers.broker.stop)
         servers.registry.launch()
         node.write_properties()
+        with (node.directory / "server.properties").open("a", encoding="utf-8") as settings:
+            settings.write(f"{properties}\n")
         subprocess.run(node.format_command(CLUSTER_ID), check=True, capture_output=True)
         servers.broker.start()
         servers.registry.wait()

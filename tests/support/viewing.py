@@ -49,9 +49,14 @@ class Viewer:
         return f"{self.url}/streams/{stream_id}{query}"
 
     def start(self) -> None:
+        process = self.launch()
+        wait_for(self._is_ready, START_SECONDS, alive=process, what="the viewer")
+
+    def launch(self) -> Process:
+        """Start it, ready or not."""
         command = [sys.executable, "-m", "viewer"]
         self.process = Process("the viewer", command, log=self.log, env=dict(self.environment))
-        wait_for(self._is_ready, START_SECONDS, alive=self.process, what="the viewer")
+        return self.process
 
     def stop(self) -> None:
         if self.process:
