@@ -22,6 +22,9 @@ KEYS = {
     name: sorted(set(re.findall(r'"(FRAMELOG_[A-Z_]+[A-Z])"', inspect.getsource(module))))
     for name, (module, _) in SERVICES.items()
 }
+for name, (module, _) in SERVICES.items():  # a secret may also lie in a file
+    secret = re.findall(r'\bsecret\("(FRAMELOG_[A-Z_]+)"', inspect.getsource(module))
+    KEYS[name] += [f"{key}_FILE" for key in secret]
 KEYS["ingest"] += [f"FRAMELOG_INGEST_{name.upper()}" for name in ingest.choices.CHOICE_NAMES]
 
 

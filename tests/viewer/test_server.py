@@ -39,7 +39,7 @@ def test_a_bad_setting_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "viewer"]
     process = Process("viewer", command, log=tmp_path / "viewer.log", env=env)
     assert process.wait(30) == 1
-    sentence = "FRAMELOG_VIEWER_PORT is 'none'; allowed is a whole number from 1 to 65535."
+    sentence = "FRAMELOG_VIEWER_PORT is 'none', but it must be a whole number from 1 to 65535."
     assert process.log_tail() == sentence
 
 

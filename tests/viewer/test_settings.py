@@ -43,18 +43,18 @@ def test_some_threads_are_kept_for_short_requests() -> None:
         ("FRAMELOG_VIEWER_THREADS", "8", "a whole number from 10 to 4096"),
         ("FRAMELOG_VIEWER_CACHE_BYTES", "-1", "a whole number from 0 to 1099511627776"),
         ("FRAMELOG_VIEWER_STALL_SECONDS", "1.5", "a whole number from 1 to 3600"),
-        ("FRAMELOG_VIEWER_BEHIND_PROXY", "yes", "0 or 1"),
-        ("FRAMELOG_LOG_FORMAT", "xml", "text or json"),
+        ("FRAMELOG_VIEWER_BEHIND_PROXY", "yes", "one of 0, 1"),
+        ("FRAMELOG_LOG_FORMAT", "xml", "one of text, json"),
         ("FRAMELOG_SCHEMA_REGISTRY_URL", "registry:8081", "an address that begins with http"),
         ("FRAMELOG_VIEWER_INGEST_URLS", "ingest:8001", "an address that begins with http"),
-        ("FRAMELOG_FRAMES_TOPIC", " ", "some text"),
+        ("FRAMELOG_FRAMES_TOPIC", " ", "any text that is not empty"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: str, allowed: str) -> None:
     with pytest.raises(SettingsError) as raised:
         Settings.from_environ({key: value})
     sentence = str(raised.value)
-    assert sentence.startswith(f"{key} is {value!r}; allowed is {allowed}")
+    assert sentence.startswith(f"{key} is {value!r}, but it must be {allowed}")
 
 
 def test_secrets_come_from_the_variable_or_from_a_file(tmp_path: Path) -> None:
@@ -77,7 +77,10 @@ def test_secrets_come_from_the_variable_or_from_a_file(tmp_path: Path) -> None:
         ({"FRAMELOG_SCHEMA_REGISTRY_URL": "http://ann:secret@host"}, "user name in it"),
         ({"FRAMELOG_VIEWER_INGEST_URLS": "http://a http://b:secret@c"}, "user name in it"),
         ({"FRAMELOG_VIEWER_TOKEN_FILE": "/nowhere/at/all"}, "can't be read"),
-        ({"FRAMELOG_VIEWER_TOKEN": "secret", "FRAMELOG_VIEWER_TOKEN_FILE": "x"}, "both set"),
+        (
+            {"FRAMELOG_VIEWER_TOKEN": "secret", "FRAMELOG_VIEWER_TOKEN_FILE": "x"},
+            "both set, but it must be one",
+        ),
         ({"FRAMELOG_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "FRAMELOG_KAFKA_SASL_USERNAME"),
     ],
 )

@@ -76,6 +76,11 @@ class Reader:
                 f"{key} has a user name in it, which errors would show: credentials have a "
                 "setting of their own."
             )
+        if not value.startswith(("http://", "https://")):
+            raise BadSetting(
+                f"{key} is {value!r}, but it must be an address that begins with http:// or "
+                "https://."
+            )
         return value
 
     def secret(self, key: str) -> Secret | None:
@@ -104,6 +109,6 @@ class Reader:
 
 
 def _non_empty(text: str) -> str:
-    if not text:
+    if not text.strip():
         raise ValueError(text)
     return text

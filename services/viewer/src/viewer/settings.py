@@ -84,13 +84,13 @@ class Settings:
             frames_topic=read.text("FRAMELOG_FRAMES_TOPIC", cls.frames_topic),
             index_topic=read.text("FRAMELOG_INDEX_TOPIC", cls.index_topic),
             streams_topic=read.text("FRAMELOG_STREAMS_TOPIC", cls.streams_topic),
-            log_level=read.one_of(
-                "FRAMELOG_LOG_LEVEL", cls.log_level, "DEBUG", "INFO", "WARNING", "ERROR"
+            log_level=read.choice(
+                "FRAMELOG_LOG_LEVEL", cls.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")
             ),
-            log_format=read.one_of("FRAMELOG_LOG_FORMAT", cls.log_format, "text", "json"),
+            log_format=read.choice("FRAMELOG_LOG_FORMAT", cls.log_format, ("text", "json")),
             host=read.text("FRAMELOG_VIEWER_HOST", cls.host),
             port=read.integer("FRAMELOG_VIEWER_PORT", cls.port, 1, 65535),
-            behind_proxy=read.one_of("FRAMELOG_VIEWER_BEHIND_PROXY", "0", "0", "1") == "1",
+            behind_proxy=read.choice("FRAMELOG_VIEWER_BEHIND_PROXY", "0", ("0", "1")) == "1",
             token=_token(read),
             users=_users(read),
             threads=read.integer("FRAMELOG_VIEWER_THREADS", cls.threads, 10, 4096),
@@ -114,26 +114,22 @@ def _traces(environ: Mapping[str, str]) -> bool:
 
 
 def _kafka_security(read: Reader) -> KafkaSecurity:
-    protocol = read.one_of(
+    protocol = read.choice(
         "FRAMELOG_KAFKA_SECURITY_PROTOCOL", KafkaSecurity.protocol,
-        "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL",
+        ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     )  # fmt: skip
     security = KafkaSecurity(
         protocol=protocol,
-        sasl_mechanism=read.one_of(
+        sasl_mechanism=read.choice(
             "FRAMELOG_KAFKA_SASL_MECHANISM", KafkaSecurity.sasl_mechanism,
-            "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512",
+            ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
         ),
         sasl_username=read.optional("FRAMELOG_KAFKA_SASL_USERNAME"),
-        sasl_password=read.secret(
-            "FRAMELOG_KAFKA_SASL_PASSWORD", "FRAMELOG_KAFKA_SASL_PASSWORD_FILE"
-        ),
+        sasl_password=read.secret("FRAMELOG_KAFKA_SASL_PASSWORD"),
         ssl_ca_location=read.optional("FRAMELOG_KAFKA_SSL_CA_LOCATION"),
         ssl_certificate_location=read.optional("FRAMELOG_KAFKA_SSL_CERTIFICATE_LOCATION"),
         ssl_key_location=read.optional("FRAMELOG_KAFKA_SSL_KEY_LOCATION"),
-        ssl_key_password=read.secret(
-            "FRAMELOG_KAFKA_SSL_KEY_PASSWORD", "FRAMELOG_KAFKA_SSL_KEY_PASSWORD_FILE"
-        ),
+        ssl_key_password=read.secret("FRAMELOG_KAFKA_SSL_KEY_PASSWORD"),
     )  # fmt: skip
     named = security.sasl_username is not None and security.sasl_password is not None
     if protocol.startswith("SASL_") and not named:
@@ -145,9 +141,7 @@ def _kafka_security(read: Reader) -> KafkaSecurity:
 
 
 def _registry_user_info(read: Reader) -> Secret | None:
-    secret = read.secret(
-        "FRAMELOG_SCHEMA_REGISTRY_USER_INFO", "FRAMELOG_SCHEMA_REGISTRY_USER_INFO_FILE"
-    )
+    secret = read.secret("FRAMELOG_SCHEMA_REGISTRY_USER_INFO")
     if secret is not None and ":" not in secret.value:
         raise SettingsError(
             "FRAMELOG_SCHEMA_REGISTRY_USER_INFO must be a name, ':' and a password."
@@ -156,7 +150,7 @@ def _registry_user_info(read: Reader) -> Secret | None:
 
 
 def _token(read: Reader) -> Secret | None:
-    secret = read.secret("FRAMELOG_VIEWER_TOKEN", "FRAMELOG_VIEWER_TOKEN_FILE")
+    secret = read.secret("FRAMELOG_VIEWER_TOKEN")
     if secret is not None and (len(secret.value) < _MIN_TOKEN or not secret.value.isascii()):
         raise SettingsError(f"FRAMELOG_VIEWER_TOKEN must be {_MIN_TOKEN} or more ASCII characters.")
     return secret
@@ -164,7 +158,7 @@ def _token(read: Reader) -> Secret | None:
 
 def _users(read: Reader) -> Mapping[str, Secret]:
     """Read pairs of name and password, with white space between them."""
-    secret = read.secret("FRAMELOG_VIEWER_USERS", "FRAMELOG_VIEWER_USERS_FILE")
+    secret = read.secret("FRAMELOG_VIEWER_USERS")
     users = {}
     for pair in secret.value.split() if secret is not None else ():
         name, _, password = pair.partition(":")
