@@ -26,6 +26,7 @@ class Candidate:
     crashes: int = 0
     not_before: float = 0.0
     still_seconds: float = 0.0
+    """For how long it has not changed, while it lies in incoming/; 0 when it has just changed."""
     stream_id: str = ""
     run_id: str = ""
     span: SpanContext | None = None

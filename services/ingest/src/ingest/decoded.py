@@ -45,6 +45,10 @@ class Limits:
 class Pictures(Protocol):
     """A file that is open, whose pictures can be taken once, from the first."""
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the file's end is missing, as far as can be told before all is decoded."""
+
     def nominal(self, choices: Choices) -> Fraction:
         """Return for how many seconds a picture is shown where the file does not say."""
 

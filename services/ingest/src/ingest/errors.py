@@ -13,6 +13,10 @@ class Unreadable(IngestError):
     """Quarantine the file: nothing in it can be decoded."""
 
 
+class Unfinished(IngestError):
+    """Look at the file again later: its end is missing, and may be on its way."""
+
+
 class Unavailable(IngestError):
     """Wait and try again: the broker or the registry is away, or not set up yet."""
 

@@ -56,6 +56,8 @@ class Intake:
             self._candidates.at(path, claimed=True)
         settled = self._incoming.look()
         self._forget_vanished()
+        for candidate in self._candidates:
+            candidate.still_seconds = 0.0
         for file in settled:
             candidate = self._candidates.at(file.path, claimed=False)
             candidate.still_seconds = file.still_seconds
@@ -76,7 +78,12 @@ class Intake:
     def _start(self) -> None:
         now = self._candidates.now()
         for candidate in self._candidates:
-            if candidate.running is not None or candidate.not_before > now:
+            if candidate.running is not None:
+                continue
+            if not candidate.claimed and not candidate.still_seconds:
+                candidate.not_before = 0.0  # what was found in it no longer holds
+                continue
+            if candidate.not_before > now:
                 continue
             if candidate.ended is not None:
                 self._endings.finish(candidate, candidate.ended)
@@ -85,7 +92,9 @@ class Intake:
                 continue
             choices = self._choices(candidate)
             if self._has_room(choices):
-                job = Job(candidate.path, choices, candidate.give_up)
+                still_enough = candidate.still_seconds >= self._settings.incomplete_seconds
+                may_grow = not candidate.claimed and not still_enough
+                job = Job(candidate.path, choices, candidate.give_up, may_grow)
                 self._candidates.start(candidate, job)
 
     def _choices(self, candidate: Candidate) -> Choices:

@@ -13,12 +13,14 @@ from ingest.traces import Span, SpanContext
 class Job:
     """A file to ingest. With give_up, only record that its video ends, and this reason.
 
-    span: the one in which the worker's spans lie; None when nothing is traced.
+    may_grow: where the file's end is missing, it may be on its way. span: the one in which the
+    worker's spans lie; None when nothing is traced.
     """
 
     path: Path
     choices: Choices
     give_up: str | None = None
+    may_grow: bool = False
     span: SpanContext | None = None
 
 
@@ -58,6 +60,11 @@ class NotAVideo:
     """Nothing in the file can be decoded, for this reason. The worker ends."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """The file's end is missing, and may be on its way. The worker ends."""
 
 
 @dataclass(frozen=True)
@@ -122,4 +129,4 @@ class AtWork:
     waits_for: str | None
 
 
-Report = Opened | Begun | NotAVideo | Progress | Waiting | Ended | LetGo
+Report = Opened | Begun | NotAVideo | NotYet | Progress | Waiting | Ended | LetGo

@@ -10,10 +10,10 @@ from typing import NoReturn
 import cv2
 
 from ingest import logs
-from ingest.errors import Fenced, Unreadable
+from ingest.errors import Fenced, Unfinished, Unreadable
 from ingest.link import Link
 from ingest.memory import reuse_memory
-from ingest.messages import Job, LetGo, NotAVideo, Progress, Report
+from ingest.messages import Job, LetGo, NotAVideo, NotYet, Progress, Report
 from ingest.probe import Probe
 from ingest.settings import Settings
 from ingest.worker import Worker
@@ -53,6 +53,8 @@ def _last_words(worker: Worker, settings: Settings) -> Report:
         return worker.run()
     except Unreadable as error:
         return NotAVideo(str(error))
+    except Unfinished:
+        return NotYet()
     except Fenced:
         return LetGo()
     except MemoryError:

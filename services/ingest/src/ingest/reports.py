@@ -12,6 +12,7 @@ from ingest.messages import (
     Ended,
     LetGo,
     NotAVideo,
+    NotYet,
     Opened,
     Proceed,
     Progress,
@@ -58,6 +59,9 @@ class Reports:
                 log.info("event=started frames=%d", report.frame_count, extra=candidate.about)
             case NotAVideo(reason):
                 self._not_a_video(candidate, reason)
+            case NotYet():
+                log.info("event=unfinished next='look again'", extra=candidate.about)
+                self._candidates.rest(candidate, self._patience_seconds(candidate))
             case Progress():
                 self._metrics.progress(report)
                 self._candidates.traces.add(report.spans)
@@ -111,12 +115,14 @@ class Reports:
 
     def _not_a_video(self, candidate: Candidate, reason: str) -> None:
         """Record the failure, unless the file may be one that is still being written."""
-        patience = self._settings.incomplete_seconds - candidate.still_seconds
-        if candidate.claimed or patience <= 0:
+        patience_seconds = self._patience_seconds(candidate)
+        if candidate.claimed or not patience_seconds:
             candidate.give_up = reason
-            self._candidates.rest(candidate, 0.0)
-        else:
-            self._candidates.rest(candidate, patience)
+        self._candidates.rest(candidate, 0.0 if candidate.give_up else patience_seconds)
+
+    def _patience_seconds(self, candidate: Candidate) -> float:
+        """Return for how much longer a file in incoming/ may be one that is being written."""
+        return max(0.0, self._settings.incomplete_seconds - candidate.still_seconds)
 
     def _let_go(self, candidate: Candidate) -> None:
         self._metrics.restarts.labels("fenced").inc()

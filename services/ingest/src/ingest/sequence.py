@@ -78,6 +78,11 @@ class ImageSequence:
     def __exit__(self, *_: object) -> None:
         self._images.close()
 
+    @property
+    def is_cut_off(self) -> bool:
+        """See decoded.Pictures; a ZIP's end is needed to open it, and a folder has none."""
+        return False
+
     def nominal(self, choices: Choices) -> Fraction:
         """Return for how many seconds a picture is shown."""
         return 1 / choices.sequence_rate

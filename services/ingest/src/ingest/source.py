@@ -75,6 +75,11 @@ class Source:
     def __exit__(self, *_: object) -> None:
         self._container.close()
 
+    @property
+    def is_cut_off(self) -> bool:
+        """See decoded.Pictures."""
+        return self._is_cut_off or self._frames_beyond() > 0
+
     def nominal(self, _: Choices) -> Fraction:
         """Return for how many seconds a frame is shown where the container does not say."""
         return 1 / (self._frame_rate() or _NOMINAL_RATE)
@@ -114,10 +119,7 @@ class Source:
 
     def shortfall(self) -> str | None:
         """Return, once pictures has ended, a sentence on what is missing; None if nothing is."""
-        entries = self._stream.index_entries
-        beyond = sum(entry.pos + entry.size > self._size_bytes for entry in entries)
-        beyond += max(0, self._stream.frames - len(entries)) if beyond else 0  # not even indexed
-        if beyond:
+        if beyond := self._frames_beyond():
             return f"The file was cut off: it ends before {beyond} of its frames."
         if self._damage:
             return self._damage
@@ -129,6 +131,12 @@ class Source:
         if damaged := max(self._damaged, self._incomplete):
             return f"{damaged} pictures of the video are damaged, or follow on missing ones."
         return self._missing_time()
+
+    def _frames_beyond(self) -> int:
+        """Return of how many frames the container says that they lie behind the file's end."""
+        entries = self._stream.index_entries
+        beyond = sum(entry.pos + entry.size > self._size_bytes for entry in entries)
+        return beyond + max(0, self._stream.frames - len(entries) if beyond else 0)  # not indexed
 
     def _ends_within_a_picture(self) -> bool:
         nothing_behind = self._container.format.name in _NOTHING_BEHIND

@@ -14,7 +14,7 @@ from ingest.decoded import Limits, Pictures
 from ingest.description import NOTHING_KNOWN, Description
 from ingest.encoders import encoder
 from ingest.encoding import Encoding
-from ingest.errors import Unreadable
+from ingest.errors import Unfinished, Unreadable
 from ingest.fingerprint import fingerprint, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches
 from ingest.image_folder import size_bytes
@@ -52,7 +52,7 @@ class Worker:
         self._supersedes: str | None = None
 
     def run(self) -> Ended:
-        """Bring the job's stream to its end. Raises Unreadable and Fenced."""
+        """Bring the job's stream to its end. Raises Unreadable, Unfinished and Fenced."""
         if self._job.give_up is not None:
             return self._end_with(self._job.give_up)
         settings, choices = self._settings, self._job.choices
@@ -60,6 +60,8 @@ class Worker:
         with self._probe.trace.span("open"):
             source = open_pictures(self._job.path, limits, self._probe.pulling)
         with source:
+            if self._job.may_grow and source.is_cut_off:
+                raise Unfinished(f"{self._job.path.name!r} has no end yet.")
             description = source.describe(choices)
             check_size(description, choices)
             session = self._session(self._announced(description), self._supersedes)
