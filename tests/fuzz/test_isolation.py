@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ingest import Ingest
+from tests.support.cluster import Cluster, Topics
+from tests.support.ingest import Ingest, verify
+from tests.support.log_reader import LogReader
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe, make_video
 
@@ -79,6 +81,24 @@ def test_a_file_that_breaks_its_worker_fails_alone(trapped: Ingest, tmp_path: Pa
     for reason in ("crash", "hung"):
         assert trapped.metric("framelog_ingest_worker_restarts_total", reason=reason) == 2
     assert trapped.metric("framelog_ingest_files_total", result="failed") == len(SENTENCES)
+
+
+def test_all_before_the_place_that_breaks_a_worker_is_kept(
+    cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
+) -> None:
+    """FFmpeg looks for a cluster's beginning in as many zeros as there are, and says nothing."""
+    ingest.stop()
+    ingest.start(FRAMELOG_INGEST_CRASH_LIMIT="2", FRAMELOG_INGEST_STALL_SECONDS="5")
+    path = make_video(tmp_path / "zeros.mkv", Recipe(frames=60, width=64, height=48))
+    with path.open("ab") as file:
+        file.truncate(1 << 40)
+    path.rename(ingest.videos / "incoming" / path.name)
+    note = ingest.wait_for_file("failed/zeros.mkv.reason.txt").read_text(encoding="utf-8")
+    assert note.startswith("Its worker hung and was ended, 2 times at the same place.")
+    stream = LogReader(cluster).read(topics.streams)[-1].value
+    # Of the last one nobody knows how long it is shown; a decoder's thread may hold another.
+    assert 57 <= stream["frame_count"] <= 60
+    assert verify(topics.environment, "all")[0] == 0
 
 
 def test_workers_that_can_not_even_start_are_no_fault_of_a_file(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import pytest
-from ingest.frame import BatchLimits, Frame, batches
+from ingest.frame import BatchLimits, Frame, batches, first_alone
 
 from tests.ingest.builders import frame
 from tests.ingest.clock import FakeClock
@@ -91,3 +91,14 @@ def test_the_last_frame_ends_its_batch_before_more_is_pulled() -> None:
 
     gathered = batches(source(), UNLIMITED, FakeClock())
     assert [f.frame_index for f in next(gathered)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, [[0, 1, 2, 3]]), (1, [[0], [1, 2, 3]]), (3, [[0], [1], [2], [3]])],
+)
+def test_the_first_frames_may_be_sent_one_by_one(count: int, expected: list[list[int]]) -> None:
+    frames = [frame(number) for number in range(4)]
+    assert indices(first_alone(frames, count), UNLIMITED) == expected
+    with_a_pause = [None, *frames]
+    assert indices(first_alone(with_a_pause, count), UNLIMITED) == expected

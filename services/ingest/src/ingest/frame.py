@@ -35,6 +35,15 @@ class BatchLimits:
     seconds: float
 
 
+def first_alone(frames: Iterable[Frame | None], count: int) -> Iterator[Frame | None]:
+    """Have each of the first count frames sent by itself; None as in batches."""
+    for frame in frames:
+        yield frame
+        if count and frame is not None:
+            count -= 1
+            yield None
+
+
 def batches(
     frames: Iterable[Frame | None], limits: BatchLimits, now: Callable[[], float]
 ) -> Iterator[list[Frame]]:

@@ -94,7 +94,8 @@ class Intake:
             if self._has_room(choices):
                 still_enough = candidate.still_seconds >= self._settings.incomplete_seconds
                 may_grow = not candidate.claimed and not still_enough
-                job = Job(candidate.path, choices, candidate.give_up, may_grow)
+                after_loss = candidate.crashes > 0
+                job = Job(candidate.path, choices, candidate.give_up, may_grow, after_loss)
                 self._candidates.start(candidate, job)
 
     def _choices(self, candidate: Candidate) -> Choices:

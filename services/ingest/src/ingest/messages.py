@@ -13,14 +13,16 @@ from ingest.traces import Span, SpanContext
 class Job:
     """A file to ingest. With give_up, only record that its video ends, and this reason.
 
-    may_grow: where the file's end is missing, it may be on its way. span: the one in which the
-    worker's spans lie; None when nothing is traced.
+    may_grow: where the file's end is missing, it may be on its way. after_loss: the worker before
+    was lost, so that what this one decodes is to be in the log before it is lost too. span: the
+    one in which the worker's spans lie; None when nothing is traced.
     """
 
     path: Path
     choices: Choices
     give_up: str | None = None
     may_grow: bool = False
+    after_loss: bool = False
     span: SpanContext | None = None
 
 

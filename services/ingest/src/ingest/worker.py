@@ -16,7 +16,7 @@ from ingest.encoders import encoder
 from ingest.encoding import Encoding
 from ingest.errors import Unfinished, Unreadable
 from ingest.fingerprint import fingerprint, printable, stream_id
-from ingest.frame import BatchLimits, Frame, batches
+from ingest.frame import BatchLimits, Frame, batches, first_alone
 from ingest.image_folder import size_bytes
 from ingest.link import Link
 from ingest.logs import Lines
@@ -93,14 +93,18 @@ class Worker:
         picked = sampled(self._alive(decoded), choices.every_nth, choices.rate)
         unsent = (picture for picture in picked if picture.index >= session.stream.frame_count)
         frames = timing("encode", encoding.frames(timing("pace", pacer.due(unsent))))
+        # What a lost worker had decoded and not committed: one batch, and the next one's frames.
+        in_doubt = 2 * settings.batch_frames if self._job.after_loss else 0
         with ThreadPoolExecutor(1, "commit") as committer:
             committing: Future[None] | None = None
-            for batch in batches(frames, limits, time.monotonic):
+            for batch in batches(first_alone(frames, in_doubt), limits, time.monotonic):
                 self._await(committing)
                 missing = source.shortfall() if batch[-1].is_last else None
                 # Taken here, while nothing of the next batch has been pulled.
                 pulled = self._probe.pulled(pacer.take_late_seconds())
                 committing = committer.submit(self._commit, session, batch, missing, pulled)
+                if self._job.after_loss and len(batch) == 1:
+                    self._await(committing)
             self._await(committing)
         if not session.stream.ended:
             self._end(session, encoding.failure or _FEWER)
