@@ -77,7 +77,7 @@ class ImageFolder:
         try:
             self._survey = survey(self._folder)
             if self._survey.why_not is not None:
-                raise Unreadable(f"It is {self._survey.why_not}.")
+                raise Unreadable(f"The folder can't be taken: it is {self._survey.why_not}.")
         except OSError as error:
             self.close()
             raise Unreadable(f"The folder can't be read: {error.strerror}.") from error
