@@ -49,6 +49,7 @@ def refusal(path: Path) -> str:
         ("mpg", Clip(codec="mpeg2video", codec_options={"bf": "2"}), "mpeg", "mpeg2video"),
         ("flv", Clip(), "flv", "h264"),
         ("gif", Clip(codec="gif", pixel_format="rgb8", codec_options={}), "gif", "gif"),
+        ("dv", Clip(frames=9, width=720, height=576, codec="dvvideo"), "dv", "dvvideo"),
         ("y4m", Clip(codec="wrapped_avframe", codec_options={}), "yuv4mpegpipe", "rawvideo"),
     ],
 )

@@ -29,6 +29,8 @@ from ingest.stopwatch import Stopwatch
 from ingest.timing import Stamped
 
 _NOMINAL_RATE = Fraction(25)
+# Frames a second; more is a clock's rate, as FFmpeg gives for DV.
+_HIGHEST_RATE = 10_000
 # Packets that the decoder may take before it gives a first frame, to be passed on later.
 _MOST_TRIED = 64
 # Containers in which nothing follows the last picture, so that what does is part of a picture.
@@ -221,8 +223,8 @@ class Source:
         )
 
     def _frame_rate(self) -> Fraction | None:
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        return rate if rate and rate > 0 else None
+        rates = (self._stream.average_rate, self._stream.guessed_rate)
+        return next((rate for rate in rates if rate and 0 < rate <= _HIGHEST_RATE), None)
 
     def _estimate(self, rate: Fraction | None) -> int | None:
         if self._stream.frames > 0:
