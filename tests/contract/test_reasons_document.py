@@ -9,8 +9,8 @@ import ingest
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 ERRORS = {"Unreadable", "NotAVideo"}
-TELLING = {"shortfall", "_missing_time", "no_frame"}
-REASONS = {"failure", "give_up", "note", "missing", "_damage", "_FEWER"}
+TELLING = {"shortfall", "sentence", "_missing_time", "no_frame"}
+REASONS = {"failure", "give_up", "note", "missing", "unreadable", "_FEWER"}
 GAP = "…"
 
 

@@ -1,0 +1,112 @@
+"""What of a video file does not come out of it: how it is noticed, and the sentence on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ingest.container_end import is_cut_off
+
+# Containers in which nothing follows the last picture, so that what does is part of a picture.
+_NOTHING_BEHIND = ("dv", "obu", "yuv4mpegpipe")
+
+
+class Shortfall:
+    """Is told of all that is read and decoded, and sums up what is missing."""
+
+    def __init__(self, path: Path, container: InputContainer, stream: VideoStream) -> None:
+        self._container = container
+        self._stream = stream
+        self._start = Fraction(container.start_time or 0, av.time_base)
+        self._size_bytes = path.stat().st_size
+        self._lacks_its_end = is_cut_off(path, container.format.name)
+        self._end_bytes = 0
+        self._covered = Fraction(0)
+        self._incomplete = 0
+        self.unreadable: str | None = None
+        """A sentence on why the rest of the file can't be read."""
+        self.decode_anew()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the file's end is missing, as far as can be told before all is read."""
+        return self._lacks_its_end or self._frames_beyond() > 0
+
+    def decode_anew(self) -> None:
+        """Forget what decoding has shown: it begins again with the first packet."""
+        self._undecodable = self._damaged = 0
+
+    def read(self, packet: Packet[Stream]) -> None:
+        """Note a packet, of any stream."""
+        if packet.pts is not None and packet.time_base:
+            end = (packet.pts + (packet.duration or 0)) * packet.time_base - self._start
+            self._covered = max(self._covered, end)
+        if packet.stream is self._stream:
+            self._incomplete += packet.is_corrupt
+            if packet.pos is not None:
+                self._end_bytes = max(self._end_bytes, packet.pos + packet.size)
+
+    def reading_failed(self, error: FFmpegError) -> None:
+        """Note that no packet comes any more."""
+        self.unreadable = f"The file can't be read to its end: {error.strerror}."
+
+    def decoded(self, frames: Sequence[VideoFrame]) -> None:
+        """Note what came out of a packet."""
+        self._damaged += sum(frame.is_corrupt for frame in frames)
+
+    def decoding_failed(self) -> None:
+        """Note a packet out of which nothing came."""
+        self._undecodable += 1
+
+    def sentence(self, nominal: Fraction) -> str | None:
+        """Return, once all is decoded, what is missing; None if nothing is.
+
+        nominal: for how many seconds a frame is shown where the container does not say.
+        """
+        if beyond := self._frames_beyond():
+            return f"The file was cut off: it ends before {beyond} of its frames."
+        if self.unreadable:
+            return self.unreadable
+        if self._lacks_its_end or self._ends_within_a_picture():
+            missing = "The file was cut off: the end of its container is missing."
+            return self._missing_time(nominal) or missing
+        if self._undecodable:
+            return f"{self._undecodable} packets of the video are damaged and were passed over."
+        if damaged := max(self._damaged, self._incomplete):
+            return f"{damaged} pictures of the video are damaged, or follow on missing ones."
+        return self._missing_time(nominal)
+
+    def _frames_beyond(self) -> int:
+        """Return of how many frames the container says that they lie behind the file's end."""
+        entries = self._stream.index_entries
+        beyond = sum(entry.pos + entry.size > self._size_bytes for entry in entries)
+        return beyond + max(0, self._stream.frames - len(entries) if beyond else 0)  # not indexed
+
+    def _ends_within_a_picture(self) -> bool:
+        nothing_behind = self._container.format.name in _NOTHING_BEHIND
+        return nothing_behind and self._end_bytes != self._size_bytes
+
+    def _missing_time(self, nominal: Fraction) -> str | None:
+        """Compare what was read with the duration in the header, where there is one."""
+        duration = self._container.duration
+        if duration is None or self._container.format.name == "mpegts":
+            return None  # a transport stream has no header: its duration is what was found
+        promised = Fraction(duration, av.time_base)
+        # Some containers count from their first packet, some (Matroska) from time 0.
+        missing = promised - max(self._covered, self._covered + self._start)
+        # Of a last picture without a duration nothing is covered; headers round, and may be vague.
+        if missing <= max(2 * nominal, min(Fraction(1), promised / 10), promised / 50):
+            return None
+        return (
+            f"The file was cut off: it promises {float(promised):.1f} s "
+            f"and ends after {float(self._covered):.1f} s."
+        )
