@@ -95,9 +95,10 @@ class Worker:
         frames = timing("encode", encoding.frames(timing("pace", pacer.due(unsent))))
         # What a lost worker had decoded and not committed: one batch, and the next one's frames.
         in_doubt = 2 * settings.batch_frames if self._job.after_loss else 0
+        alone = max(1, in_doubt)  # the first one in any case, so that it can be watched soon
         with ThreadPoolExecutor(1, "commit") as committer:
             committing: Future[None] | None = None
-            for batch in batches(first_alone(frames, in_doubt), limits, time.monotonic):
+            for batch in batches(first_alone(frames, alone), limits, time.monotonic):
                 self._await(committing)
                 missing = source.shortfall() if batch[-1].is_last else None
                 # Taken here, while nothing of the next batch has been pulled.
