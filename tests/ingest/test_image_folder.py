@@ -123,7 +123,7 @@ def test_an_empty_folder_is_left_alone(tmp_path: Path) -> None:
 def test_any_change_inside_begins_the_wait_again(folder: Path) -> None:
     settling = Settling(0.5, 5.0)
     settling.look(sights(folder.parent)[0], 100.0)
-    assert not settling.pending
+    assert settling.due is None
     assert settling.look(sights(folder.parent)[0], 104.9) == []
     os.utime(folder / "frame1.jpg", ns=(0, 10**18 + folder.stat().st_mtime_ns))
     assert settling.look(sights(folder.parent)[0], 105.0) == []

@@ -14,19 +14,19 @@ def settled(settling: Settling, seen: dict[Path, Sight], now: float) -> list[tup
     return [(file.path, file.still_seconds) for file in settling.look(seen, now)]
 
 
-def pending(settling: Settling) -> bool:
-    return settling.pending
-
-
 def test_a_file_is_settled_when_it_has_been_still_for_long_enough() -> None:
     settling = Settling(0.5, 5.0)
     assert settled(settling, {A: EMPTY}, 100.0) == []
-    assert pending(settling)
+    assert due(settling) == 100.5
     assert settled(settling, {A: EMPTY}, 100.25) == []
-    assert pending(settling)
+    assert due(settling) == 100.5
     assert settled(settling, {A: EMPTY}, 100.5) == [(A, 0.5)]
-    assert not pending(settling)
+    assert due(settling) is None
     assert settled(settling, {A: EMPTY}, 107.0) == [(A, 7.0)]
+
+
+def due(settling: Settling) -> float | None:
+    return settling.due
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_any_change_begins_the_wait_again(changed: Sight) -> None:
     settling = Settling(0.5, 5.0)
     settling.look({A: EMPTY}, 100.0)
     assert settled(settling, {A: changed}, 100.5) == []
-    assert pending(settling)
+    assert due(settling) == 101.0
     assert settled(settling, {A: changed}, 101.0) == [(A, 0.5)]
 
 
@@ -44,7 +44,7 @@ def test_a_file_that_was_gone_for_a_look_begins_again() -> None:
     settling = Settling(0.5, 5.0)
     settling.look({A: EMPTY}, 100.0)
     settling.look({}, 100.25)
-    assert not pending(settling)
+    assert due(settling) is None
     assert settled(settling, {A: EMPTY}, 100.5) == []
 
 
@@ -52,7 +52,7 @@ def test_files_settle_one_by_one_in_the_order_given() -> None:
     settling = Settling(0.5, 5.0)
     settling.look({A: EMPTY}, 100.0)
     assert settled(settling, {A: EMPTY, B: EMPTY}, 100.5) == [(A, 0.5)]
-    assert pending(settling)
+    assert due(settling) == 101.0
     assert settled(settling, {B: EMPTY, A: EMPTY}, 101.0) == [(B, 0.5), (A, 1.0)]
 
 

@@ -26,11 +26,10 @@ from ingest.intake import Intake
 from ingest.metrics import Metrics
 from ingest.pool import Pool
 from ingest.reports import Reports
+from ingest.rhythm import Rhythm
 from ingest.settings import Settings
 from ingest.traces import Traces
 from ingest.watcher import Watcher
-
-_LOOK_AGAIN_SECONDS = 0.1
 
 log = logging.getLogger("ingest")
 
@@ -78,6 +77,7 @@ def run(settings: Settings) -> None:
     endings = Endings(settings, folders, candidates, metrics)
     intake = Intake(settings, folders, candidates, endings, metrics)
     reports = Reports(settings, folders, candidates, endings, metrics)
+    rhythm = Rhythm(intake.look, settings.rescan_seconds, time.monotonic, time.thread_time)
     control = Control(folders, KafkaCatalogue(settings), lambda: intake.at_work)
     app.register_blueprint(control_routes(control))
     folders.prepare()
@@ -98,14 +98,18 @@ def run(settings: Settings) -> None:
         log.info("event=watching folder=%r", str(folders.incoming))
         while not stopping.is_set():
             try:
-                intake.look()
+                if rhythm.pause_seconds:
+                    intake.fill()
+                else:
+                    rhythm.look()
             except OSError as error:
                 log.error("event=folder_unusable reason=%r next='try again'", str(error))
             health.tick()
-            pause = _LOOK_AGAIN_SECONDS if intake.settling else settings.rescan_seconds
-            for running, report in pool.listen(watcher, pause):
+            for running, report in pool.listen(watcher, rhythm.pause_seconds):
                 reports.hear(running, report)
-            watcher.clear()
+                rhythm.hint()
+            if watcher.clear():
+                rhythm.hint()
         log.info("event=stopping")
         pool.stop()
         folders.release()

@@ -19,6 +19,7 @@ class Candidates:
         self.traces = traces
         self._pool = pool
         self._by_path: dict[Path, Candidate] = {}
+        self._by_worker: dict[Running, Candidate] = {}
 
     def __iter__(self) -> Iterator[Candidate]:
         """Iterate over those there are now; they may be changed meanwhile."""
@@ -26,12 +27,19 @@ class Candidates:
 
     def at(self, path: Path, *, claimed: bool) -> Candidate:
         """Return the candidate at path, which is a new one where none is known."""
-        fresh = Candidate(path, claimed=claimed, since=self.now())
-        return self._by_path.setdefault(path, fresh)
+        known = self._by_path.get(path)
+        if known is None:
+            known = self._by_path[path] = Candidate(path, claimed=claimed, since=self.now())
+        return known
 
     def of(self, running: Running) -> Candidate | None:
         """Return the candidate that a worker works on."""
-        return next((c for c in self if c.running is running), None)
+        return self._by_worker.get(running)
+
+    @property
+    def running(self) -> list[Candidate]:
+        """Those that a worker works on."""
+        return list(self._by_worker.values())
 
     def claimed(self, candidate: Candidate, path: Path) -> None:
         """Note that a candidate was claimed, and where it lies now."""
@@ -48,6 +56,7 @@ class Candidates:
         """Set a worker to work on a candidate; the first one begins its trace."""
         candidate.span = candidate.span or self.traces.begin()
         candidate.running = self._pool.start(replace(job, span=candidate.span))
+        self._by_worker[candidate.running] = candidate
 
     def rest(self, candidate: Candidate, seconds: float) -> None:
         """End the candidate's worker; another is started after seconds at the earliest."""
@@ -65,4 +74,5 @@ class Candidates:
         """End the candidate's worker."""
         running, candidate.running = candidate.running, None
         if running is not None:
+            del self._by_worker[running]
             self._pool.dismiss(running)

@@ -22,9 +22,9 @@ class Incoming:
         self._left_alone: dict[Path, str] = {}
 
     @property
-    def settling(self) -> bool:
-        """Whether a file is expected to be ready soon, so that a look is due before a hint."""
-        return self._settling.pending
+    def due(self) -> float | None:
+        """When a file is expected to be ready, on the clock; None where none is expected."""
+        return self._settling.due
 
     def look(self) -> list[Settled]:
         """Return the files that are still; warn once of each thing that is no video."""

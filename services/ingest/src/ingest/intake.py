@@ -43,13 +43,11 @@ class Intake:
         self.at_work: Sequence[AtWork] = ()
         """The claimed files as of the latest look; replaced, never changed: any thread may read."""
 
-    @property
-    def settling(self) -> bool:
-        """Whether a file is expected to be ready soon, so that a look is due before a hint."""
-        return self._incoming.settling
+    def look(self) -> float | None:
+        """Look at the folders, take over what dead replicas left, start what there is room for.
 
-    def look(self) -> None:
-        """Look at the folders, take over what dead replicas left, start what there is room for."""
+        Returns when a file is expected to be ready, on the clock; None where none is expected.
+        """
         self._folders.prepare()
         self._paused = self._marks.paused
         for path in (*self._folders.orphans(), *self._folders.claimed()):
@@ -61,9 +59,17 @@ class Intake:
         for file in settled:
             candidate = self._candidates.at(file.path, claimed=False)
             candidate.still_seconds = file.still_seconds
-        self._start()
+        for candidate in self._candidates:
+            self._attend(candidate)
         self._measure()
         self.at_work = [c.at_work for c in self._candidates if c.claimed]
+        return self._incoming.due
+
+    def fill(self) -> None:
+        """Start what there is room for among the files of the latest look, the first ones first."""
+        for candidate in self._candidates:
+            if not self._attend(candidate):
+                break
 
     def _measure(self) -> None:
         now, room = self._candidates.now(), shutil.disk_usage(self._folders.root)
@@ -75,28 +81,29 @@ class Intake:
             if not candidate.claimed and candidate.path not in self._incoming.present:
                 self._candidates.drop(candidate)
 
-    def _start(self) -> None:
-        now = self._candidates.now()
-        for candidate in self._candidates:
-            if candidate.running is not None:
-                continue
-            if not candidate.claimed and not candidate.still_seconds:
-                candidate.not_before = 0.0  # what was found in it no longer holds
-                continue
-            if candidate.not_before > now:
-                continue
-            if candidate.ended is not None:
-                self._endings.finish(candidate, candidate.ended)
-                continue
-            if self._paused and not candidate.claimed:
-                continue
-            choices = self._choices(candidate)
-            if self._has_room(choices):
-                still_enough = candidate.still_seconds >= self._settings.incomplete_seconds
-                may_grow = not candidate.claimed and not still_enough
-                after_loss = candidate.crashes > 0
-                job = Job(candidate.path, choices, candidate.give_up, may_grow, after_loss)
-                self._candidates.start(candidate, job)
+    def _attend(self, candidate: Candidate) -> bool:
+        """Do what is to be done for a file now; False where it waits for room."""
+        if candidate.running is not None:
+            return True
+        if not candidate.claimed and not candidate.still_seconds:
+            candidate.not_before = 0.0  # what was found in it no longer holds
+            return True
+        if candidate.not_before > self._candidates.now():
+            return True
+        if candidate.ended is not None:
+            self._endings.finish(candidate, candidate.ended)
+            return True
+        if self._paused and not candidate.claimed:
+            return True
+        choices = self._choices(candidate)
+        if not self._has_room(choices):
+            return False
+        still_enough = candidate.still_seconds >= self._settings.incomplete_seconds
+        may_grow = not candidate.claimed and not still_enough
+        after_loss = candidate.crashes > 0
+        job = Job(candidate.path, choices, candidate.give_up, may_grow, after_loss)
+        self._candidates.start(candidate, job)
+        return True
 
     def _choices(self, candidate: Candidate) -> Choices:
         if candidate.choices is None:

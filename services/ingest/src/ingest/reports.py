@@ -87,8 +87,8 @@ class Reports:
                 self._crashed(candidate, how, begun=begun)
 
     def _opened(self, candidate: Candidate, running: Running, report: Opened) -> None:
-        twins = [c for c in self._candidates if c.fingerprint == report.fingerprint]
-        if any(twin is not candidate for twin in twins):
+        twins = (c for c in self._candidates.running if c is not candidate)
+        if any(twin.fingerprint == report.fingerprint for twin in twins):
             self._candidates.rest(candidate, self._settings.rescan_seconds)
             return
         if not candidate.claimed and not self._claim(candidate):

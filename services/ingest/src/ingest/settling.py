@@ -37,15 +37,15 @@ class Settling:
     """Compares one look at the folder with the next; clocks of writers play no part.
 
     A folder has to be still for longer than a file: between two of its images nothing tells
-    that there are more to come. pending tells, after a look, whether some file was not still
-    for long enough yet.
+    that there are more to come.
     """
 
     def __init__(self, settle_seconds: float, folder_seconds: float) -> None:
         self._settle_seconds = settle_seconds
         self._folder_seconds = max(settle_seconds, folder_seconds)
         self._seen: dict[Path, tuple[Sight, float]] = {}
-        self.pending = False
+        self.due: float | None = None
+        """When, as of the latest look, some file will have been still for long enough."""
 
     def look(self, sights: dict[Path, Sight], now: float) -> list[Settled]:
         """Return the files that are still, those that came first first; now in seconds."""
@@ -54,15 +54,16 @@ class Settling:
             before = self._seen.get(path)
             seen[path] = before if before is not None and before[0] == sight else (sight, now)
         self._seen = seen
-        self.pending = any(
-            now - since < self._settle_seconds
+        due = (
+            since + self._settle_seconds
             for sight, since in seen.values()
             if not sight.is_folder  # a rescan is soon enough, and to look at one takes longer
         )
+        self.due = min((when for when in due if when > now), default=None)
         return [
             Settled(path, now - since)
             for path, (sight, since) in seen.items()
-            if now - since >= (self._folder_seconds if sight.is_folder else self._settle_seconds)
+            if now >= since + (self._folder_seconds if sight.is_folder else self._settle_seconds)
         ]
 
 

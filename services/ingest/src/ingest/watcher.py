@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -45,13 +46,13 @@ class Watcher(FileSystemEventHandler):
         """Return the descriptor to wait for."""
         return self._read
 
-    def clear(self) -> None:
-        """Forget the hints so far."""
-        try:
+    def clear(self) -> bool:
+        """Forget the hints so far, and return whether there were any."""
+        hinted = False
+        with suppress(BlockingIOError):
             while os.read(self._read, 4096):
-                pass
-        except BlockingIOError:
-            pass
+                hinted = True
+        return hinted
 
     def wake(self) -> None:
         """Give a hint."""
