@@ -11,13 +11,17 @@ EMPTY = Sight(1, 0, 0)
 
 
 def settled(settling: Settling, seen: dict[Path, Sight], now: float) -> list[tuple[Path, float]]:
-    return [(file.path, file.still_seconds) for file in settling.look(seen, now)]
+    return [(one.path, one.still_seconds) for one in settling.look(seen, now) if one.settled]
+
+
+def may_be_opened(settling: Settling, seen: dict[Path, Sight], now: float) -> list[Path]:
+    return [one.path for one in settling.look(seen, now)]
 
 
 def test_a_file_is_settled_when_it_has_been_still_for_long_enough() -> None:
     settling = Settling(0.5, 5.0)
     assert settled(settling, {A: EMPTY}, 100.0) == []
-    assert due(settling) == 100.5
+    assert due(settling) == pytest.approx(100.1)
     assert settled(settling, {A: EMPTY}, 100.25) == []
     assert due(settling) == 100.5
     assert settled(settling, {A: EMPTY}, 100.5) == [(A, 0.5)]
@@ -40,6 +44,39 @@ def test_any_change_begins_the_wait_again(changed: Sight) -> None:
     assert settled(settling, {A: changed}, 101.0) == [(A, 0.5)]
 
 
+def test_a_file_may_be_opened_a_little_before_it_has_settled() -> None:
+    settling = Settling(2.0, 5.0)
+    assert may_be_opened(settling, {A: EMPTY}, 100.0) == []
+    assert due(settling) == pytest.approx(101.6)
+    assert may_be_opened(settling, {A: EMPTY}, 101.5) == []
+    assert may_be_opened(settling, {A: EMPTY}, 101.75) == [A]
+    assert settled(settling, {A: EMPTY}, 101.75) == []
+    assert due(settling) == 102.0
+
+
+@pytest.mark.parametrize("settle_seconds", [0.0, 0.05])
+def test_a_short_wait_is_not_made_longer(settle_seconds: float) -> None:
+    settling = Settling(settle_seconds, 5.0)
+    settling.look({A: EMPTY}, 100.0)
+    assert [path for path, _ in settled(settling, {A: EMPTY}, 100.0 + settle_seconds)] == [A]
+
+
+def test_one_that_was_seen_to_change_is_not_opened_early() -> None:
+    settling = Settling(0.5, 5.0)
+    settling.look({A: EMPTY}, 100.0)
+    settling.look({A: Sight(1, 1, 1)}, 100.05)
+    assert may_be_opened(settling, {A: Sight(1, 1, 1)}, 100.5) == []
+    assert may_be_opened(settling, {A: Sight(1, 1, 1)}, 100.56) == [A]
+
+
+def test_a_folder_is_not_opened_early() -> None:
+    settling = Settling(0.5, 5.0)
+    shots = Sight(1, 0, 0, is_folder=True)
+    assert may_be_opened(settling, {A: shots}, 100.0) == []
+    assert may_be_opened(settling, {A: shots}, 104.9) == []
+    assert settled(settling, {A: shots}, 105.0) == [(A, 5.0)]
+
+
 def test_a_file_that_was_gone_for_a_look_begins_again() -> None:
     settling = Settling(0.5, 5.0)
     settling.look({A: EMPTY}, 100.0)
@@ -52,7 +89,7 @@ def test_files_settle_one_by_one_in_the_order_given() -> None:
     settling = Settling(0.5, 5.0)
     settling.look({A: EMPTY}, 100.0)
     assert settled(settling, {A: EMPTY, B: EMPTY}, 100.5) == [(A, 0.5)]
-    assert due(settling) == 101.0
+    assert due(settling) == pytest.approx(100.6)
     assert settled(settling, {B: EMPTY, A: EMPTY}, 101.0) == [(B, 0.5), (A, 1.0)]
 
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from ingest import cli, logs, verify
 from ingest.candidates import Candidates
+from ingest.claims import Claims
 from ingest.control import Control
 from ingest.control_catalogue import KafkaCatalogue
 from ingest.endings import Endings
@@ -75,8 +76,11 @@ def run(settings: Settings) -> None:
     traces = Traces(time.time_ns)
     candidates = Candidates(pool, traces, time.monotonic)
     endings = Endings(settings, folders, candidates, metrics)
-    intake = Intake(settings, folders, candidates, endings, metrics)
-    reports = Reports(settings, folders, candidates, endings, metrics)
+    claims = Claims(settings, folders, candidates)
+    intake = Intake(settings, folders, candidates, claims=claims, endings=endings, metrics=metrics)
+    reports = Reports(
+        settings, folders, candidates, claims=claims, endings=endings, metrics=metrics
+    )
     rhythm = Rhythm(intake.look, settings.rescan_seconds, time.monotonic, time.thread_time)
     control = Control(folders, KafkaCatalogue(settings), lambda: intake.at_work)
     app.register_blueprint(control_routes(control))

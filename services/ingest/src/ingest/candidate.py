@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.choices import Choices
-from ingest.messages import AtWork, Ended
+from ingest.messages import AtWork, Ended, Opened
 from ingest.pool import Running
+from ingest.settling import Still
 from ingest.sight import FileSight
 from ingest.statistics import ClientReport
 from ingest.traces import SpanContext
@@ -25,8 +26,10 @@ class Candidate:
     give_up: str | None = None
     crashes: int = 0
     not_before: float = 0.0
-    still_seconds: float = 0.0
-    """For how long it has not changed, while it lies in incoming/; 0 when it has just changed."""
+    still: Still | None = None
+    """How it lay in incoming/ at the latest look."""
+    opened: Opened | None = None
+    """What its worker has found, while that waits to be told to go on."""
     stream_id: str = ""
     run_id: str = ""
     span: SpanContext | None = None
@@ -37,6 +40,16 @@ class Candidate:
     kafka: ClientReport | None = None
     ended: Ended | None = None
     """How its stream ended, when the file is only to be moved any more."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is taken for whole."""
+        return self.claimed or (self.still is not None and self.still.settled)
+
+    @property
+    def still_seconds(self) -> float:
+        """For how long it has not changed, while it lies in incoming/."""
+        return 0.0 if self.still is None else self.still.still_seconds
 
     @property
     def at_work(self) -> AtWork:

@@ -61,7 +61,7 @@ class Candidates:
     def rest(self, candidate: Candidate, seconds: float) -> None:
         """End the candidate's worker; another is started after seconds at the earliest."""
         self.dismiss(candidate)
-        candidate.fingerprint = ""
+        candidate.fingerprint, candidate.opened = "", None
         candidate.not_before = self.now() + seconds
 
     def drop(self, candidate: Candidate, result: str = "let go", error: str | None = None) -> None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest.settling import Settled, Settling, sights
+from ingest.settling import Settling, Still, sights
 
 log = logging.getLogger(__name__)
 
@@ -14,8 +14,6 @@ class Incoming:
 
     def __init__(self, folder: Path, settling: Settling, now: Callable[[], float]) -> None:
         """Take the folder, and a monotonic clock in seconds."""
-        self.present: frozenset[Path] = frozenset()
-        """The files that lay there at the latest look."""
         self._folder = folder
         self._now = now
         self._settling = settling
@@ -26,12 +24,11 @@ class Incoming:
         """When a file is expected to be ready, on the clock; None where none is expected."""
         return self._settling.due
 
-    def look(self) -> list[Settled]:
+    def look(self) -> list[Still]:
         """Return the files that are still; warn once of each thing that is no video."""
         files, strange = sights(self._folder)
         for path, reason in strange.items():
             if path not in self._left_alone:
                 log.warning("event=left_alone file=%r reason=%r", path.name, reason)
         self._left_alone = strange
-        self.present = frozenset(files)
         return self._settling.look(files, self._now())

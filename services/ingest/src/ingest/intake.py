@@ -1,11 +1,13 @@
 """Which files there are, and when a worker begins with each."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ingest.candidate import Candidate
 from ingest.candidates import Candidates
 from ingest.choices import Choices, choices_in, sidecar
+from ingest.claims import Claims
 from ingest.control_marks import Marks
 from ingest.endings import Endings
 from ingest.errors import Unreadable
@@ -14,7 +16,7 @@ from ingest.incoming import Incoming
 from ingest.messages import AtWork, Job
 from ingest.metrics import Metrics
 from ingest.settings import Settings
-from ingest.settling import Settling
+from ingest.settling import Settling, Still
 from ingest.sight import Sight
 
 
@@ -26,12 +28,15 @@ class Intake:
         settings: Settings,
         folders: Folders,
         candidates: Candidates,
+        *,
+        claims: Claims,
         endings: Endings,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._folders = folders
         self._candidates = candidates
+        self._claims = claims
         self._endings = endings
         self._metrics = metrics
         self._incoming = Incoming(
@@ -52,13 +57,12 @@ class Intake:
         self._paused = self._marks.paused
         for path in (*self._folders.orphans(), *self._folders.claimed()):
             self._candidates.at(path, claimed=True)
-        settled = self._incoming.look()
-        self._forget_vanished()
-        for candidate in self._candidates:
-            candidate.still_seconds = 0.0
-        for file in settled:
-            candidate = self._candidates.at(file.path, claimed=False)
-            candidate.still_seconds = file.still_seconds
+        still = {file.path: file for file in self._incoming.look()}
+        self._forget_changed(still)
+        for path, file in still.items():
+            self._candidates.at(path, claimed=False).still = file
+        for candidate in self._candidates.running:
+            self._claims.proceed(candidate)
         for candidate in self._candidates:
             self._attend(candidate)
         self._measure()
@@ -76,26 +80,24 @@ class Intake:
         files = [candidate.sight(now) for candidate in self._candidates]
         self._metrics.look(Sight(files, self._paused, room.free, room.total))
 
-    def _forget_vanished(self) -> None:
+    def _forget_changed(self, still: Mapping[Path, Still]) -> None:
+        """Begin anew with files that are not as they were: what was found in them may not hold."""
         for candidate in self._candidates:
-            if not candidate.claimed and candidate.path not in self._incoming.present:
+            if not candidate.claimed and candidate.path not in still:
                 self._candidates.drop(candidate)
 
     def _attend(self, candidate: Candidate) -> bool:
         """Do what is to be done for a file now; False where it waits for room."""
-        if candidate.running is not None:
-            return True
-        if not candidate.claimed and not candidate.still_seconds:
-            candidate.not_before = 0.0  # what was found in it no longer holds
-            return True
-        if candidate.not_before > self._candidates.now():
+        if candidate.running is not None or candidate.not_before > self._candidates.now():
             return True
         if candidate.ended is not None:
             self._endings.finish(candidate, candidate.ended)
             return True
         if self._paused and not candidate.claimed:
             return True
-        choices = self._choices(candidate)
+        if not candidate.settled and (candidate.crashes or sidecar(candidate.path)):
+            return True  # in doubt, nothing is begun early
+        choices = self._choices(candidate) if candidate.settled else self._settings.choices
         if not self._has_room(choices):
             return False
         still_enough = candidate.still_seconds >= self._settings.incomplete_seconds

@@ -51,7 +51,10 @@ class Publisher(Protocol):
 
 
 class KafkaPublisher:
-    """A transactional producer. Opening it fences every earlier one of the same id."""
+    """A transactional producer. Opening it fences every earlier one of the same id.
+
+    Raises Unavailable when the broker is away.
+    """
 
     def __init__(
         self,
@@ -78,7 +81,11 @@ class KafkaPublisher:
                 **probe.kafka.configuration(),
             }
         )
-        self._guard(self._open)
+        self._guard(self._reach)
+
+    def open(self) -> None:
+        """Become the one publisher of this id. Raises Unavailable."""
+        self._guard(lambda: self._producer.init_transactions(_TRANSACTION_SECONDS * 3))
 
     def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """See Publisher.commit."""
@@ -100,12 +107,11 @@ class KafkaPublisher:
         self._producer.flush(0)
         self._codec.close()
 
-    def _open(self) -> None:
+    def _reach(self) -> None:
         # Without a connection that is up, init_transactions looks for the coordinator again only
         # after half a second. The first answer makes one, the second comes over it.
         for _ in range(2):
             self._producer.list_topics(self._frames_topic, _TRANSACTION_SECONDS)
-        self._producer.init_transactions(_TRANSACTION_SECONDS * 3)
 
     def _transact(
         self,

@@ -4,7 +4,7 @@ import logging
 
 from ingest.candidate import Candidate
 from ingest.candidates import Candidates
-from ingest.control_marks import Marks
+from ingest.claims import Claims
 from ingest.endings import Endings
 from ingest.folders import Folders
 from ingest.messages import (
@@ -14,7 +14,6 @@ from ingest.messages import (
     NotAVideo,
     NotYet,
     Opened,
-    Proceed,
     Progress,
     Report,
     Waiting,
@@ -34,15 +33,17 @@ class Reports:
         settings: Settings,
         folders: Folders,
         candidates: Candidates,
+        *,
+        claims: Claims,
         endings: Endings,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._folders = folders
         self._candidates = candidates
+        self._claims = claims
         self._endings = endings
         self._metrics = metrics
-        self._marks = Marks(folders.root)
 
     def hear(self, running: Running, report: Report | Exited) -> None:
         """Act on what a worker said, or on its end."""
@@ -51,7 +52,8 @@ class Reports:
             return
         match report:
             case Opened():
-                self._opened(candidate, running, report)
+                candidate.opened = report
+                self._claims.proceed(candidate)
             case Begun():
                 candidate.stream_id, candidate.run_id = report.stream_id, report.run_id
                 candidate.frame_count = report.frame_count
@@ -85,33 +87,6 @@ class Reports:
             case Exited(how, hung, begun):
                 self._metrics.restarts.labels("hung" if hung else "crash").inc()
                 self._crashed(candidate, how, begun=begun)
-
-    def _opened(self, candidate: Candidate, running: Running, report: Opened) -> None:
-        twins = (c for c in self._candidates.running if c is not candidate)
-        if any(twin.fingerprint == report.fingerprint for twin in twins):
-            self._candidates.rest(candidate, self._settings.rescan_seconds)
-            return
-        if not candidate.claimed and not self._claim(candidate):
-            return
-        candidate.fingerprint = report.fingerprint
-        superseded = self._marks.superseded(report.fingerprint)
-        running.tell(Proceed(candidate.path.name, superseded))
-
-    def _claim(self, candidate: Candidate) -> bool:
-        if self._marks.paused:
-            self._candidates.rest(candidate, 0.0)
-            return False
-        try:
-            claimed = self._folders.claim(candidate.path)
-        except OSError as error:
-            log.error("event=not_claimed reason=%r", str(error), extra=candidate.about)
-            self._candidates.rest(candidate, self._settings.rescan_seconds)
-            return False
-        if claimed is None:
-            self._candidates.drop(candidate)
-            return False
-        self._candidates.claimed(candidate, claimed)
-        return True
 
     def _not_a_video(self, candidate: Candidate, reason: str) -> None:
         """Record the failure, unless the file may be one that is still being written."""

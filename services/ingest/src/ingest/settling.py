@@ -13,6 +13,10 @@ _PARTIAL_SUFFIXES = (
     ".partial", ".tmp",
 )  # fmt: skip
 _SETTINGS_SUFFIX = ".toml"
+# So long before a file has settled it may be opened: about what that takes, and not sooner than
+# a further write would show in its time of change.
+_AHEAD_SECONDS = 0.4
+_GLANCE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,26 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Settled:
-    """A file that has not changed for still_seconds, as far as was seen."""
+class Still:
+    """A file that has not changed for still_seconds, as far as was seen.
+
+    settled: for so long that it is taken for whole. One that is not may be looked into, since it
+    is about to be; what is found holds for as long as the file is as in sight.
+    """
 
     path: Path
+    sight: Sight
     still_seconds: float
+    settled: bool
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """How a file was seen last, since when it has been so, and whether it ever was otherwise."""
+
+    sight: Sight
+    since: float
+    changed: bool = False
 
 
 class Settling:
@@ -43,28 +62,45 @@ class Settling:
     def __init__(self, settle_seconds: float, folder_seconds: float) -> None:
         self._settle_seconds = settle_seconds
         self._folder_seconds = max(settle_seconds, folder_seconds)
-        self._seen: dict[Path, tuple[Sight, float]] = {}
+        self._early_seconds = min(
+            settle_seconds, max(_GLANCE_SECONDS, settle_seconds - _AHEAD_SECONDS)
+        )
+        self._seen: dict[Path, _Seen] = {}
         self.due: float | None = None
         """When, as of the latest look, some file will have been still for long enough."""
 
-    def look(self, sights: dict[Path, Sight], now: float) -> list[Settled]:
-        """Return the files that are still, those that came first first; now in seconds."""
+    def look(self, sights: dict[Path, Sight], now: float) -> list[Still]:
+        """Return the files that are still, those that came first first; now in seconds.
+
+        Of those that have not settled, none that was ever seen to change: they may be copied
+        for minutes, and be still for a moment now and then.
+        """
         seen = {}
         for path, sight in sights.items():
             before = self._seen.get(path)
-            seen[path] = before if before is not None and before[0] == sight else (sight, now)
+            if before is None:
+                seen[path] = _Seen(sight, now)
+            else:
+                seen[path] = before if before.sight == sight else _Seen(sight, now, changed=True)
         self._seen = seen
-        due = (
-            since + self._settle_seconds
-            for sight, since in seen.values()
-            if not sight.is_folder  # a rescan is soon enough, and to look at one takes longer
-        )
-        self.due = min((when for when in due if when > now), default=None)
+        due = (when for one in seen.values() for when in self._whens(one) if when > now)
+        self.due = min(due, default=None)
         return [
-            Settled(path, now - since)
-            for path, (sight, since) in seen.items()
-            if now >= since + (self._folder_seconds if sight.is_folder else self._settle_seconds)
+            Still(path, one.sight, now - one.since, now >= one.since + self._wait_seconds(one))
+            for path, one in seen.items()
+            if now >= min((*self._whens(one), one.since + self._wait_seconds(one)))
         ]
+
+    def _wait_seconds(self, seen: _Seen) -> float:
+        return self._folder_seconds if seen.sight.is_folder else self._settle_seconds
+
+    def _whens(self, seen: _Seen) -> Iterator[float]:
+        """When a look is to be made for it alone."""
+        if seen.sight.is_folder:
+            return  # a rescan is soon enough, and to look at one takes longer
+        if not seen.changed:
+            yield seen.since + self._early_seconds
+        yield seen.since + self._settle_seconds
 
 
 def sights(folder: Path) -> tuple[dict[Path, Sight], dict[Path, str]]:

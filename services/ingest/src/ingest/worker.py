@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from ingest.choices import Choices, with_named
-from ingest.cluster import connect
+from ingest.cluster import Connection
 from ingest.decoded import Limits, Pictures
 from ingest.description import NOTHING_KNOWN, Description
 from ingest.encoders import encoder
@@ -147,6 +147,9 @@ class Worker:
         with self._probe.trace.span("fingerprint"):
             content, content_bytes = self._content()
         self._link.send(Opened(content))
+        self._connection = Connection(self._settings, content, self._probe)
+        with self._link.showing_life(), self._probe.trace.span("prepare"):
+            self._connection.prepare()
         with self._probe.trace.span("claim"):
             go = self._link.wait_for_go()
         name, self._supersedes = go.name, go.supersedes
@@ -175,7 +178,7 @@ class Worker:
 
     def _session(self, fresh: Stream, supersedes: str | None = None) -> Session:
         session = Session(
-            lambda: connect(self._settings, fresh.fingerprint, self._probe),
+            self._connection.open,
             self._wait,
             _now_us,
             self._probe.step,
