@@ -1,25 +1,32 @@
-"""How ingest grows: with a film's length, with the files in its folder, with the partitions."""
+"""How ingest grows: with a film's length, with files that lie or arrive, with the partitions."""
 
 from __future__ import annotations
 
+import time
 from statistics import median
 from typing import TYPE_CHECKING
 
 import psutil
+import requests
 
 from tests.bench.ingesting import Intake, Spent, ingesting
 from tests.bench.measure import Growth, Result, at_most
 from tests.bench.place import Benchmark, Place
 from tests.bench.videos import Film, film
+from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.ingest import Ingest
+
 # Pictures as small as can be: what grows is what is done for each of them, not in each.
 _LINEAR, _FLAT = at_most(1.1), at_most(0.1)
 _REPEATS = (1, 10, 100)
 _FILES = (1, 100, 10_000)
+_ARRIVING = (100, 1_000, 10_000)
+_ARRIVALS_A_SECOND = 200
 _PARTITIONS = (1, 4, 16, 64)
 _ROUNDS = 3
 
@@ -27,6 +34,7 @@ _ROUNDS = 3
 def _growth(place: Place) -> Iterator[Result]:
     yield from _by_length(place)
     yield from _by_files(place)
+    yield from _by_arrivals(place)
     yield from _by_partitions(place)
 
 
@@ -58,6 +66,34 @@ def _by_files(place: Place) -> Iterator[Result]:
             resident.append((files, memory / 1e6))
     yield Growth("from the rename to done/", "files beside it", "s", seconds, _LINEAR)
     yield Growth("the service's memory", "files", "MB", resident, _LINEAR)
+
+
+def _by_arrivals(place: Place) -> Iterator[Result]:
+    """Have files arrive one by one, and wait, as intake is paused: what counts is the service."""
+    spent = []
+    for count in _ARRIVING:
+        with ingesting(place) as intake:
+            spent.append((count, _arrived(intake.ingest, count)))
+    yield Growth("the service's CPU while files arrive", "files", "s", spent, _LINEAR)
+
+
+def _arrived(ingest: Ingest, count: int) -> float:
+    """Drop so many files, and return the CPU seconds of the service's own process."""
+    assert ingest.process is not None
+    requests.post(f"{ingest.url}/api/intake/pause", timeout=10).raise_for_status()
+    service = psutil.Process(ingest.process.pid)
+    before, began = sum(service.cpu_times()[:2]), time.monotonic()
+    for number in range(count):
+        hidden = ingest.videos / "incoming" / f".{number}"
+        hidden.touch()
+        hidden.rename(hidden.with_name(f"{number}.mp4"))
+        time.sleep(max(0.0, began + number / _ARRIVALS_A_SECOND - time.monotonic()))
+    wait_for(
+        lambda: ingest.metric("framelog_ingest_files_waiting") == count,
+        alive=ingest.process,
+        what=f"{count} files to wait",
+    )
+    return float(sum(service.cpu_times()[:2]) - before)
 
 
 def _by_partitions(place: Place) -> Iterator[Result]:

@@ -34,9 +34,8 @@ def test_a_file_beside_a_video_chooses_for_it_alone(
     assert [f["duration_ns"] for f in chosen] == [200_000_000] * 6
     assert {frame["encoding"] for frame in frames["plain.mp4"]} == {"JPEG"}
     assert len(frames["plain.mp4"]) == 30
-    stream = next(
-        r.value for r in reader.read(topics.streams) if r.value["source_name"] == "chosen.mp4"
-    )
+    states = [record.value for record in reader.read(topics.streams)]
+    stream = [state for state in states if state["source_name"] == "chosen.mp4"][-1]
     assert (stream["encoding"], stream["quality"]) == ("PNG", None)
     assert (stream["frame_count"], stream["estimated_frame_count"]) == (6, 6)
     assert stream["choices"]["every_nth"] == "5"
