@@ -21,7 +21,7 @@ _DECODER_THREADS = "2"
 _FILMS = (Film(720, 375, repeats=4), Film(1080, 250, repeats=2))
 _GATE_FILM = Film(720, 375)
 _ROUNDS = 5
-# A film as short as the gate's stands at 1.35 and 1.0, its worker's start included.
+# A film as short as the gate's stands at 1.16 and 0.85, its worker's start included.
 _GATE, _SWSCALE_GATE = at_most(1.7), at_most(1.25)
 
 
