@@ -71,6 +71,15 @@ def test_hints_without_end_leave_most_of_the_time_to_others(folder: Folder, rhyt
     assert folder.looks * folder.look_seconds == pytest.approx(10, rel=0.1)
 
 
+def test_looks_that_take_long_are_made_all_the_same(folder: Folder, rhythm: Rhythm) -> None:
+    """They show other replicas that this one lives."""
+    folder.look_seconds = 30.0
+    rhythm.look()
+    assert rhythm.pause_seconds == pytest.approx(1.0)
+    rhythm.hint()
+    assert rhythm.pause_seconds == pytest.approx(1.0)
+
+
 def test_a_look_that_fails_is_made_again(folder: Folder, rhythm: Rhythm) -> None:
     folder.is_gone = True
     with pytest.raises(FileNotFoundError):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 # A look takes time for each file that lies there. However many arrive, one after the other,
-# looks take a tenth of one core at most.
+# looks take a tenth of one core at most, or are made as seldom as when nothing happens.
 _IDLE_TIMES = 9
 
 
@@ -43,6 +43,8 @@ class Rhythm:
             due = self._look()
         finally:
             now = self._now()
-            self._earliest = now + _IDLE_TIMES * (self._used() - began)
+            paid_seconds = _IDLE_TIMES * (self._used() - began)
+            # Never later: a look also shows other replicas that this one is alive.
             latest = now + self._rescan_seconds
+            self._earliest = min(now + paid_seconds, latest)
             self._due = max(self._earliest, latest if due is None else min(due, latest))
