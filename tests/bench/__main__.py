@@ -23,7 +23,7 @@ STATE = ROOT / ".framelog" / "bench"
 DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURES = ROOT / "docs" / "images" / "performance"
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
-ROUNDS, GATE_ROUNDS = 7, 3
+ROUNDS = 3  # of which all takes less than a quarter of an hour on two cores
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("names", nargs="*", choices=[*names, []], metavar="benchmark")
     parser.add_argument("--gate", action="store_true", help="only what guards CI, quickly")
-    parser.add_argument("--rounds", type=int, help="how often each is measured")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is measured")
     parser.add_argument("--publish", action="store_true", help="into docs/performance.md, too")
     parser.epilog = "benchmarks: " + ", ".join(names)
     return parser.parse_args()
@@ -75,13 +75,12 @@ def _cluster(stack: ExitStack) -> Cluster:
 
 
 def _run(
-    benchmark: Benchmark, cluster: Cluster, rounds: int | None, *, is_gate: bool = False
+    benchmark: Benchmark, cluster: Cluster, rounds: int, *, is_gate: bool = False
 ) -> report.Run:
     machine, began = Machine.now(), time.monotonic()
     _say(f"{benchmark.name} (load {machine.load:g})")
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="framelog-bench-") as folder:
-        rounds = rounds or (GATE_ROUNDS if is_gate else ROUNDS)
         place = Place(cluster, Path(folder), STATE / "videos", rounds, is_gate)
         for result in benchmark.run(place):
             results.append(result)
@@ -89,7 +88,7 @@ def _run(
     return report.Run(benchmark.name, machine, time.monotonic() - began, results)
 
 
-def _gate(benchmark: Benchmark, cluster: Cluster, rounds: int | None) -> list[str]:
+def _gate(benchmark: Benchmark, cluster: Cluster, rounds: int) -> list[str]:
     """Return what has become slower; what fails is measured once more, for noise passes."""
     losses: list[str] = []
     for _ in range(2):

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DECODER_THREADS = "2"
-_FILMS = (Film(720, 375, repeats=4), Film(1080, 250, repeats=2))
+_FILMS = (Film(720, 375, repeats=2), Film(1080, 250))
 _GATE_FILM = Film(720, 375)
-_ROUNDS = 5
 # A film as short as the gate's stands at 1.16 and 0.85, its worker's start included.
 _GATE, _SWSCALE_GATE = at_most(1.7), at_most(1.25)
 
@@ -35,7 +34,7 @@ def _cpu_a_frame(place: Place) -> Iterator[Result]:
                     "the floor": partial(_floor, path, "ingest"),
                     "swscale's floor": partial(_floor, path, "swscale"),
                 },
-                min(place.rounds, _ROUNDS),
+                place.rounds,
             )
         values = {
             name: [each / wanted.length * 1000 for each in spent] for name, spent in seconds.items()

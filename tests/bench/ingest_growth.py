@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 # Pictures as small as can be: what grows is what is done for each of them, not in each.
 _LINEAR, _FLAT = at_most(1.1), at_most(0.1)
-_REPEATS = (1, 10, 100)
-_FILES = (1, 100, 10_000)
-_ARRIVING = (100, 1_000, 10_000)
+# Films of 25 fps and 10 s, to as many frames as ten hours have at one a second.
+_REPEATS = (1, 10, 144)
+_FILES = (1, 100, 10_000, 100_000)
+_ARRIVING = (100, 1_000, 4_000)
 _ARRIVALS_A_SECOND = 200
 _PARTITIONS = (1, 4, 16, 64)
 _ROUNDS = 3

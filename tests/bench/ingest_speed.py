@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _FILM = Film(720, 375, repeats=2)
 _TUTORIAL_FRAMES = 60  # its rate is the same from the first second to the last
-_ROUNDS = 3
 
 
 def _speed(place: Place) -> Iterator[Result]:
@@ -35,7 +34,7 @@ def _speed(place: Place) -> Iterator[Result]:
                     "the tutorial": partial(_tutorial, place, topics, films),
                     "ffmpeg to files": partial(jpegs_a_second, films, _FILM.length, place.folder),
                 },
-                min(place.rounds, _ROUNDS),
+                place.rounds,
             )
             name = f"720p, {count} at once"
             yield compare(name, "fps", values, "the tutorial", target=at_least(8), gate=at_least(3))
