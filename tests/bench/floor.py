@@ -10,14 +10,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import av
-import cv2
 import numpy
 import simplejpeg  # type: ignore[import-untyped]
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from ingest.choices import DEFAULT_QUALITY, Choices
 from ingest.decoded import Picture
 from ingest.encoders import encoder
-from ingest.memory import reuse_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
 def main() -> None:
     """Encode the whole film."""
     film, threads, converter = sys.argv[1:]
-    cv2.setNumThreads(1)
-    reuse_memory()
     encode = _by_ingest() if converter == "ingest" else _by_swscale()
     with av.open(film) as container:
         stream = container.streams.video[0]

@@ -9,7 +9,7 @@ from tests.images.stack import Stack
 
 OURS = ("ingest", "viewer", "setup")
 SERVICES = ("ingest", "viewer")
-LARGEST_BYTES = {"ingest": 560_000_000, "viewer": 250_000_000, "setup": 200_000_000}
+LARGEST_BYTES = {"ingest": 450_000_000, "viewer": 250_000_000, "setup": 200_000_000}
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 Rgb = tuple[float, float, float]
+Levels = float | npt.NDArray[Any]
 Matrix = Literal[1, 5, 9]
 """BT.709, BT.601, BT.2020 (constant luminance aside), by their numbers in H.273."""
 
@@ -42,17 +43,20 @@ def levels_of(rgb: Rgb, matrix: Matrix, *, full_range: bool, bits: int) -> list[
     return [round(luma * luma_span) + black, *chroma]
 
 
-def jpeg_levels_of(levels: Sequence[int], matrix: Matrix, *, full_range: bool) -> list[float]:
+def jpeg_levels_of(
+    levels: Sequence[Levels], matrix: Matrix, *, full_range: bool, bits: int = 8
+) -> list[Levels]:
     """Return the Y, Cb and Cr of a JPEG (ITU-T T.871) for those of a video, unrounded."""
     kr, kb = _KR_KB[matrix]
-    black, luma_span, chroma_span = (0, 255, 255) if full_range else (16, 219, 224)
-    luma = (levels[0] - black) / luma_span
-    blue = luma + 2 * (1 - kb) * (levels[1] - 128) / chroma_span
-    red = luma + 2 * (1 - kr) * (levels[2] - 128) / chroma_span
+    step = 1 << (bits - 8)
+    luma_span, chroma_span = ((1 << bits) - 1,) * 2 if full_range else (219 * step, 224 * step)
+    luma = (levels[0] - (0 if full_range else 16 * step)) / luma_span
+    blue = luma + 2 * (1 - kb) * (levels[1] - 128 * step) / chroma_span
+    red = luma + 2 * (1 - kr) * (levels[2] - 128 * step) / chroma_span
     green = (luma - kr * red - kb * blue) / (1 - kr - kb)
     shown = 0.299 * red + 0.587 * green + 0.114 * blue
     exact = (shown, (blue - shown) / 1.772 + 128 / 255, (red - shown) / 1.402 + 128 / 255)
-    return [min(max(255 * level, 0.0), 255.0) for level in exact]
+    return [np.clip(255 * level, 0, 255) for level in exact]
 
 
 def decoded(image: bytes) -> npt.NDArray[np.uint8]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from ingest.choices import Choices
 from ingest.decoded import Picture
-from ingest.orientation import UPRIGHT, Orientation, Plane, from_display_matrix
+from ingest.orientation import UPRIGHT, Orientation, from_display_matrix
+from ingest.picture import Converter, Plane
 
 from tests.ingest.clips import BLUE, GREEN, RED, WHITE, Clip, corners, make, opened
 
@@ -54,7 +56,8 @@ def moved(plane: Plane, a: int, b: int, c: int, d: int) -> Plane:
 def test_each_matrix_moves_pixels_as_it_says(terms: tuple[int, int, int, int]) -> None:
     plane = np.arange(6, dtype=np.uint8).reshape(2, 3)
     orientation = from_display_matrix(matrix(*terms))
-    turned = orientation.apply(plane)
+    frame = VideoFrame.from_ndarray(plane, format="gray")
+    (turned,) = Converter(None).planes(Picture(frame, orientation))
     assert turned.tolist() == moved(plane, *terms).tolist()
     assert turned.shape[::-1] == orientation.size(3, 2)
 
@@ -98,8 +101,7 @@ def test_a_files_picture_is_laid_as_ffmpeg_lays_it(
         for stamped in source.pictures(Choices()):
             picture = stamped.picture
             assert isinstance(picture, Picture)
-            pixels = np.ascontiguousarray(picture.frame.to_ndarray(format="rgb24"))
-            laid = picture.orientation.apply(pixels.astype(np.uint8))
+            laid = Converter(None).pixels(picture, "rgb24").to_ndarray().astype(np.uint8)
             assert "".join(LETTERS[name] for name in corners(laid)) == shown
             assert laid.shape[:2] == (description.height, description.width)
     assert (description.width > description.height) == (turned in {0, 180})

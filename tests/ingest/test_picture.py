@@ -1,12 +1,18 @@
 """Decoded pictures as JPEGs: their colours, sizes and chroma."""
 
+import io
 import itertools
+import struct
+import zlib
 
+import av
 import cv2
 import numpy as np
+import psutil
 import pytest
 import simplejpeg  # type: ignore[import-untyped]
 from av.video.frame import VideoFrame
+from ingest import hdr
 from ingest.choices import Choices
 from ingest.decoded import Picture
 from ingest.encoders import Image, encoder
@@ -71,19 +77,85 @@ def test_colours_are_the_ones_that_the_source_means(
 
 @pytest.mark.parametrize("full_range", [False, True], ids=["limited", "full"])
 @pytest.mark.parametrize("matrix", [1, 5, 9], ids=["BT.709", "BT.601", "BT.2020"])
-@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv440p", "yuv444p"])
+@pytest.mark.parametrize("size", [(32, 18), (33, 17)], ids=["even", "odd"])
+@pytest.mark.parametrize(
+    ("pixel_format", "bits"),
+    [
+        ("yuv420p", 8),
+        ("yuv422p", 8),
+        ("yuv440p", 8),
+        ("yuv444p", 8),
+        ("yuv420p10le", 10),
+        ("yuv444p12le", 12),
+    ],
+)
 def test_planes_are_within_1_of_the_exact_values(
-    pixel_format: str, matrix: Matrix, full_range: bool
+    pixel_format: str, bits: int, size: tuple[int, int], matrix: Matrix, full_range: bool
 ) -> None:
     chance = np.random.default_rng(7)
-    for _ in range(300):
+    converter = Converter(None)
+    for _ in range(60):
         rgb = tuple(chance.uniform(0, 255, 3))
-        levels = levels_of(rgb, matrix, full_range=full_range, bits=8)
-        picture = flat(33, 17, pixel_format, levels)
+        levels = levels_of(rgb, matrix, full_range=full_range, bits=bits)
+        picture = flat(*size, pixel_format, levels)
         picture.colorspace, picture.color_range = matrix, 2 if full_range else 1
-        exact = jpeg_levels_of(levels, matrix, full_range=full_range)
-        for plane, level in zip(Converter(None).planes(picture), exact, strict=True):
+        exact = jpeg_levels_of(levels, matrix, full_range=full_range, bits=bits)
+        for plane, level in zip(converter.planes(Picture(picture)), exact, strict=True):
             assert np.abs(plane - level).max() <= 1, (rgb, levels)
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "across", "down"),
+    [("yuv420p", 2, 2), ("yuv422p", 2, 1), ("yuv444p", 1, 1)],
+)
+def test_detail_is_exact_for_the_chroma_sample_that_covers_it(
+    pixel_format: str, across: int, down: int
+) -> None:
+    picture = VideoFrame(64, 48, pixel_format)
+    picture.colorspace, picture.color_range = 1, 1
+    chance = np.random.default_rng(7)
+    sent = []
+    for plane in picture.planes:
+        samples(plane)[:] = chance.integers(64, 192, plane.buffer_size, np.uint8)
+        sent.append(samples(plane).reshape(plane.height, -1)[:, : plane.width].astype(float))
+    luma, *chroma = Converter(None).planes(Picture(picture))
+    covering = [plane.repeat(down, axis=0).repeat(across, axis=1) for plane in sent[1:]]
+    exact, *_ = jpeg_levels_of([sent[0], *covering], 1, full_range=False)
+    assert np.abs(luma - exact).max() <= 1
+    _, *exact_chroma = jpeg_levels_of([np.float64(126), *sent[1:]], 1, full_range=False)
+    for blue_or_red, level in zip(chroma, exact_chroma, strict=True):
+        assert np.abs(blue_or_red - level).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "planar"),
+    [
+        ("nv12", "yuv420p"),
+        ("yuyv422", "yuv422p"),
+        ("yuvj422p", "yuv422p"),
+        ("p010le", "yuv420p10le"),
+        ("yuv420p10be", "yuv420p10le"),
+    ],
+)
+def test_how_samples_are_packed_changes_nothing(pixel_format: str, planar: str) -> None:
+    full_range = 2 if "j" in pixel_format else 1
+    picture = noise(64, 48).reformat(format=planar, dst_color_range=full_range)
+    picture.colorspace, picture.color_range = 1, full_range
+    packed = picture.reformat(format=pixel_format)
+    packed.colorspace, packed.color_range = 1, full_range
+    expected = Converter(None).planes(Picture(picture))
+    for plane, same in zip(Converter(None).planes(Picture(packed)), expected, strict=True):
+        assert np.array_equal(plane, same)
+
+
+def test_colours_that_change_midway_are_followed() -> None:
+    converter = Converter(None)
+    for matrix, full_range in ((1, 1), (5, 1), (5, 2), (1, 1)):
+        picture = noise(64, 48).reformat(format="yuv420p")
+        picture.colorspace, picture.color_range = matrix, full_range
+        planes = converter.planes(Picture(picture))
+        alone = Converter(None).planes(Picture(picture))
+        assert all(map(np.array_equal, planes, alone))
 
 
 def test_a_source_that_names_no_matrix_is_bt601() -> None:
@@ -133,6 +205,16 @@ def test_chroma_keeps_the_sources_resolution(pixel_format: str, subsampling: str
     for plane in picture.planes:
         samples(plane)[:] = 0
     assert simplejpeg.decode_jpeg_header(encode(picture))[3] == subsampling
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "subsampling"),
+    [("yuv420p", "420"), ("yuv422p", "440"), ("yuv440p", "422"), ("yuv444p", "444")],
+)
+def test_turning_turns_the_chroma_s_resolution(pixel_format: str, subsampling: str) -> None:
+    picture = flat(64, 48, pixel_format, [90, 128, 128])
+    turned = Orientation(transpose=True, mirror_x=True)
+    assert simplejpeg.decode_jpeg_header(encode(picture, turned))[3] == subsampling
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv440p", "yuv444p", "gray"])
@@ -193,7 +275,8 @@ def test_a_png_holds_every_value(turned: Orientation) -> None:
     frame = VideoFrame.from_ndarray(pixels, format="rgb24")
     image = encoder(Choices(encoding="PNG"), LARGEST_BYTES).encode(Picture(frame, turned))
     assert image.quality is None
-    assert np.array_equal(decoded(image.data), turned.apply(pixels))
+    expected = np.rot90(pixels, -1) if turned.transpose else pixels
+    assert np.array_equal(decoded(image.data), expected)
 
 
 def test_a_png_is_as_deep_as_its_source() -> None:
@@ -203,6 +286,19 @@ def test_a_png_is_as_deep_as_its_source() -> None:
     shown = cv2.imdecode(np.frombuffer(image.data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert shown is not None
     assert np.array_equal(shown[:, :, ::-1], pixels)
+
+
+def test_a_png_says_all_by_its_pixels() -> None:
+    """A viewer that were told of BT.2020, or to turn it, would show it unlike a JPEG."""
+    pngs = encoder(Choices(encoding="PNG"), LARGEST_BYTES)
+    plain = pngs.encode(Picture(noise(64, 48))).data
+    turn = struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    exif = struct.pack(">I", len(turn)) + b"eXIf" + turn
+    exif += struct.pack(">I", zlib.crc32(exif[4:]))
+    with av.open(io.BytesIO(plain[:33] + exif + plain[33:]), "r") as image:
+        frame = next(image.decode(video=0))
+    frame.color_primaries, frame.color_trc = 9, 14
+    assert pngs.encode(Picture(frame)).data == plain
 
 
 def test_transparency_is_kept_where_it_can_be_and_black_where_not() -> None:
@@ -245,3 +341,32 @@ def test_hdr_is_shown_in_its_order_of_brightness_and_grey_stays_grey(curve: int)
     assert shown == sorted(set(shown))
     assert shown[0] <= TOLERANCE
     assert shown[-1] >= 250
+
+
+@pytest.mark.parametrize(("name", "curve"), [("PQ", 16), ("HLG", 18)])
+def test_hdr_colours_are_those_of_the_tone_mapping(name: str, curve: int) -> None:
+    for coded in itertools.product((0.3, 0.45, 0.6), repeat=3):
+        pixels = np.full((16, 16, 3), np.round(np.array(coded) * 65_535), np.uint16)
+        frame = VideoFrame.from_ndarray(pixels, format="rgb48le")
+        frame.color_trc = curve
+        wanted = 255 * hdr.tone_mapped(np.array(coded), name)
+        # A table is least exact where a colour leaves BT.709's gamut: one component nears 0.
+        assert np.abs(decoded(encode(frame))[8, 8] - wanted).max() <= TOLERANCE + 2, coded
+
+
+def test_memory_does_not_grow_with_frames() -> None:
+    """Neither with those of one kind nor with each frame of another."""
+    process = psutil.Process()
+    jpegs = encoder(Choices(longest_side=200), LARGEST_BYTES)
+    kinds = [
+        Picture(VideoFrame(640, 360, "yuv420p")),
+        Picture(VideoFrame(638, 360, "yuv422p10le"), Orientation(transpose=True)),
+    ]
+
+    def run(times: int) -> int:
+        for number in range(times):
+            jpegs.encode(kinds[0 if number < times // 2 else number % 2])
+        return int(process.memory_info().rss)
+
+    before = run(100)
+    assert run(600) - before < 8 << 20

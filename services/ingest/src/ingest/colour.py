@@ -1,110 +1,112 @@
-"""From a video's range and matrix to a JPEG's, plane by plane (ITU-T T.871: full-range BT.601)."""
+"""Which filters give a frame the colours and the format that an encoder wants, and turn it."""
 
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, cast
-
-import cv2
-import numpy as np
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 
-from ingest.orientation import Plane
+from ingest import hdr
+from ingest.orientation import Orientation
 
-_FORMATS = frozenset(
-    f"yuv{full}{sampling}p" for full in ("", "j") for sampling in (420, 422, 440, 444)
-)
-_JPEG_SHARES = (0.299, 0.114)
-# Shares of red and blue in luma, by ITU-T H.273's number of the matrix; unnamed is BT.601.
-_SHARES = {
-    1: (0.2126, 0.0722),  # BT.709
-    2: _JPEG_SHARES,
-    5: _JPEG_SHARES,
-    6: _JPEG_SHARES,
-    9: (0.2627, 0.0593),  # BT.2020, non-constant luminance
+Size = tuple[int, int]
+
+_WITH_ALPHA = ("ya8", "ya16be", "ya16le", "pal8")
+_EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+# FFmpeg's names of matrices by ITU-T H.273's numbers; any other is BT.601, as for FFmpeg.
+_MATRICES = {1: "bt709", 4: "fcc", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc", 10: "bt2020nc"}
+_BT601 = "bt470bg"
+# A JPEG of fewer chroma samples than its source loses colour; 4:1:1 and 4:1:0, which the
+# encoder does not take, go as 4:4:4. Keyed by whether the chroma's width and height are halved.
+_BY_HALVED_CHROMA = {
+    (False, False): "yuv444p",
+    (True, False): "yuv422p",
+    (False, True): "yuv440p",
+    (True, True): "yuv420p",
 }
+_TRANSPOSED = {"yuv422p": "yuv440p", "yuv440p": "yuv422p"}
 
 
-@dataclass(frozen=True)
-class Weights:
-    """What to multiply a video's samples with, less their zeros, to get a JPEG's.
+def jpeg_steps(frame: VideoFrame, size: Size, orientation: Orientation) -> list[str]:
+    """Return the steps to a JPEG's planes (ITU-T T.871: full-range BT.601), of size, then turned.
 
-    No range or matrix colours a grey, so luma adds nothing to chroma.
+    They keep the frame's chroma subsampling. YUV stays YUV: a detour over RGB would blur the
+    chroma twice. What is transparent is laid over black.
     """
+    target = _jpeg_format(frame.format)
+    turned = _TRANSPOSED.get(target, target) if orientation.transpose else target
+    scale = f"scale={size[0]}:{size[1]}"
+    finish = [f"scale=out_color_matrix={_BT601}:out_range=full", f"format={turned}"]
+    if (curve := hdr.curve(frame)) is not None:
+        steps = [scale, *hdr.steps(curve)]
+    elif has_alpha(frame.format):
+        steps = [scale, "format=gbrap", "premultiply=inplace=1"]
+    elif target == "gray" or frame.format.is_rgb:
+        steps = [scale]
+    else:
+        steps, reached = _yuv_steps(frame, size, target, is_transposed=orientation.transpose)
+        finish = [] if reached == turned else finish
+    return [*steps, *orientation.steps, *finish]
 
-    black: float
-    luma: float
-    luma_of_chroma: tuple[float, float]
-    blue: tuple[float, float]
-    red: tuple[float, float]
 
+def rgb_steps(
+    frame: VideoFrame, size: Size, orientation: Orientation, pixel_format: str
+) -> list[str]:
+    """Return the steps to a format of RGB, of size, then turned.
 
-def jpeg_planes(frame: VideoFrame) -> list[Plane] | None:
-    """Return the planes of a frame as a JPEG's, each sample within 1 of the exact value.
-
-    None for frames that this does not know: not planar YUV of 8 bits, or of another matrix.
+    What an encoder would write beside the pixels, as colour spaces and rotations, is taken off.
     """
-    shares = _SHARES.get(frame.colorspace)
-    if frame.format.name not in _FORMATS or shares is None:
-        return None
-    luma, blue, red = (plane_rows(frame, number) for number in range(3))
-    is_full = frame.color_range == ColorRange.JPEG or "j" in frame.format.name
-    if is_full and shares == _JPEG_SHARES:
-        return [luma, blue, red]
-    weights = _weights(shares, is_full)
-    return [
-        _luma(luma, blue, red, weights),
-        _mixed(blue, red, weights.blue),
-        _mixed(blue, red, weights.red),
-    ]
+    steps = [f"scale={size[0]}:{size[1]}:{_EXACT}"]
+    if (curve := hdr.curve(frame)) is not None:
+        steps += [*hdr.steps(curve), f"scale={_EXACT}"]
+    bare = ("setparams=color_primaries=unknown:color_trc=unknown", "sidedata=delete")
+    return [*steps, f"format={pixel_format}", *orientation.steps, *bare]
 
 
-def plane_rows(frame: VideoFrame, number: int) -> Plane:
-    """Return one plane of a frame of 8 bits, without copying it."""
-    plane: Any = frame.planes[number]
-    rows: Plane = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return rows[: plane.height, : plane.width]
+def has_alpha(source: VideoFormat) -> bool:
+    """Whether pictures of this format can be transparent."""
+    return len(source.components) == 4 or source.name in _WITH_ALPHA
 
 
-def _luma(luma: Plane, blue: Plane, red: Plane, weights: Weights) -> Plane:
-    gain, black = weights.luma, weights.black
-    share = sum(map(abs, weights.luma_of_chroma))
-    if share < 1e-9:
-        return _sum(luma, gain, luma, 0.0, -black * gain)
-    # What chroma adds is small: spread over all of a byte's values it is rounded finely.
-    fine = 127 / (128 * share)
-    added = _mixed(blue, red, (weights.luma_of_chroma[0] * fine, weights.luma_of_chroma[1] * fine))
-    (height, width), (rows, columns) = luma.shape, added.shape
-    if added.shape != luma.shape:
-        rows, columns = (rows * (1 + (rows < height)), columns * (1 + (columns < width)))
-        added = cast("Plane", cv2.resize(added, (columns, rows)))[:height, :width]
-    return _sum(luma, gain, added, 1 / fine, -black * gain - 128 / fine)
+def bits(source: VideoFormat) -> int:
+    """Return the bits of a format's deepest component."""
+    return max(part.bits for part in source.components)
 
 
-def _mixed(blue: Plane, red: Plane, weights: tuple[float, float]) -> Plane:
-    return _sum(blue, weights[0], red, weights[1], 128 - 128 * sum(weights))
+def _yuv_steps(
+    frame: VideoFrame, size: Size, target: str, *, is_transposed: bool
+) -> tuple[list[str], str]:
+    """Return the steps from YUV to 8 bits of a JPEG's colours, and the format reached.
 
-
-def _sum(one: Plane, times: float, other: Plane, others_times: float, plus: float) -> Plane:
-    return cast("Plane", cv2.addWeighted(one, times, other, others_times, plus))
-
-
-@cache
-def _weights(shares: tuple[float, float], is_full: bool) -> Weights:
-    matrix = np.linalg.inv(_to_rgb(*_JPEG_SHARES)) @ _to_rgb(*shares)
-    if not is_full:
-        matrix = matrix @ np.diag([255 / 219, 255 / 224, 255 / 224])
-    (luma, *luma_of_chroma), (_, *blue), (_, *red) = matrix.tolist()
-    return Weights(0 if is_full else 16, luma, tuple(luma_of_chroma), tuple(blue), tuple(red))
-
-
-def _to_rgb(red: float, blue: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Return the matrix from (luma, blue, red), chroma from -0.5 to 0.5, to RGB (ITU-T H.273)."""
-    green = 1 - red - blue
-    return np.array(
-        [
-            [1, 0, 2 * (1 - red)],
-            [1, -2 * blue * (1 - blue) / green, -2 * red * (1 - red) / green],
-            [1, 2 * (1 - blue), 0],
-        ]
+    That is target, or 4:4:4 where a filter needs it: `colorspace` knows no 4:4:0 and no odd
+    sizes, `transpose` nothing that is subsampled in one direction alone.
+    """
+    source, (width, height) = frame.format, size
+    is_full = frame.color_range == ColorRange.JPEG or source.name.startswith("yuvj")
+    matrix, depth = _MATRICES.get(frame.colorspace, _BT601), bits(source)
+    is_ready = is_full and matrix == _BT601 and depth == 8
+    is_odd = width % 2 + height % 2 > 0
+    is_taken = (is_ready or not (is_odd or target == "yuv440p")) and not (
+        is_transposed and target in _TRANSPOSED
     )
+    reached = target if is_taken else "yuv444p"
+    packed = reached + ("" if depth == 8 else "10le" if depth <= 10 else "12le")
+    spread = "pc" if is_full else "tv"
+    steps = [f"scale={width}:{height}:in_range={spread}:out_range={spread}", f"format={packed}"]
+    if not is_ready:
+        colours = (
+            f"colorspace=ispace={matrix}:iprimaries=bt709:itrc=bt709:irange={spread}"
+            f":space={_BT601}:primaries=bt709:trc=bt709:range=pc:format={reached}"
+        )
+        pad = f"pad={width + width % 2}:{height + height % 2}"
+        crop = f"crop={width}:{height}:0:0:exact=1"
+        steps += [pad, colours, crop] if is_odd else [colours]
+    return steps, reached
+
+
+def _jpeg_format(source: VideoFormat) -> str:
+    """Return the format of 8 bits with the source's own chroma subsampling."""
+    if source.name.startswith(("gray", "mono", "ya")):
+        return "gray"
+    if source.is_rgb or source.has_palette or len(source.components) < 3:
+        return "yuv444p"
+    halved = (source.chroma_width(1024) == 512, source.chroma_height(1024) == 512)
+    return _BY_HALVED_CHROMA[halved]

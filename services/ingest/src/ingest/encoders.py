@@ -2,16 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from fractions import Fraction
+from typing import Protocol, cast
 
-import cv2
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
+from av.codec.context import CodecContext
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 
+from ingest import hdr
 from ingest.choices import DEFAULT_QUALITY, Choices
+from ingest.colour import bits, has_alpha
 from ingest.decoded import Picture
-from ingest.orientation import Plane
-from ingest.picture import Converter, Pixels
+from ingest.picture import Converter, Plane
+
+# Keyed by whether a picture can be transparent, and is deeper than 8 bits.
+_PNG_FORMATS = {
+    (False, False): "rgb24",
+    (True, False): "rgba",
+    (False, True): "rgb48be",
+    (True, True): "rgba64be",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +73,7 @@ class JpegEncoder:
 
     def encode(self, picture: Picture) -> Image:
         """See Encoder.encode."""
-        planes = [picture.orientation.apply(p) for p in self._converter.planes(picture.frame)]
-        luma, *chroma = planes
+        luma, *chroma = self._converter.planes(picture)
         height, width = luma.shape
         luma = _extended(luma)
         blue, red = chroma or (None, None)
@@ -84,11 +95,12 @@ class PngEncoder:
 
     def encode(self, picture: Picture) -> Image:
         """See Encoder.encode."""
-        pixels = _for_opencv(self._converter.pixels(picture.frame, 16), picture)
-        height, width = pixels.shape[:2]
-        return Image(
-            _written(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1]), width, height, None
-        )
+        source = picture.frame.format
+        deep = bits(source) > 8 and hdr.curve(picture.frame) is None
+        pixel_format = _PNG_FORMATS[has_alpha(source), deep]
+        pixels = self._converter.pixels(picture, pixel_format)
+        data = _written("png", pixels, {"compression_level": "1", "pred": "up"})
+        return Image(data, pixels.width, pixels.height, None)
 
 
 class WebpEncoder:
@@ -102,14 +114,13 @@ class WebpEncoder:
 
     def encode(self, picture: Picture) -> Image:
         """See Encoder.encode."""
-        pixels = _for_opencv(self._converter.pixels(picture.frame, 8), picture)
-        height, width = pixels.shape[:2]
+        pixels = self._converter.pixels(picture, "bgra")
 
         def encode(quality: int) -> bytes:
-            return _written(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])
+            return _written("libwebp", pixels, {"quality": str(quality)})
 
         data, quality = _within(self._largest_bytes, self._quality, encode)
-        return Image(data, width, height, quality)
+        return Image(data, pixels.width, pixels.height, quality)
 
 
 def _within(largest_bytes: int, quality: int, encode: Callable[[int], bytes]) -> tuple[bytes, int]:
@@ -121,15 +132,13 @@ def _within(largest_bytes: int, quality: int, encode: Callable[[int], bytes]) ->
         quality = max(1, quality * 3 // 4)
 
 
-def _for_opencv(pixels: Pixels, picture: Picture) -> Pixels:
-    order = cv2.COLOR_RGBA2BGRA if pixels.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    swapped: Pixels = cv2.cvtColor(pixels, order)
-    return picture.orientation.apply(swapped)
-
-
-def _written(suffix: str, pixels: Pixels, options: list[int]) -> bytes:
-    _, data = cv2.imencode(suffix, pixels, options)
-    return data.tobytes()
+def _written(codec: str, pixels: VideoFrame, options: dict[str, str]) -> bytes:
+    """Return a frame as a file of its own, by one of FFmpeg's encoders."""
+    context = cast("VideoCodecContext", CodecContext.create(codec, "w"))
+    context.width, context.height, context.pix_fmt = pixels.width, pixels.height, pixels.format.name
+    context.sample_aspect_ratio = Fraction(1)  # a PNG has to tell it
+    context.time_base, context.thread_count, context.options = Fraction(1), 1, options
+    return b"".join(map(bytes, [*context.encode(pixels), *context.encode(None)]))
 
 
 def _extended(luma: Plane) -> Plane:

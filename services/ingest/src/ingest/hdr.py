@@ -1,23 +1,25 @@
 """Showing HDR pictures on screens that are not: a simple tone mapping, and it says so."""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import NamedTemporaryFile
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorTrc
 
-Table = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
 
 _CURVES = {int(ColorTrc.SMPTE2084): "PQ", int(ColorTrc.ARIB_STD_B67): "HLG"}
 _WHITE_NITS = 203.0  # of diffuse white, ITU-R BT.2408
 _BRIGHTEST = 1000.0 / _WHITE_NITS  # what is mapped to full white
 # Linear BT.2020 to BT.709, ITU-R BT.2087.
 _TO_709 = np.array(
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
-    np.float32,
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
 )
+_TABLE_SIDE = 65
+_FINENESS = 10_000
 
 
 def curve(frame: VideoFrame) -> str | None:
@@ -25,25 +27,43 @@ def curve(frame: VideoFrame) -> str | None:
     return _CURVES.get(frame.color_trc)
 
 
-def tone_mapped(frame: VideoFrame, name: str) -> VideoFrame:
-    """Return a frame of the curve name as an ordinary one, in 8-bit RGB of BT.709.
+def steps(name: str) -> list[str]:
+    """Return the steps (see ingest.filters) from a curve's colours to ordinary ones, in RGB."""
+    return ["format=gbrp16", f"lut3d={name}"]
+
+
+def tone_mapped(coded: Values, name: str) -> Values:
+    """Return RGB of BT.2020 and the curve name as RGB of BT.709, shape (..., 3), all 0 to 1.
 
     Diffuse white becomes white less some room for highlights up to 1000 nits, by Reinhard's
-    curve on the brightest of a pixel's components, so that hues stay.
+    curve on the brightest of a colour's components, so that hues stay; gamma is BT.1886's, 2.4.
     """
-    coded = frame.to_ndarray(format="rgb48le")
-    light = cv2.transform(_linear(name)[coded], _TO_709)
-    light = np.maximum(light, 0.0)
-    peak = light.max(axis=2, keepdims=True)
+    light = np.maximum(_linear(coded, name) @ _TO_709.T, 0.0)
+    peak = light.max(axis=-1, keepdims=True)
     light *= (1.0 + peak / _BRIGHTEST**2) / (1.0 + peak)
-    shown = _gamma()[np.minimum(light * 65535.0, 65535.0).astype(np.uint16)]
-    return VideoFrame.from_ndarray(shown, format="rgb24")
+    shown: Values = np.minimum(light, 1.0) ** (1 / 2.4)
+    return shown
 
 
-@cache
-def _linear(name: str) -> Table:
-    """Return light relative to diffuse white for each 16-bit value (SMPTE ST 2084; BT.2100)."""
-    value = np.arange(65536) / 65535.0
+@contextmanager
+def table_file(name: str) -> Iterator[str]:
+    """Write tone_mapped as a table of colours (Adobe's .cube), and yield the file's path."""
+    side = np.linspace(0, 1, _TABLE_SIDE)
+    blue, green, red = np.meshgrid(side, side, side, indexing="ij")  # red changes fastest
+    shown = tone_mapped(np.stack([red, green, blue], axis=-1), name).reshape(-1, 3)
+    numbers = [f"{number / _FINENESS:.4f}" for number in range(_FINENESS + 1)]
+    within, ending = (np.array([number + end for number in numbers], "S") for end in " \n")
+    red, green, blue = np.round(shown.T * _FINENESS).astype(int)
+    lines = np.stack([within[red], within[green], ending[blue]], axis=-1)
+    with NamedTemporaryFile(suffix=".cube") as file:
+        file.write(b"LUT_3D_SIZE %d\n" % _TABLE_SIDE + lines.tobytes())
+        file.flush()
+        yield file.name
+
+
+def _linear(value: Values, name: str) -> Values:
+    """Return light relative to diffuse white (SMPTE ST 2084; BT.2100)."""
+    nits: Values
     if name == "PQ":
         m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
         root = value ** (1 / m2)
@@ -52,10 +72,4 @@ def _linear(name: str) -> Table:
         a, b, c = 0.17883277, 0.28466892, 0.55991073
         scene = np.where(value <= 0.5, value**2 / 3, (np.exp((value - c) / a) + b) / 12)
         nits = 1000.0 * scene**1.2
-    return (nits / _WHITE_NITS).astype(np.float32)
-
-
-@cache
-def _gamma() -> npt.NDArray[np.uint8]:
-    """Return the 8-bit value of each 16-bit linear one (the inverse of BT.1886, 2.4)."""
-    return np.round(255.0 * (np.arange(65536) / 65535.0) ** (1 / 2.4)).astype(np.uint8)
+    return nits / _WHITE_NITS

@@ -3,14 +3,6 @@
 import math
 import struct
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
-
-import cv2
-import numpy as np
-import numpy.typing as npt
-
-Plane = npt.NDArray[np.uint8]
-T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -32,16 +24,22 @@ class Orientation:
         """Return the width and height of a picture of width and height once it is turned."""
         return (height, width) if self.transpose else (width, height)
 
-    def apply(self, plane: npt.NDArray[T]) -> npt.NDArray[T]:
-        """Return plane, shape (height, width) or (height, width, channels), turned."""
-        turned: Any = plane
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Return the steps (see ingest.filters) that lay a picture so."""
         if self.transpose:
-            turned = cv2.transpose(turned)
-        if self.mirror_x or self.mirror_y:
-            turned = cv2.flip(turned, -1 if self.mirror_x and self.mirror_y else int(self.mirror_x))
-        return cast("npt.NDArray[T]", turned)
+            return (f"transpose={_TRANSPOSED[self.mirror_x, self.mirror_y]}",)
+        # vflip alone would leave the rows where they are, to be read from the last on.
+        upside_down = ("vflip", "hflip") if self.mirror_x else ("vflip", "copy")
+        return upside_down if self.mirror_y else ("hflip",) * self.mirror_x
 
 
+_TRANSPOSED = {
+    (False, False): "cclock_flip",
+    (True, False): "clock",
+    (False, True): "cclock",
+    (True, True): "clock_flip",
+}
 UPRIGHT = Orientation()
 
 

@@ -7,12 +7,9 @@ import time
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-import cv2
-
 from ingest import logs
 from ingest.errors import Fenced, Unfinished, Unreadable
 from ingest.link import Link
-from ingest.memory import reuse_memory
 from ingest.messages import Job, LetGo, NotAVideo, NotYet, Progress, Report
 from ingest.probe import Probe
 from ingest.settings import Settings
@@ -30,8 +27,6 @@ def main(settings: Settings, job: Job, service: Connection) -> None:
     lines = logs.set_up(settings.log_level, settings.log_format)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
     signal.signal(signal.SIGTERM, _leave)
-    cv2.setNumThreads(1)  # a frame's parts are too small to be shared among threads
-    reuse_memory()
     resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
     silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
     link = Link(service, time.monotonic, silence_seconds)

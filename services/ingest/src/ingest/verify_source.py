@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
-import cv2
 import numpy as np
+from av.codec.context import CodecContext
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 
 from ingest.choices import Choices, with_named
 from ingest.decoded import CodedPicture, Limits, Picture
 from ingest.encoders import encoder
 from ingest.opening import open_pictures
-from ingest.picture import Converter, Pixels
+from ingest.picture import Converter
 from ingest.sampling import sampled
 from ingest.settings import Settings
 from ingest.stream import State, Stream
@@ -18,6 +23,7 @@ from ingest.timing import Timed, timed
 from ingest.verify_check import Findings, Found
 
 LEAST_PSNR_DB = 28.0
+_DECODERS = {"JPEG": "mjpeg", "PNG": "png", "WEBP": "webp"}
 
 
 def compared(
@@ -47,9 +53,9 @@ def compared(
             findings.differ("file", f"the file goes on after frame {picture.index}")
 
 
-def psnr_db(one: Pixels, other: Pixels) -> float:
-    """Return the peak signal-to-noise ratio of two 8-bit pictures; infinite when equal."""
-    error = float(np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2))
+def psnr_db(one: VideoFrame, other: VideoFrame) -> float:
+    """Return the peak signal-to-noise ratio of two pictures in 8-bit RGB; infinite when equal."""
+    error = float(np.mean((one.to_ndarray().astype(float) - other.to_ndarray()) ** 2))
     return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
@@ -57,25 +63,38 @@ class _Likeness:
     """Tells whether an image shows a picture."""
 
     def __init__(self, choices: Choices, largest_bytes: int) -> None:
-        self._lossless = choices.encoding == "PNG"
+        self._encoding = choices.encoding
         self._converter = Converter(choices.longest_side)
+        self._viewer = Converter(None)
         self._encoder = encoder(choices, largest_bytes)
 
     def fault(self, image: bytes, picture: Picture) -> str | None:
         """Return how image differs from picture, as the end of a sentence."""
-        if self._lossless:
-            exact = _decode(self._encoder.encode(picture).data)
-            same = np.array_equal(_decode(image), exact)
+        shown = self._decode(image)
+        if shown is None:
+            return f"can't be decoded as {self._encoding}"
+        if self._encoding == "PNG":
+            exact = self._decode(self._encoder.encode(picture).data)
+            same = exact and np.array_equal(shown.to_ndarray(), exact.to_ndarray())
             return None if same else "is not exactly the file's picture"
-        pixels = picture.orientation.apply(self._converter.pixels(picture.frame, 8))[..., :3]
-        shown = _decode(image)
-        if shown.shape[:2] != pixels.shape[:2]:
+        pixels = self._converter.pixels(picture, "rgb24")
+        if (shown.width, shown.height) != (pixels.width, pixels.height):
             return "is of another size than the file's picture"
-        decibel = psnr_db(cv2.cvtColor(shown[..., :3], cv2.COLOR_BGR2RGB), pixels)
+        decibel = psnr_db(self._viewer.pixels(Picture(shown), "rgb24"), pixels)
         # A low quality may well look worse: then it must be just what is made of this picture.
         if decibel >= LEAST_PSNR_DB or self._encoder.encode(picture).data == image:
             return None
         return f"is not the file's picture (PSNR {decibel:.1f} dB)"
+
+    def _decode(self, image: bytes) -> VideoFrame | None:
+        """Return the picture in an image; None where it can't be decoded."""
+        decoder = cast("VideoCodecContext", CodecContext.create(_DECODERS[self._encoding], "r"))
+        decoder.thread_count = 1
+        try:
+            frames = [*decoder.decode(Packet(image)), *decoder.decode(None)]
+        except FFmpegError:
+            return None
+        return frames[0] if frames else None
 
 
 def _difference(
@@ -87,12 +106,3 @@ def _difference(
         same = frame.image == picture.picture.image
         return None if same else "is not the file's own JPEG"
     return likeness.fault(frame.image, picture.picture)
-
-
-def _decode(image: bytes) -> Pixels:
-    """Return the pixels of an image, BGR(A); none at all when it is none."""
-    data = np.frombuffer(image, np.uint8)
-    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if pixels is None:
-        return np.zeros((0, 0, 3), np.uint8)
-    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
