@@ -9,10 +9,11 @@ import pytest
 from av.video.frame import VideoFrame
 from ingest.choices import Choices
 from ingest.decoded import Picture
+from ingest.encoders import encoder
 from ingest.orientation import UPRIGHT, Orientation, from_display_matrix
 from ingest.picture import Converter, Plane
 
-from tests.ingest.clips import BLUE, GREEN, RED, WHITE, Clip, corners, make, opened
+from tests.ingest.clips import BLUE, GREEN, RED, WHITE, Clip, corners, make, opened, quarters
 
 ONE = 1 << 16
 TURNS = [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)]
@@ -106,3 +107,19 @@ def test_a_files_picture_is_laid_as_ffmpeg_lays_it(
             assert laid.shape[:2] == (description.height, description.width)
     assert (description.width > description.height) == (turned in {0, 180})
     assert description.rotation == -turned % 360
+
+
+@pytest.mark.parametrize(
+    ("exif", "shown"), [(1, "RGBW"), (3, "WBGR"), (6, "BRWG"), (8, "GWRB")], ids=str
+)
+def test_a_photo_is_laid_as_its_exif_says(tmp_path: Path, exif: int, shown: str) -> None:
+    rgb = VideoFrame.from_ndarray(quarters(64, 48), format="rgb24")
+    photo = encoder(Choices(), 1 << 24).encode(Picture(rgb)).data
+    entry = b"Exif\0\0" + struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, exif, 0, 0)
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photo[:2] + struct.pack(">HH", 0xFFE1, len(entry) + 2) + entry + photo[2:])
+    with opened(path) as source:
+        (stamped,) = source.pictures(Choices(quality=90))
+    assert isinstance(stamped.picture, Picture)
+    laid = Converter(None).pixels(stamped.picture, "rgb24").to_ndarray().astype(np.uint8)
+    assert "".join(LETTERS[name] for name in corners(laid)) == shown

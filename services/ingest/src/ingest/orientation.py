@@ -43,6 +43,17 @@ _TRANSPOSED = {
 UPRIGHT = Orientation()
 
 
+def from_rotation(degrees: int) -> Orientation:
+    """Return the orientation nearest to a turn by so many degrees, counted clockwise."""
+    quarters = (
+        UPRIGHT,
+        Orientation(transpose=True, mirror_x=True),
+        Orientation(mirror_x=True, mirror_y=True),
+        Orientation(transpose=True, mirror_y=True),
+    )
+    return quarters[round(degrees / 90) % 4]
+
+
 def from_display_matrix(matrix: bytes) -> Orientation:
     """Return the orientation nearest to FFmpeg's display matrix: nine int32, rows of three.
 

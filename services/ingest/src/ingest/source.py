@@ -21,7 +21,7 @@ from ingest.containers import default_video, limit_decoder, no_frame, open_conta
 from ingest.decoded import Limits, Picture, Pictured
 from ingest.description import Description
 from ingest.errors import Unreadable
-from ingest.orientation import UPRIGHT, Orientation, from_display_matrix
+from ingest.orientation import UPRIGHT, Orientation, from_display_matrix, from_rotation
 from ingest.passthrough import can_pass, coded
 from ingest.shortfall import Shortfall
 from ingest.stopwatch import Stopwatch
@@ -184,5 +184,8 @@ def _attributes(frame: VideoFrame) -> dict[str, str]:
 
 
 def _orientation(frame: VideoFrame) -> Orientation:
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV can't name all that comes with it, as EXIF: a mirror is not seen
+        return from_rotation(-frame.rotation)
     return from_display_matrix(bytes(matrix)) if isinstance(matrix, SideData) else UPRIGHT
