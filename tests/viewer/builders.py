@@ -16,6 +16,7 @@ from viewer.access import Access
 from viewer.catalogue import Catalogue
 from viewer.exports import Exports
 from viewer.fetch import FramesGoneError
+from viewer.live_edge import LiveEdges
 from viewer.metrics import Metrics
 from viewer.packing import PackedSegment, packed
 from viewer.parts import Health, Parts
@@ -269,6 +270,7 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
         playback=Playback(
             catalogue, reader, metrics, watchers.stopping, clock, sleep=watchers.stopping.wait
         ),
+        live_edges=LiveEdges(metrics, chosen.stall_seconds),
         exports=Exports(
             reader, lambda _: SCHEMA, watchers.stopping, partial(metrics.delivered, "export")
         ),

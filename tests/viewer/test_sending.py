@@ -6,19 +6,19 @@ import socket
 import threading
 
 import pytest
-from viewer.sending import sender
+from viewer.sending import Connection
 
 
 def sent(pieces: list[bytes], protocol: str) -> bytes:
     """Send pieces through a socket that takes little at a time, and return what arrives."""
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    send = sender({"gunicorn.socket": ours, "SERVER_PROTOCOL": protocol})
-    assert send is not None
+    connection = Connection.of({"gunicorn.socket": ours, "SERVER_PROTOCOL": protocol})
+    assert connection is not None
 
     def write() -> None:
         with ours:
-            send(pieces)
+            connection.send(pieces)
 
     writing = threading.Thread(target=write)
     writing.start()
@@ -39,4 +39,4 @@ def test_http_1_0_knows_no_chunks() -> None:
 
 
 def test_without_a_socket_the_server_does_it() -> None:
-    assert sender({"SERVER_PROTOCOL": "HTTP/1.1"}) is None
+    assert Connection.of({"SERVER_PROTOCOL": "HTTP/1.1"}) is None

@@ -1,8 +1,7 @@
 """Frames over HTTP: one by number, a window of them, and a multipart stream."""
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Literal, cast
+from typing import cast
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -11,9 +10,10 @@ from viewer import params
 from viewer.errors import BadRequestError, NeverWasError
 from viewer.framing import MULTIPART_TYPE, WINDOW_TYPE, part, record
 from viewer.parts import Parts
-from viewer.playback import Delivery, Follow
+from viewer.playback import LIVE_SLACK_NS, Delivery, Follow
 from viewer.reader import require_available
-from viewer.sending import Pieces, sender
+from viewer.sending import Connection, Pieces
+from viewer.showing import Showing
 from viewer.views import StreamView
 
 _MAX_STRIDE = 1_000_000
@@ -82,8 +82,19 @@ def blueprint(parts: Parts) -> Blueprint:
         etag = f"{view.run_id}-{start}-{count}-{stride}"
         if is_whole and request.if_none_match.contains(etag):
             return cached(Response(status=304), etag)
-        deliveries = parts.playback.window(view, start, count, stride, follow)
-        response = _stream(parts, "frames", deliveries, record, content_type=WINDOW_TYPE)
+        showing = Showing(
+            "frames",
+            view,
+            start,
+            lambda start, waits: parts.playback.window(
+                view, start, count, stride, follow, waits=waits
+            ),
+            record,
+            is_shared=follow != "no" and count is None and stride == 1,
+            skips=follow == "live",
+            kept_ns=LIVE_SLACK_NS,
+        )
+        response = _stream(parts, showing, WINDOW_TYPE)
         response.headers["X-Stream-Run-Id"] = view.run_id
         return cached(response, etag) if is_whole else response
 
@@ -91,15 +102,17 @@ def blueprint(parts: Parts) -> Blueprint:
     def video(stream_id: str) -> Response:
         view = parts.find(stream_id)
         speed = params.number(request.args, "speed", 1.0, 0.1, 16.0)
-        start = _start(parts, view)
-        return _stream(
-            parts,
+        showing = Showing(
             "mjpg",
-            parts.playback.paced(view, start, speed),
+            view,
+            _start(parts, view),
+            lambda start, waits: parts.playback.paced(view, start, speed, waits=waits),
             lambda delivery: part(delivery.frame),
-            content_type=MULTIPART_TYPE,
             farewell=_farewell,
+            is_shared=speed == 1,
+            skips=True,
         )
+        return _stream(parts, showing, MULTIPART_TYPE)
 
     return routes
 
@@ -112,37 +125,12 @@ def _has_one_range_at_most() -> bool:
     return asked.units == "bytes" and len(asked.ranges) == 1
 
 
-def _stream(
-    parts: Parts,
-    route: Literal["frames", "mjpg"],
-    deliveries: Iterator[Delivery],
-    encode: Callable[[Delivery], Pieces],
-    *,
-    content_type: str,
-    farewell: Callable[[Delivery], Pieces] = lambda _: (),
-) -> Response:
-    """Answer with frames as they come, and at the end with a farewell made of the last one."""
-    send = sender(request.environ)
-
-    def body() -> Iterator[bytes]:
-        # Sends the headers: who follows a stream may wait long for its next frame.
-        yield b""
-        last = None
-        for last in deliveries:
-            parts.metrics.delivered(route, len(last.frame.image))
-            if send is not None:
-                send(encode(last))
-            else:
-                yield b"".join(encode(last))
-            # It has been handed over once the next one is asked for.
-            if last.is_live:
-                captured_at = last.frame.captured_at / 1e6
-                parts.metrics.live_latency.observe(max(time.time() - captured_at, 0))
-        if last is not None:
-            yield b"".join(farewell(last))
-
-    response = Response(body(), content_type=content_type)
-    response.call_on_close(parts.watchers.enter(route))
+def _stream(parts: Parts, showing: Showing, content_type: str) -> Response:
+    """Answer with frames as they come."""
+    connection = Connection.of(request.environ)
+    body = showing.body(connection, parts.metrics, parts.live_edges)
+    response = Response(body, content_type=content_type)
+    response.call_on_close(parts.watchers.enter(showing.route))
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response

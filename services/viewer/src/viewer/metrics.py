@@ -1,5 +1,6 @@
 """Every metric of the viewer. Label values are closed sets, named here."""
 
+import time
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -181,6 +182,10 @@ class Metrics:
             self.kafka_errors.labels(kind)
         for reason in FOREIGN_REASONS:
             self.foreign.labels(reason)
+
+    def handed_over(self, captured_at: int) -> None:
+        """Observe how late a live frame is; `captured_at` is in microseconds since 1970."""
+        self.live_latency.observe(max(time.time() - captured_at / 1e6, 0))
 
     def delivered(self, route: str, image_bytes: int) -> None:
         """Count one frame that goes to a client."""

@@ -7,6 +7,7 @@ from viewer.access import Access
 from viewer.catalogue import Catalogue
 from viewer.errors import TryLaterError
 from viewer.exports import Exports
+from viewer.live_edge import LiveEdges
 from viewer.metrics import Metrics
 from viewer.playback import Playback
 from viewer.positions import Positions
@@ -44,6 +45,7 @@ class Parts:
     catalogue: Catalogue
     reader: FrameReader
     playback: Playback
+    live_edges: LiveEdges
     exports: Exports
     positions: Positions
     retention: Retention

@@ -18,7 +18,7 @@ Follow = Literal["no", "all", "live"]
 
 _WAIT_SECONDS = 0.5
 # A batch of frames may take half a second to be committed: less than this is no lateness.
-_LIVE_SLACK_NS = 1_500_000_000
+LIVE_SLACK_NS = 1_500_000_000
 _SLOW_SEND_SECONDS = 0.25
 # Who takes a frame sooner falls behind by no more than a segment.
 _BRISK_SEND_SECONDS = 0.02
@@ -56,13 +56,21 @@ class Playback:
         self._sleep = sleep
 
     def window(
-        self, view: StreamView, start: int, count: int | None, stride: int, follow: Follow
+        self,
+        view: StreamView,
+        start: int,
+        count: int | None,
+        stride: int,
+        follow: Follow,
+        *,
+        waits: bool = True,
     ) -> Iterator[Delivery]:
         """Yield every `stride`-th frame from `start`, `count` at most.
 
         Without `follow`, up to the end that the view knows. With it, it waits for frames that are
-        yet to be committed, until the stream ends; with "live" it goes on at the newest when the
-        taker has fallen behind. Frames that expire meanwhile are left out, and counted.
+        yet to be committed, until the stream ends, or ends there if it is not to wait; with "live"
+        it goes on at the newest when the taker has fallen behind. Frames that expire meanwhile are
+        left out, and counted.
         """
         cursor, there_before = _Cursor(self._reader), view.frame_count
         frame, left, skipped, was_slow = start, count, 0, False
@@ -72,7 +80,7 @@ class Playback:
         while left is None or left > 0:
             # Many may watch, and the catalogue is everybody's: it is asked once a segment.
             if was_slow or not cursor.holds(frame) or self._stopping.is_set():
-                now_known = self._await(view, frame, follow)
+                now_known = self._await(view, frame, waits and follow != "no")
                 if now_known is None:
                     return
                 view = now_known
@@ -94,11 +102,14 @@ class Playback:
             frame += stride
             left = None if left is None else left - 1
 
-    def paced(self, view: StreamView, start: int, speed: float) -> Iterator[Delivery]:
+    def paced(
+        self, view: StreamView, start: int, speed: float, *, waits: bool = True
+    ) -> Iterator[Delivery]:
         """Yield frames from `start` when they are due: at their own times, `speed` times as fast.
 
-        Follows a stream that is being ingested. One that is late goes on at the frame that is
-        due now; when frames are yet to come, the clock waits for them.
+        Follows a stream that is being ingested, or ends there if it is not to wait. One that is
+        late goes on at the frame that is due now; when frames are yet to come, the clock waits
+        for them.
         """
         cursor, there_before = _Cursor(self._reader), view.frame_count
         frame, skipped = start, 0
@@ -107,7 +118,7 @@ class Playback:
         while True:
             if frame >= view.frame_count:
                 began_at = None
-                now_known = self._await(view, frame, "all")
+                now_known = self._await(view, frame, waits)
                 if now_known is None:
                     return
                 view = now_known
@@ -138,8 +149,8 @@ class Playback:
             if self._stopping.is_set():
                 return
 
-    def _await(self, view: StreamView, frame: int, follow: Follow) -> StreamView | None:
-        """Return a view that has this frame, waiting for it if need be; None when none will."""
+    def _await(self, view: StreamView, frame: int, waits: bool) -> StreamView | None:
+        """Return a view that has this frame, waiting for it if it may; None when none will."""
         run_id = view.run_id
 
         def settled(latest: StreamView) -> bool:
@@ -149,7 +160,7 @@ class Playback:
         while not self._stopping.is_set():
             try:
                 view = self._catalogue.wait_for(
-                    view.stream_id, settled, 0 if follow == "no" else _WAIT_SECONDS
+                    view.stream_id, settled, _WAIT_SECONDS if waits else 0
                 )
             except NeverWasError:
                 return None
@@ -159,7 +170,7 @@ class Playback:
                 return view
             # The end may be said before the last segment is indexed.
             ended = not view.is_ingesting and view.frame_count >= view.stream.frame_count
-            if follow == "no" or ended:
+            if ended or not waits:
                 return None
         return None
 
@@ -173,7 +184,7 @@ class Playback:
 
     def _is_late(self, view: StreamView, frame: int) -> bool:
         times = self._catalogue.entries(view, range(frame, frame + 1))
-        return bool(times) and view.duration_ns - times[0][0] > _LIVE_SLACK_NS
+        return bool(times) and view.duration_ns - times[0][0] > LIVE_SLACK_NS
 
     def _skip(self, reason: str, frames: int) -> int:
         if frames > 0:
@@ -183,7 +194,7 @@ class Playback:
 
 def _is_live(view: StreamView, frame: Frame, there_before: int) -> bool:
     came_meanwhile = frame.frame_index >= there_before
-    return came_meanwhile and view.duration_ns - frame.pts_ns <= _LIVE_SLACK_NS
+    return came_meanwhile and view.duration_ns - frame.pts_ns <= LIVE_SLACK_NS
 
 
 class _Cursor:

@@ -5,38 +5,47 @@ twice, it takes longer than to be sent.
 """
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
-Pieces = Sequence[bytes]
-
-
-def sender(environ: Mapping[str, Any]) -> Callable[[Pieces], None] | None:
-    """Return what sends pieces of a body without length, after the headers; None without a socket.
-
-    It raises as the socket does, and then nothing more may be sent.
-    """
-    sock: socket.socket | None = environ.get("gunicorn.socket")
-    if sock is None:
-        return None
-    # As the server does: HTTP 1.0 knows no chunks.
-    is_chunked = environ["SERVER_PROTOCOL"] != "HTTP/1.0"
-
-    def send(pieces: Pieces) -> None:
-        if is_chunked:
-            pieces = (b"%X\r\n" % sum(map(len, pieces)), *pieces, b"\r\n")
-        _send_all(sock, pieces)
-
-    return send
+Pieces = Sequence[bytes | memoryview]
 
 
-def _send_all(sock: socket.socket, pieces: Pieces) -> None:
-    left = sum(map(len, pieces))
-    rest: list[bytes | memoryview] = list(pieces)
-    while sent := sock.sendmsg(rest):
-        left -= sent
-        if not left:
-            return
-        while sent >= len(rest[0]):
-            sent -= len(rest.pop(0))
-        rest[0] = memoryview(rest[0])[sent:]
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a response's body without length goes, once its headers have been sent."""
+
+    sock: socket.socket
+    is_chunked: bool
+
+    @classmethod
+    def of(cls, environ: Mapping[str, Any]) -> Self | None:
+        """Return a request's; None where the server has no socket."""
+        sock = environ.get("gunicorn.socket")
+        # As the server does: HTTP 1.0 knows no chunks.
+        return None if sock is None else cls(sock, environ["SERVER_PROTOCOL"] != "HTTP/1.0")
+
+    def send(self, pieces: Pieces) -> None:
+        """Send pieces of the body. When the socket raises, nothing more may be sent."""
+        send_all(self.sock, chunk(pieces) if self.is_chunked else pieces)
+
+
+def chunk(pieces: Pieces) -> Pieces:
+    """Make one chunk of a body."""
+    return (b"%X\r\n" % sum(map(len, pieces)), *pieces, b"\r\n")
+
+
+def send_all(sock: socket.socket, pieces: Pieces) -> None:
+    """Send pieces, waiting for the socket as often as need be."""
+    while pieces:
+        pieces = rest_after(pieces, sock.sendmsg(pieces))
+
+
+def rest_after(pieces: Pieces, sent: int) -> Pieces:
+    """Return what is left of pieces of which so many bytes have been sent."""
+    for i, piece in enumerate(pieces):
+        if sent < len(piece):
+            return (memoryview(piece)[sent:], *pieces[i + 1 :])
+        sent -= len(piece)
+    return ()

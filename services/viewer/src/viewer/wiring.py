@@ -17,6 +17,7 @@ from viewer.exports import Exports
 from viewer.fetch import SegmentFetcher
 from viewer.follower import Follower
 from viewer.kafka import admin_client, fetch_consumer, follow_consumer
+from viewer.live_edge import LiveEdges
 from viewer.metrics import Metrics
 from viewer.parts import Health, Parts
 from viewer.playback import Playback
@@ -75,6 +76,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         catalogue=catalogue,
         reader=reader,
         playback=Playback(catalogue, reader, metrics, watchers.stopping),
+        live_edges=LiveEdges(metrics, settings.stall_seconds),
         exports=Exports(
             reader, decoder.schema_text, watchers.stopping, partial(metrics.delivered, "export")
         ),

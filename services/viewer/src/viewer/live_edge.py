@@ -1,0 +1,251 @@
+"""The live edge: each new frame is made ready once, and one thread gives it to all who wait there.
+
+After ustreamer's design: what is exposed is shared, nobody waits for another, and a taker whose
+socket is full goes on once it has room. docs/decisions/0011 tells what that saves.
+"""
+
+import errno
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from queue import SimpleQueue
+
+from viewer.errors import ViewerError
+from viewer.metrics import Metrics
+from viewer.playback import Delivery
+from viewer.sending import Pieces, rest_after, send_all
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+_CALLS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One stream's newest frames in one form."""
+
+    key: Hashable
+    """Edges with equal keys are one."""
+    route: str
+    deliveries: Callable[[int], Iterator[Delivery]]
+    """Makes the frames from this one on, each when it is due, until no more will come."""
+    encode: Callable[[Delivery], Pieces]
+    kept_ns: int
+    """How far behind the newest frame a taker may be."""
+
+
+@dataclass(eq=False)
+class _Channel:
+    """An edge that is watched: who takes its frames, and which they may yet get."""
+
+    edge: Edge
+    takers: list["Taker"] = field(default_factory=list)
+    recent: deque[tuple[Delivery, Pieces]] = field(default_factory=deque)
+    is_deserted: bool = False
+
+    def add(self, delivery: Delivery, pieces: Pieces) -> None:
+        self.recent.append((delivery, pieces))
+        oldest_ns = delivery.frame.pts_ns - self.edge.kept_ns
+        while self.recent[0][0].frame.pts_ns < oldest_ns:
+            self.recent.popleft()
+
+    def at(self, frame: int) -> tuple[Delivery, Pieces] | None:
+        """Return this frame or what follows it, or the newest where it is too far behind.
+
+        None while it is yet to come.
+        """
+        found = None
+        for exposed in reversed(self.recent):
+            if exposed[0].frame.frame_index < frame:
+                return found
+            found = exposed
+        return found if found is None or found[0].frame.frame_index == frame else self.recent[-1]
+
+
+@dataclass(eq=False)
+class Taker:
+    """Who takes an edge's frames, by a socket."""
+
+    sock: socket.socket
+    channel: _Channel
+    next_frame: int
+    skips: bool
+    """Whether it goes on at the newest when it is too far behind; others leave then."""
+    last: Delivery | None = None
+    """What it was given last."""
+    rest: Pieces = ()
+    """What its socket has yet to take of that."""
+    full_since: float = 0.0
+    """When the socket took something last."""
+    is_over: bool = False
+    """Whether no more frames come here."""
+    error: OSError | None = None
+    left: threading.Event = field(default_factory=threading.Event)
+
+
+class LiveEdges:
+    """The edges of all streams that are watched. Safe to share by threads.
+
+    A thread for each edge makes its frames. One thread gives them to all takers; it alone touches
+    what is below.
+    """
+
+    def __init__(
+        self, metrics: Metrics, stall_seconds: int, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Give up takers whose socket takes nothing for so long; `now` gives seconds."""
+        self._metrics = metrics
+        self._stall_seconds = stall_seconds
+        self._now = now
+        self._channels: dict[Hashable, _Channel] = {}
+        self._full: set[Taker] = set()
+        self._selector = selectors.DefaultSelector()
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def serve(self, edge: Edge, sock: socket.socket, next_frame: int, *, skips: bool) -> Taker:
+        """Send frames from `next_frame` on until no more come this way; tell how far that went.
+
+        It ends when the edge is over, or when frames that may not be skipped lie too far behind.
+        Raises as the socket does: BlockingIOError when it takes nothing for too long.
+        """
+        taker = Taker(sock, _Channel(edge), next_frame, skips)
+        self._call(partial(self._join, taker))
+        taker.left.wait()
+        if taker.error is not None:
+            raise taker.error
+        send_all(sock, taker.rest)
+        return taker
+
+    def _call(self, call: Callable[[], None]) -> None:
+        """Have the thread do something; the first to ask starts it."""
+        with self._lock:
+            if self._thread is None:
+                self._bell, self._rope = os.pipe()
+                self._selector.register(self._bell, selectors.EVENT_READ)
+                self._thread = threading.Thread(target=self._run, name="live edges", daemon=True)
+                self._thread.start()
+        self._calls.put(call)
+        os.write(self._rope, b"!")
+
+    def _run(self) -> None:
+        while True:
+            for key, _ in self._selector.select(_LOOK_SECONDS if self._full else None):
+                if key.fd == self._bell:
+                    for _ in os.read(self._bell, _CALLS_AT_ONCE):
+                        self._calls.get()()
+                elif key.data in self._full:
+                    self._advance(key.data)
+            stalled_at = self._now() - self._stall_seconds
+            for taker in [taker for taker in self._full if taker.full_since < stalled_at]:
+                self._leave(taker, BlockingIOError(errno.EAGAIN, "stalled"))
+
+    def _join(self, taker: Taker) -> None:
+        edge = taker.channel.edge
+        if edge.key in self._channels:
+            taker.channel = self._channels[edge.key]
+        else:
+            self._channels[edge.key] = taker.channel
+            feed = partial(self._feed, taker.channel, taker.next_frame)
+            threading.Thread(target=feed, name="live edge", daemon=True).start()
+        taker.channel.takers.append(taker)
+        self._advance(taker)
+
+    def _feed(self, channel: _Channel, start: int) -> None:
+        """Make an edge's frames, in a thread of their own, until there are none or no takers."""
+        try:
+            for delivery in channel.edge.deliveries(start):
+                if channel.is_deserted:
+                    return
+                pieces = channel.edge.encode(delivery)
+                self._call(partial(self._expose, channel, delivery, pieces))
+        except ViewerError as error:
+            # Each taker's own thread goes on, and meets it where it lasts.
+            logger.debug("live_edge=over reason=%r", str(error))
+        finally:
+            self._call(partial(self._end, channel))
+
+    def _expose(self, channel: _Channel, delivery: Delivery, pieces: Pieces) -> None:
+        """Give a frame to all who have room; end an edge that nobody watches."""
+        if not channel.takers:
+            channel.is_deserted = True
+            self._end(channel)
+            return
+        channel.add(delivery, pieces)
+        for taker in list(channel.takers):
+            if taker not in self._full:
+                self._advance(taker)
+
+    def _end(self, channel: _Channel) -> None:
+        """Let all go: if more comes for them, it does not come this way."""
+        if self._channels.get(channel.edge.key) is channel:
+            del self._channels[channel.edge.key]
+        for taker in list(channel.takers):
+            taker.is_over = True
+            self._leave(taker)
+
+    def _leave(self, taker: Taker, error: OSError | None = None) -> None:
+        self._have_room(taker)
+        taker.channel.takers.remove(taker)
+        taker.error = error
+        taker.left.set()
+
+    def _advance(self, taker: Taker) -> None:
+        """Give a taker what its socket has room for."""
+        while taker.rest or self._begin(taker):
+            try:
+                sent = taker.sock.sendmsg(taker.rest, (), socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                self._leave(taker, error)
+                return
+            taker.rest = rest_after(taker.rest, sent)
+            if taker.rest:
+                self._be_full(taker, sent)
+                return
+            if taker.last is not None and taker.last.is_live:
+                self._metrics.handed_over(taker.last.frame.captured_at)
+        self._have_room(taker)
+
+    def _begin(self, taker: Taker) -> bool:
+        """Choose what a taker gets next; tell whether there is anything."""
+        exposed = taker.channel.at(taker.next_frame)
+        if exposed is None:
+            return False
+        delivery, pieces = exposed
+        skipped = delivery.frame.frame_index - taker.next_frame
+        if skipped and not taker.skips:
+            self._leave(taker)
+            return False
+        if skipped != delivery.skipped:
+            # What nobody gets here has been counted.
+            self._metrics.skipped.labels("slow_client").inc(max(skipped - delivery.skipped, 0))
+            delivery = replace(delivery, skipped=skipped)
+            pieces = taker.channel.edge.encode(delivery)
+        taker.last, taker.rest = delivery, pieces
+        taker.next_frame += skipped + 1
+        self._metrics.delivered(taker.channel.edge.route, len(delivery.frame.image))
+        return True
+
+    def _be_full(self, taker: Taker, sent: int) -> None:
+        """Have a taker go on once its socket has room."""
+        if sent or taker not in self._full:
+            taker.full_since = self._now()
+        if taker not in self._full:
+            self._full.add(taker)
+            self._selector.register(taker.sock, selectors.EVENT_WRITE, taker)
+
+    def _have_room(self, taker: Taker) -> None:
+        if taker in self._full:
+            self._full.remove(taker)
+            self._selector.unregister(taker.sock)

@@ -1,0 +1,76 @@
+"""A streaming response's body: its own thread sends frames, or at the live edge one for all."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from viewer.live_edge import Edge, LiveEdges
+from viewer.metrics import Metrics
+from viewer.playback import Delivery
+from viewer.sending import Connection, Pieces, chunk
+from viewer.views import StreamView
+
+
+@dataclass(frozen=True)
+class Showing:
+    """Frames of a stream, as one client asks for them."""
+
+    route: Literal["frames", "mjpg"]
+    view: StreamView
+    start: int
+    play: Callable[[int, bool], Iterator[Delivery]]
+    """Makes the frames from this one on; the flag tells whether it waits for those yet to come."""
+    encode: Callable[[Delivery], Pieces]
+    farewell: Callable[[Delivery], Pieces] = lambda _: ()
+    """Makes of the last frame what comes after it."""
+    is_shared: bool = False
+    """Whether all who ask for what comes next get the same."""
+    skips: bool = False
+    """Whether a client that is slow goes on at the newest frame."""
+    kept_ns: int = 0
+    """How far behind the newest frame it may be before that."""
+
+    def body(
+        self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
+    ) -> Iterator[bytes]:
+        """Send the frames, or yield them where there is no connection."""
+        # Sends the headers: who follows a stream may wait long for its next frame.
+        yield b""
+        last: Delivery | None = None
+        at, is_over = self.start, False
+
+        def deliver(waits: bool) -> Iterator[bytes]:
+            nonlocal last, at
+            for delivery in self.play(at, waits):
+                last, at = delivery, delivery.frame.frame_index + 1
+                metrics.delivered(self.route, len(delivery.frame.image))
+                if connection is not None:
+                    connection.send(self.encode(delivery))
+                else:
+                    yield b"".join(self.encode(delivery))
+                # It has been handed over once the next one is asked for.
+                if delivery.is_live:
+                    metrics.handed_over(delivery.frame.captured_at)
+
+        while connection is not None and self.is_shared and not is_over:
+            yield from deliver(waits=False)
+            taker = edges.serve(
+                self._edge(connection.is_chunked), connection.sock, at, skips=self.skips
+            )
+            last, at, is_over = taker.last or last, taker.next_frame, taker.is_over
+        yield from deliver(waits=True)
+        if last is not None:
+            yield b"".join(self.farewell(last))
+
+    def _edge(self, is_chunked: bool) -> Edge:
+        def encode(delivery: Delivery) -> Pieces:
+            pieces = self.encode(delivery)
+            return chunk(pieces) if is_chunked else pieces
+
+        return Edge(
+            (self.view.stream_id, self.view.run_id, self.route, is_chunked),
+            self.route,
+            lambda start: self.play(start, True),
+            encode,
+            self.kept_ns,
+        )

@@ -1,0 +1,254 @@
+"""Many who watch a live edge by sockets: quick ones, slow ones, and some that vanish."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+import pytest
+import requests
+from viewer.app import create_app
+from viewer.framing import HEADER
+
+from tests.support.log_writer import StreamWriter, jpeg
+from tests.support.processes import Process, wait_for
+from tests.viewer.builders import STREAM_ID, World, segment, stream, value, world
+from tests.viewer.running import answers, metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.cluster import Cluster, Topics
+
+IMAGE_BYTES = 20_000
+CHUNK_BYTES = len(b"4E78\r\n") + HEADER.size + IMAGE_BYTES + len(b"\r\n")
+LITTLE = IMAGE_BYTES // 4
+NOW_MS = 1 << 60
+LIVE = "frames?from=live&follow=live"
+
+
+def picture(index: int) -> bytes:
+    return b"%08d" % index * (IMAGE_BYTES // 8)
+
+
+class Watcher:
+    """A client of the live edge: it reads when it is told to."""
+
+    def __init__(self, viewer: World, path: str = LIVE, room_bytes: int = 1 << 18) -> None:
+        """Ask, and wait until that has been heard; the kernel keeps `room_bytes` of the answer."""
+        self.received = bytearray()
+        self._ours, theirs = socket.socketpair()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room_bytes)
+        self._is_heard = threading.Event()
+        self._answering = threading.Thread(target=self._answer, args=(viewer, path, theirs))
+        self._answering.start()
+        self._reading = threading.Thread(target=self._read)
+        assert self._is_heard.wait(30)
+
+    def _answer(self, viewer: World, path: str, sock: socket.socket) -> None:
+        environ = {"gunicorn.socket": sock, "SERVER_PROTOCOL": "HTTP/1.1"}
+        client = create_app(viewer.parts).test_client()
+        with sock, client.get(f"/streams/{STREAM_ID}/{path}", environ_overrides=environ) as answer:
+            self._is_heard.set()
+            try:
+                for yielded in answer.iter_encoded():
+                    sock.sendall(b"%X\r\n%b\r\n" % (len(yielded), yielded) if yielded else b"")
+            except OSError:
+                return
+
+    def _read(self) -> None:
+        while data := self._ours.recv(1 << 20):
+            self.received += data
+
+    def read(self) -> Self:
+        self._reading.start()
+        return self
+
+    def vanish(self) -> None:
+        self._ours.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """Wait until everything has come."""
+        self._answering.join()
+        if self._reading.ident is not None:
+            self._reading.join()
+        self._ours.close()
+
+    @property
+    def chunks(self) -> list[bytes]:
+        """What has come, taken out of its chunks."""
+        chunks, rest = [], bytes(self.received)
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            chunks.append(rest[: int(size, 16)])
+            rest = rest[int(size, 16) :].removeprefix(b"\r\n")
+        return chunks
+
+    @property
+    def frames(self) -> list[tuple[int, int]]:
+        """The number of each frame that has come, and how many were left out before it."""
+        frames = []
+        for chunk in self.chunks:
+            header = HEADER.unpack(chunk[: HEADER.size])
+            assert chunk[HEADER.size :] == picture(header[4])
+            frames.append((header[4], header[-1]))
+        return frames
+
+
+def commit(viewer: World, first: int, state: str = "INGESTING") -> None:
+    viewer.catalogue.put_segments([(segment(first, 4, size_of=lambda _: IMAGE_BYTES), NOW_MS)])
+    viewer.catalogue.put_stream(stream(first + 4, state=state))
+
+
+@pytest.fixture
+def viewer() -> World:
+    made = world(cache_bytes=64 << 20, max_streams=100)
+    made.fetcher.picture = picture
+    commit(made, 0)
+    return made
+
+
+def come(watchers: list[Watcher], frames: int) -> None:
+    """Wait until everybody has so many frames."""
+    enough = frames * CHUNK_BYTES
+    wait_for(lambda: all(len(each.received) >= enough for each in watchers), what="frames to come")
+
+
+def film(viewer: World, quick: list[Watcher]) -> None:
+    """Commit frames 4 to 79, the next when all but the slow have those before; then end."""
+    for first in range(4, 80, 4):
+        come(quick, first - 3)
+        commit(viewer, first, "COMPLETE" if first == 76 else "INGESTING")
+    for watcher in quick:
+        watcher.end()
+
+
+def test_a_slow_one_skips_and_the_quick_ones_get_every_frame(viewer: World) -> None:
+    slow = Watcher(viewer, room_bytes=LITTLE)
+    quick = [Watcher(viewer).read() for _ in range(50)]
+    film(viewer, quick)
+    for watcher in quick:
+        assert watcher.frames == [(n, 0) for n in range(3, 80)]
+    # Whatever it had begun is whole, and the stream's last frame is not withheld.
+    slow.read().end()
+    (first, *_), (last, skipped) = slow.frames, slow.frames[-1]
+    assert first == (3, 0)
+    assert last == 79
+    assert skipped > 38
+    assert sum(1 + left_out for _, left_out in slow.frames) == 77
+    assert value(viewer.metrics, "frames_skipped_total", reason="slow_client") == 77 - len(
+        slow.frames
+    )
+    # However many watch, each segment is fetched once.
+    assert len(viewer.fetcher.fetches) == 20
+    delivered = value(viewer.metrics, "frames_delivered_total", route="frames")
+    assert delivered == 50 * 77 + len(slow.frames)
+    assert value(viewer.metrics, "watchers", route="frames") == 0
+
+
+def test_a_slow_one_that_wants_every_frame_gets_it(viewer: World) -> None:
+    slow = Watcher(viewer, "frames?from=3&follow=1", LITTLE)
+    film(viewer, [Watcher(viewer).read()])
+    slow.read().end()
+    assert slow.frames == [(n, 0) for n in range(3, 80)]
+    assert value(viewer.metrics, "frames_skipped_total", reason="slow_client") == 0
+
+
+def test_one_that_vanishes_in_a_frame_is_nobodys_loss(viewer: World) -> None:
+    quick = [Watcher(viewer).read() for _ in range(3)]
+    vanishing = Watcher(viewer, room_bytes=LITTLE)
+    come(quick, 1)
+    commit(viewer, 4)
+    come(quick, 5)
+    vanishing.vanish()
+    for first in (8, 12):
+        commit(viewer, first, "INGESTING" if first == 8 else "COMPLETE")
+    vanishing.end()
+    for watcher in quick:
+        watcher.end()
+        assert watcher.frames == [(n, 0) for n in range(3, 16)]
+
+
+def test_who_comes_and_goes_finds_the_edge(viewer: World) -> None:
+    first = Watcher(viewer).read()
+    come([first], 1)
+    commit(viewer, 4)
+    come([first], 5)
+    first.vanish()
+    commit(viewer, 8)
+    first.end()
+    second = Watcher(viewer).read()
+    come([second], 1)
+    commit(viewer, 12, "COMPLETE")
+    second.end()
+    assert second.frames == [(n, 0) for n in range(11, 16)]
+
+
+def test_mjpeg_shares_the_frames_that_are_due_and_ends_with_a_farewell(viewer: World) -> None:
+    watchers = [Watcher(viewer, "video.mjpg?from=live").read() for _ in range(3)]
+    for newest in (3, 7):
+        wait_for(lambda: all(picture(newest) in each.received for each in watchers))  # noqa: B023 (done with before the next)
+        commit(viewer, newest + 1, "INGESTING" if newest == 3 else "COMPLETE")
+    for watcher in watchers:
+        watcher.end()
+        *_, last, farewell = watcher.chunks
+        assert last == farewell
+        assert picture(11) in last
+
+
+def test_a_stopping_viewer_lets_go_of_everybody(viewer: World) -> None:
+    quick, slow = Watcher(viewer, room_bytes=LITTLE).read(), Watcher(viewer)
+    come([quick], 1)
+    commit(viewer, 4)
+    come([quick], 5)
+    viewer.parts.watchers.stopping.set()
+    quick.end()
+    slow.read().end()
+    # Whole frames, though perhaps not all.
+    assert slow.frames == [(n, 0) for n in range(3, 3 + len(slow.frames))]
+
+
+def stalled(port: int, path: str) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port), timeout=30)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: viewer\r\n\r\n".encode())
+    return client
+
+
+def test_who_stalls_at_the_edge_is_dropped_and_who_stalls_then_holds_up_no_stop(
+    cluster: Cluster,
+    topics: Topics,
+    serve: Callable[..., Process],
+    base: str,
+    free_port: int,
+) -> None:
+    writer = StreamWriter(cluster, topics)
+    writer.write([jpeg(0)])
+    process = serve(FRAMELOG_VIEWER_STALL_SECONDS="1")
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
+    path = f"/streams/{writer.stream_id}/{LIVE}"
+    large = jpeg(0, width=1600, height=1600) * 100
+    with stalled(free_port, path), requests.get(base + path, stream=True, timeout=30) as quick:
+        records = read_records(quick)
+        assert next(records) == (0, jpeg(0))
+        wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
+        writer.write([large])
+        assert next(records) == (1, large)
+        wait_for(lambda: metric(base, "framelog_viewer_clients_dropped_total") == 1, alive=process)
+        writer.write([large])
+        assert next(records) == (2, large)
+        with stalled(free_port, path):
+            wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
+            began = time.monotonic()
+            assert process.stop() == 0
+            assert time.monotonic() - began < 4
+    assert "Traceback" not in process.log_tail()
+
+
+def read_records(response: requests.Response) -> Iterator[tuple[int, bytes]]:
+    """Read a window's records as they come."""
+    while head := response.raw.read(HEADER.size, decode_content=True):
+        fields = HEADER.unpack(head)
+        yield fields[4], response.raw.read(fields[-2])
