@@ -42,9 +42,11 @@ class Watcher:
         self._ours, theirs = socket.socketpair()
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room_bytes)
         self._is_heard = threading.Event()
-        self._answering = threading.Thread(target=self._answer, args=(viewer, path, theirs))
+        self._answering = threading.Thread(
+            target=self._answer, args=(viewer, path, theirs), daemon=True
+        )
         self._answering.start()
-        self._reading = threading.Thread(target=self._read)
+        self._reading = threading.Thread(target=self._read, daemon=True)
         assert self._is_heard.wait(30)
 
     def _answer(self, viewer: World, path: str, sock: socket.socket) -> None:
@@ -71,9 +73,10 @@ class Watcher:
 
     def end(self) -> None:
         """Wait until everything has come."""
-        self._answering.join()
-        if self._reading.ident is not None:
-            self._reading.join()
+        for thread in (self._answering, self._reading):
+            if thread.ident is not None:
+                thread.join(30)
+                assert not thread.is_alive()
         self._ours.close()
 
     @property

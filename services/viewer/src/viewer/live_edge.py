@@ -11,7 +11,7 @@ import selectors
 import socket
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -42,35 +42,44 @@ class Edge:
     """How far behind the newest frame a taker may be."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, slots=True)
+class _Exposed:
+    """A frame that all get, as it is sent."""
+
+    delivery: Delivery
+    pieces: Pieces
+    size_bytes: int
+
+
+@dataclass(eq=False, slots=True)
 class _Channel:
     """An edge that is watched: who takes its frames, and which they may yet get."""
 
     edge: Edge
     takers: list["Taker"] = field(default_factory=list)
-    recent: deque[tuple[Delivery, Pieces]] = field(default_factory=deque)
+    recent: deque[_Exposed] = field(default_factory=deque)
+    newest_frame: int = -1
     is_deserted: bool = False
 
-    def add(self, delivery: Delivery, pieces: Pieces) -> None:
-        self.recent.append((delivery, pieces))
-        oldest_ns = delivery.frame.pts_ns - self.edge.kept_ns
-        while self.recent[0][0].frame.pts_ns < oldest_ns:
+    def add(self, exposed: _Exposed) -> None:
+        frame = exposed.delivery.frame
+        self.newest_frame = frame.frame_index
+        self.recent.append(exposed)
+        while frame.pts_ns - self.recent[0].delivery.frame.pts_ns > self.edge.kept_ns:
             self.recent.popleft()
 
-    def at(self, frame: int) -> tuple[Delivery, Pieces] | None:
-        """Return this frame or what follows it, or the newest where it is too far behind.
-
-        None while it is yet to come.
-        """
-        found = None
+    def at(self, frame: int) -> _Exposed:
+        """Return this frame or what follows it, or the newest where it is too far behind."""
+        newest = found = self.recent[-1]
         for exposed in reversed(self.recent):
-            if exposed[0].frame.frame_index < frame:
-                return found
+            index = exposed.delivery.frame.frame_index
+            if index <= frame:
+                return exposed if index == frame else found
             found = exposed
-        return found if found is None or found[0].frame.frame_index == frame else self.recent[-1]
+        return newest
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Taker:
     """Who takes an edge's frames, by a socket."""
 
@@ -82,7 +91,9 @@ class Taker:
     last: Delivery | None = None
     """What it was given last."""
     rest: Pieces = ()
-    """What its socket has yet to take of that."""
+    """What its socket takes of that,"""
+    rest_bytes: int = 0
+    """and how much of it is yet to be taken."""
     full_since: float = 0.0
     """When the socket took something last."""
     is_over: bool = False
@@ -107,6 +118,8 @@ class LiveEdges:
         self._now = now
         self._channels: dict[Hashable, _Channel] = {}
         self._full: set[Taker] = set()
+        self._begun: Counter[tuple[str, int]] = Counter()
+        self._handed_over: Counter[int] = Counter()
         self._selector = selectors.DefaultSelector()
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = threading.Lock()
@@ -123,7 +136,8 @@ class LiveEdges:
         taker.left.wait()
         if taker.error is not None:
             raise taker.error
-        send_all(sock, taker.rest)
+        if taker.rest_bytes:
+            send_all(sock, taker.rest)
         return taker
 
     def _call(self, call: Callable[[], None]) -> None:
@@ -148,6 +162,7 @@ class LiveEdges:
             stalled_at = self._now() - self._stall_seconds
             for taker in [taker for taker in self._full if taker.full_since < stalled_at]:
                 self._leave(taker, BlockingIOError(errno.EAGAIN, "stalled"))
+            self._count()
 
     def _join(self, taker: Taker) -> None:
         edge = taker.channel.edge
@@ -166,23 +181,22 @@ class LiveEdges:
             for delivery in channel.edge.deliveries(start):
                 if channel.is_deserted:
                     return
-                pieces = channel.edge.encode(delivery)
-                self._call(partial(self._expose, channel, delivery, pieces))
+                self._call(partial(self._expose, channel, _exposed(channel.edge, delivery)))
         except ViewerError as error:
             # Each taker's own thread goes on, and meets it where it lasts.
             logger.debug("live_edge=over reason=%r", str(error))
         finally:
             self._call(partial(self._end, channel))
 
-    def _expose(self, channel: _Channel, delivery: Delivery, pieces: Pieces) -> None:
+    def _expose(self, channel: _Channel, exposed: _Exposed) -> None:
         """Give a frame to all who have room; end an edge that nobody watches."""
         if not channel.takers:
             channel.is_deserted = True
             self._end(channel)
             return
-        channel.add(delivery, pieces)
+        channel.add(exposed)
         for taker in list(channel.takers):
-            if taker not in self._full:
+            if not taker.rest_bytes:
                 self._advance(taker)
 
     def _end(self, channel: _Channel) -> None:
@@ -194,14 +208,15 @@ class LiveEdges:
             self._leave(taker)
 
     def _leave(self, taker: Taker, error: OSError | None = None) -> None:
-        self._have_room(taker)
+        if taker in self._full:
+            self._have_room(taker)
         taker.channel.takers.remove(taker)
         taker.error = error
         taker.left.set()
 
     def _advance(self, taker: Taker) -> None:
         """Give a taker what its socket has room for."""
-        while taker.rest or self._begin(taker):
+        while taker.rest_bytes or self._begin(taker):
             try:
                 sent = taker.sock.sendmsg(taker.rest, (), socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -209,32 +224,35 @@ class LiveEdges:
             except OSError as error:
                 self._leave(taker, error)
                 return
-            taker.rest = rest_after(taker.rest, sent)
-            if taker.rest:
+            taker.rest_bytes -= sent
+            if taker.rest_bytes:
+                taker.rest = rest_after(taker.rest, sent)
                 self._be_full(taker, sent)
                 return
             if taker.last is not None and taker.last.is_live:
-                self._metrics.handed_over(taker.last.frame.captured_at)
-        self._have_room(taker)
+                self._handed_over[taker.last.frame.captured_at] += 1
+        if taker in self._full:
+            self._have_room(taker)
 
     def _begin(self, taker: Taker) -> bool:
         """Choose what a taker gets next; tell whether there is anything."""
-        exposed = taker.channel.at(taker.next_frame)
-        if exposed is None:
+        channel = taker.channel
+        if taker.next_frame > channel.newest_frame:
             return False
-        delivery, pieces = exposed
-        skipped = delivery.frame.frame_index - taker.next_frame
+        exposed = channel.at(taker.next_frame)
+        skipped = exposed.delivery.frame.frame_index - taker.next_frame
         if skipped and not taker.skips:
             self._leave(taker)
             return False
-        if skipped != delivery.skipped:
+        if skipped != exposed.delivery.skipped:
             # What nobody gets here has been counted.
-            self._metrics.skipped.labels("slow_client").inc(max(skipped - delivery.skipped, 0))
-            delivery = replace(delivery, skipped=skipped)
-            pieces = taker.channel.edge.encode(delivery)
-        taker.last, taker.rest = delivery, pieces
+            own = max(skipped - exposed.delivery.skipped, 0)
+            self._metrics.skipped.labels("slow_client").inc(own)
+            exposed = _exposed(channel.edge, replace(exposed.delivery, skipped=skipped))
+        taker.last, taker.rest = exposed.delivery, exposed.pieces
+        taker.rest_bytes = exposed.size_bytes
         taker.next_frame += skipped + 1
-        self._metrics.delivered(taker.channel.edge.route, len(delivery.frame.image))
+        self._begun[channel.edge.route, len(exposed.delivery.frame.image)] += 1
         return True
 
     def _be_full(self, taker: Taker, sent: int) -> None:
@@ -246,6 +264,19 @@ class LiveEdges:
             self._selector.register(taker.sock, selectors.EVENT_WRITE, taker)
 
     def _have_room(self, taker: Taker) -> None:
-        if taker in self._full:
-            self._full.remove(taker)
-            self._selector.unregister(taker.sock)
+        self._full.remove(taker)
+        self._selector.unregister(taker.sock)
+
+    def _count(self) -> None:
+        """Tell the metrics what has happened since it was counted last."""
+        for (route, image_bytes), frames in self._begun.items():
+            self._metrics.delivered(route, image_bytes, frames)
+        for captured_at, frames in self._handed_over.items():
+            self._metrics.handed_over(captured_at, frames)
+        self._begun.clear()
+        self._handed_over.clear()
+
+
+def _exposed(edge: Edge, delivery: Delivery) -> _Exposed:
+    pieces = edge.encode(delivery)
+    return _Exposed(delivery, pieces, sum(map(len, pieces)))

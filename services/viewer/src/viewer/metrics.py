@@ -1,6 +1,7 @@
 """Every metric of the viewer. Label values are closed sets, named here."""
 
 import time
+from bisect import bisect_left
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -37,7 +38,7 @@ class Metrics:
             registry=registry,
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
         )
-        self.live_latency = Histogram(
+        self.live_latency = _Histogram(
             "framelog_viewer_live_latency_seconds",
             "Time from when a frame was captured to when it was handed to a client that watches "
             "the live edge, by the clocks of ingest's machine and this one.",
@@ -183,12 +184,24 @@ class Metrics:
         for reason in FOREIGN_REASONS:
             self.foreign.labels(reason)
 
-    def handed_over(self, captured_at: int) -> None:
-        """Observe how late a live frame is; `captured_at` is in microseconds since 1970."""
-        self.live_latency.observe(max(time.time() - captured_at / 1e6, 0))
+    def handed_over(self, captured_at: int, clients: int = 1) -> None:
+        """Observe how late a live frame is that clients now have.
 
-    def delivered(self, route: str, image_bytes: int) -> None:
-        """Count one frame that goes to a client."""
+        `captured_at` is in microseconds since 1970.
+        """
+        self.live_latency.observe_all(max(time.time() - captured_at / 1e6, 0), clients)
+
+    def delivered(self, route: str, image_bytes: int, clients: int = 1) -> None:
+        """Count one frame that goes to clients."""
         frames, image_bytes_total = self._delivered[route]
-        frames.inc()
-        image_bytes_total.inc(image_bytes)
+        frames.inc(clients)
+        image_bytes_total.inc(image_bytes * clients)
+
+
+class _Histogram(Histogram):
+    """A histogram that takes what was seen many times at once."""
+
+    def observe_all(self, amount: float, times: int) -> None:
+        """Do what as many calls of `observe` would."""
+        self._sum.inc(amount * times)
+        self._buckets[bisect_left(self._upper_bounds, amount)].inc(times)
