@@ -14,7 +14,7 @@ from tests.support.expiry import delete_before
 from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page, Request, Route
 
     from tests.support.cluster import Cluster, Topics
     from tests.support.viewing import Viewer
@@ -144,10 +144,27 @@ def test_a_full_or_absent_server_is_said(
 def test_expired_frames_are_said_with_the_first_that_is_left(
     cluster: Cluster, topics: Topics, viewer: Viewer, page: Page, video: Video
 ) -> None:
-    # The page is not told what the log has dropped.
-    for told in ("**/api/events", "**/api/streams"):
-        page.route(told, lambda route: route.abort())
+    under_way: set[Request] = set()
+
+    def begun(request: Request) -> None:
+        under_way.add(request)
+
+    def done(request: Request) -> None:
+        under_way.discard(request)
+
+    for event, note in (("request", begun), ("requestfinished", done), ("requestfailed", done)):
+        page.on(event, note)  # type: ignore[call-overload]  # one of three names
+    page.route("**/api/events", lambda route: route.abort())
     deck = opened(page, viewer, video)
+    # It reads on around its picture: from here on only the export tells what the log has dropped.
+    page.route(
+        "**/*",
+        lambda route: route.continue_() if "/export." in route.request.url else route.abort(),
+    )
+    wait_for(
+        lambda: page.evaluate("true") and not under_way,
+        what="what it had asked for before to come",
+    )
     delete_before(cluster, topics, video.partition, video.offsets[60])
     wait_for(
         lambda: viewer.stream(video.stream_id)["first_available_frame"] == 60,

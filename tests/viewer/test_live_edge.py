@@ -242,8 +242,10 @@ def test_who_stalls_at_the_edge_is_dropped_and_who_stalls_then_holds_up_no_stop(
         wait_for(lambda: metric(base, "framelog_viewer_clients_dropped_total") == 1, alive=process)
         writer.write([large])
         assert next(records) == (2, large)
-        with stalled(free_port, path):
+        with stalled(free_port, f"{path.partition('?')[0]}?from=3&follow=live"):
             wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
+            writer.write([large])
+            assert next(records) == (3, large)
             began = time.monotonic()
             assert process.stop() == 0
             assert time.monotonic() - began < 4

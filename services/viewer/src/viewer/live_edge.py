@@ -11,95 +11,21 @@ import selectors
 import socket
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 
+from viewer.channel import Channel, Edge, Exposed, Taker
 from viewer.errors import ViewerError
 from viewer.metrics import Metrics
-from viewer.playback import Delivery
-from viewer.sending import Pieces, rest_after, send_all
+from viewer.sending import rest_after, send_all
 
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _CALLS_AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class Edge:
-    """One stream's newest frames in one form."""
-
-    key: Hashable
-    """Edges with equal keys are one."""
-    route: str
-    deliveries: Callable[[int], Iterator[Delivery]]
-    """Makes the frames from this one on, each when it is due, until no more will come."""
-    encode: Callable[[Delivery], Pieces]
-    kept_ns: int
-    """How far behind the newest frame a taker may be."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Exposed:
-    """A frame that all get, as it is sent."""
-
-    delivery: Delivery
-    pieces: Pieces
-    size_bytes: int
-
-
-@dataclass(eq=False, slots=True)
-class _Channel:
-    """An edge that is watched: who takes its frames, and which they may yet get."""
-
-    edge: Edge
-    takers: list["Taker"] = field(default_factory=list)
-    recent: deque[_Exposed] = field(default_factory=deque)
-    newest_frame: int = -1
-    is_deserted: bool = False
-
-    def add(self, exposed: _Exposed) -> None:
-        frame = exposed.delivery.frame
-        self.newest_frame = frame.frame_index
-        self.recent.append(exposed)
-        while frame.pts_ns - self.recent[0].delivery.frame.pts_ns > self.edge.kept_ns:
-            self.recent.popleft()
-
-    def at(self, frame: int) -> _Exposed:
-        """Return this frame or what follows it, or the newest where it is too far behind."""
-        newest = found = self.recent[-1]
-        for exposed in reversed(self.recent):
-            index = exposed.delivery.frame.frame_index
-            if index <= frame:
-                return exposed if index == frame else found
-            found = exposed
-        return newest
-
-
-@dataclass(eq=False, slots=True)
-class Taker:
-    """Who takes an edge's frames, by a socket."""
-
-    sock: socket.socket
-    channel: _Channel
-    next_frame: int
-    skips: bool
-    """Whether it goes on at the newest when it is too far behind; others leave then."""
-    last: Delivery | None = None
-    """What it was given last."""
-    rest: Pieces = ()
-    """What its socket takes of that,"""
-    rest_bytes: int = 0
-    """and how much of it is yet to be taken."""
-    full_since: float = 0.0
-    """When the socket took something last."""
-    is_over: bool = False
-    """Whether no more frames come here."""
-    error: OSError | None = None
-    left: threading.Event = field(default_factory=threading.Event)
 
 
 class LiveEdges:
@@ -116,7 +42,7 @@ class LiveEdges:
         self._metrics = metrics
         self._stall_seconds = stall_seconds
         self._now = now
-        self._channels: dict[Hashable, _Channel] = {}
+        self._channels: dict[Hashable, Channel] = {}
         self._full: set[Taker] = set()
         self._begun: Counter[tuple[str, int]] = Counter()
         self._handed_over: Counter[int] = Counter()
@@ -131,7 +57,7 @@ class LiveEdges:
         It ends when the edge is over, or when frames that may not be skipped lie too far behind.
         Raises as the socket does: BlockingIOError when it takes nothing for too long.
         """
-        taker = Taker(sock, _Channel(edge), next_frame, skips)
+        taker = Taker(sock, Channel(edge), next_frame, skips)
         self._call(partial(self._join, taker))
         taker.left.wait()
         if taker.error is not None:
@@ -175,20 +101,20 @@ class LiveEdges:
         taker.channel.takers.append(taker)
         self._advance(taker)
 
-    def _feed(self, channel: _Channel, start: int) -> None:
+    def _feed(self, channel: Channel, start: int) -> None:
         """Make an edge's frames, in a thread of their own, until there are none or no takers."""
         try:
             for delivery in channel.edge.deliveries(start):
                 if channel.is_deserted:
                     return
-                self._call(partial(self._expose, channel, _exposed(channel.edge, delivery)))
+                self._call(partial(self._expose, channel, Exposed.of(channel.edge, delivery)))
         except ViewerError as error:
             # Each taker's own thread goes on, and meets it where it lasts.
             logger.debug("live_edge=over reason=%r", str(error))
         finally:
             self._call(partial(self._end, channel))
 
-    def _expose(self, channel: _Channel, exposed: _Exposed) -> None:
+    def _expose(self, channel: Channel, exposed: Exposed) -> None:
         """Give a frame to all who have room; end an edge that nobody watches."""
         if not channel.takers:
             channel.is_deserted = True
@@ -199,7 +125,7 @@ class LiveEdges:
             if not taker.rest_bytes:
                 self._advance(taker)
 
-    def _end(self, channel: _Channel) -> None:
+    def _end(self, channel: Channel) -> None:
         """Let all go: if more comes for them, it does not come this way."""
         if self._channels.get(channel.edge.key) is channel:
             del self._channels[channel.edge.key]
@@ -248,7 +174,7 @@ class LiveEdges:
             # What nobody gets here has been counted.
             own = max(skipped - exposed.delivery.skipped, 0)
             self._metrics.skipped.labels("slow_client").inc(own)
-            exposed = _exposed(channel.edge, replace(exposed.delivery, skipped=skipped))
+            exposed = Exposed.of(channel.edge, replace(exposed.delivery, skipped=skipped))
         taker.last, taker.rest = exposed.delivery, exposed.pieces
         taker.rest_bytes = exposed.size_bytes
         taker.next_frame += skipped + 1
@@ -275,8 +201,3 @@ class LiveEdges:
             self._metrics.handed_over(captured_at, frames)
         self._begun.clear()
         self._handed_over.clear()
-
-
-def _exposed(edge: Edge, delivery: Delivery) -> _Exposed:
-    pieces = edge.encode(delivery)
-    return _Exposed(delivery, pieces, sum(map(len, pieces)))

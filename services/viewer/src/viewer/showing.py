@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from viewer.live_edge import Edge, LiveEdges
+from viewer.channel import Edge
+from viewer.live_edge import LiveEdges
 from viewer.metrics import Metrics
 from viewer.playback import Delivery
 from viewer.sending import Connection, Pieces, chunk
