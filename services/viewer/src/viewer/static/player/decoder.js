@@ -79,9 +79,14 @@ export class Decoder {
     this.#readNext();
   }
 
+  /** Not playing, a hand waits for one picture: all else comes after it. */
+  get #hurries() {
+    return this.#wish !== null && !this.#wish.ahead_frames && this.#decoding.has(this.#wish.frame);
+  }
+
   #decodeNext() {
     for (const frame of this.#wish?.frames ?? []) {
-      if (this.#decoding.size >= PARALLEL_DECODES) return;
+      if (this.#decoding.size >= PARALLEL_DECODES || this.#hurries) return;
       const record = this.#encoded.get(frame);
       if (record && !this.#posted.has(frame) && !this.#decoding.has(frame)) void this.#decode(record);
     }
@@ -103,7 +108,7 @@ export class Decoder {
       this.#post({ type: "unreadable", run_id, frame: header.frame, number });
     }
     if (run_id === this.#wish?.run_id) this.#decoding.delete(header.frame);
-    this.#decodeNext();
+    this.#work();
   }
 
   /** @returns {number | null} the first frame to ask the server for */
@@ -126,7 +131,7 @@ export class Decoder {
       this.#reading = null;
     }
     const missing = this.#missingFrame();
-    if (!this.#wish || missing === null || this.#retry_timer !== undefined) return;
+    if (!this.#wish || missing === null || this.#retry_timer !== undefined || this.#hurries) return;
     if (this.#reading) {
       // Only the picture that is waited for is worth breaking off a window, and not one of a single
       // frame: that is nearly there, and a hand that moves on must not starve the screen.
@@ -136,7 +141,8 @@ export class Decoder {
       this.#reading.abort.abort();
     }
     const step = missing < this.#wish.frame && this.#wish.step === 1 ? -1 : this.#wish.step;
-    const window = windowFor(missing, step, this.#wish.window_frames, this.#wish.follow, this.#wish.range);
+    const alone = missing === this.#wish.frame && !this.#wish.ahead_frames;
+    const window = windowFor(missing, step, alone ? 1 : this.#wish.window_frames, this.#wish.follow, this.#wish.range);
     this.#reading = { window, next: window.from, abort: new AbortController() };
     void this.#read(this.#reading, missing);
   }
