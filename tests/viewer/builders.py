@@ -6,13 +6,14 @@ import io
 import json
 import threading
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fastavro
 from prometheus_client import CollectorRegistry
 from viewer.access import Access
+from viewer.app import create_app
 from viewer.catalogue import Catalogue
 from viewer.exports import Exports
 from viewer.fetch import FramesGoneError
@@ -37,6 +38,7 @@ from viewer.watchers import Watchers
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from flask import Flask
     from viewer.index import SegmentPlace
 
 STREAM_ID = "clip-0123456789ab"
@@ -250,6 +252,10 @@ class World:
     clock: FakeClock
     metrics: Metrics
     waiting_for: list[str] = field(default_factory=list)
+
+    @cached_property
+    def app(self) -> Flask:
+        return create_app(self.parts)
 
 
 def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) -> World:
