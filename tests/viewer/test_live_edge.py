@@ -19,6 +19,8 @@ from tests.viewer.running import answers, metric
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from flask.testing import FlaskClient
+
     from tests.support.cluster import Cluster, Topics
 
 IMAGE_BYTES = 20_000
@@ -42,14 +44,13 @@ class Watcher:
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room_bytes)
         self._is_heard = threading.Event()
         self._answering = threading.Thread(
-            target=self._answer, args=(viewer, path, theirs), daemon=True
+            target=self._answer, args=(viewer.app.test_client(), path, theirs), daemon=True
         )
         self._answering.start()
         assert self._is_heard.wait(30)
 
-    def _answer(self, viewer: World, path: str, sock: socket.socket) -> None:
+    def _answer(self, client: FlaskClient, path: str, sock: socket.socket) -> None:
         environ = {"gunicorn.socket": sock, "SERVER_PROTOCOL": "HTTP/1.1"}
-        client = viewer.app.test_client()
         with sock, client.get(f"/streams/{STREAM_ID}/{path}", environ_overrides=environ) as answer:
             self._is_heard.set()
             try:
@@ -108,7 +109,6 @@ def commit(viewer: World, first: int, state: str = "INGESTING") -> None:
 def viewer() -> World:
     made = world(cache_bytes=64 << 20, max_streams=100)
     made.fetcher.picture = picture
-    assert made.app, "made before many threads ask"
     commit(made, 0)
     return made
 
