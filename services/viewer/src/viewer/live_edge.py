@@ -1,7 +1,7 @@
 """The live edge: each new frame is made ready once, and one thread gives it to all who wait there.
 
 After ustreamer's design: what is exposed is shared, nobody waits for another, and a taker whose
-socket is full goes on once it has room. docs/decisions/0011 tells what that saves.
+socket is full goes on once it has room. docs/decisions/0013 tells what that saves.
 """
 
 import errno
