@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _DECODER_THREADS = "2"
 _FILMS = (Film(720, 375, repeats=2), Film(1080, 250))
 _GATE_FILM = Film(720, 375)
-# A film as short as the gate's stands at 1.16 and 0.85, its worker's start included.
-_GATE, _SWSCALE_GATE = at_most(1.7), at_most(1.25)
+# A film as short as the gate's stands at 1.2 and 0.77, its worker's start included.
+_GATE, _SWSCALE_GATE = at_most(1.7), at_most(1.0)
 
 
 def _cpu_a_frame(place: Place) -> Iterator[Result]:
