@@ -25,7 +25,7 @@ _FRAMES, _SECONDS, _CLICKS = 1200, 1.5, 10
 _SIZES = (720, 1080)
 
 # Paints, at each animation frame, all pictures that have come: as the player does, without its
-# clock, by which it would paint no more than a video has.
+# clock, by which it would paint no more than a video has. It is watched once it has read ahead.
 _THROUGH_THE_PLAYER = """
 async ({ stream, seconds }) => {
   const { Feed } = await import("/static/player/feed.js");
@@ -35,17 +35,17 @@ async ({ stream, seconds }) => {
   const feed = new Feed(new Decoders(), `/streams/${stream.stream_id}/frames`);
   feed.update(stream);
   const range = { first: 0, edge: stream.frame_count };
-  let frame = 0, painted = 0, began_ms = 0;
+  let frame = 0, painted = 0, began_ms = Infinity;
   for (;;) {
     const now_ms = await new Promise(requestAnimationFrame);
     while (feed.has(frame)) {
       const { bitmap, header } = feed.get(frame);
       screen.paint(bitmap, header);
       frame = (frame + 1) % stream.frame_count;
-      if (began_ms) painted += 1;
-      else began_ms = now_ms;
+      if (now_ms >= began_ms) painted += 1;
+      else if (began_ms === Infinity) began_ms = now_ms + 2000;
     }
-    if (began_ms && now_ms - began_ms > seconds * 1000) return painted / (now_ms - began_ms) * 1000;
+    if (now_ms - began_ms > seconds * 1000) return painted / (now_ms - began_ms) * 1000;
     feed.want({ frame, mode: "playing", rate: 16, follow: false, range });
   }
 }

@@ -99,6 +99,7 @@ export class Player extends Transport {
   /** Goes to a frame exactly; playing goes on from there. @param {number} frame */
   seek(frame) {
     this.#go(frame);
+    this.#want();
     this.#moved();
   }
 
@@ -143,10 +144,7 @@ export class Player extends Transport {
     this.seek(frame);
   }
 
-  endScrub() {
-    this.scrubbing = false;
-    this.#changed();
-  }
+  endScrub() { this.scrubbing = false; this.#changed(); }
 
   /** To the newest frame, and on with it as frames come; to the end of what has ended. */
   goLive() {
@@ -163,13 +161,15 @@ export class Player extends Transport {
     if (!this.watchable) return;
     if (this.playing && !this.scrubbing) this.#advance(now_ms);
     this.#paint(now_ms);
-    this.#feed.want({
-      frame: this.frame,
-      mode: this.scrubbing ? "scrubbing" : this.playing ? "playing" : "paused",
-      rate: this.#pacer.rate,
-      follow: this.playing && this.ingesting && this.#pacer.rate > 0 && !this.marks.any,
-      range: { first: this.first, edge: this.#index.count },
-    });
+    this.#want();
+  }
+
+  /** Says at once what is to come next: an animation frame later is late. */
+  #want() {
+    const mode = this.scrubbing ? "scrubbing" : this.playing ? "playing" : "paused";
+    const follow = this.playing && this.ingesting && this.#pacer.rate > 0 && !this.marks.any;
+    const range = { first: this.first, edge: this.#index.count };
+    this.#feed.want({ frame: this.frame, mode, rate: this.#pacer.rate, follow, range });
   }
 
   /** @param {number} now_ms */
