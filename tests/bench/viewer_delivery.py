@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FRAMES, _READERS = 960, 6
 _WATCHERS, _SETTLE_SECONDS, _LIVE_SECONDS = 100, 0.7, 2.0
 _TARGET = at_most(1.3)
-_GATES = {"windows": at_most(1.9), "frames": at_most(3.9), "mjpg": at_most(5)}
+_GATES = {"windows": at_most(1.9), "frames": at_most(1.9), "mjpg": at_most(2.4)}
 
 
 def _delivery(place: Place) -> Iterator[Result]:
