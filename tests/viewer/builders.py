@@ -1,45 +1,20 @@
-"""Records and parts made by hand, for tests that need no broker."""
+"""Records made by hand, for tests that need no broker."""
 
 from __future__ import annotations
 
 import io
 import json
-import threading
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fastavro
-from prometheus_client import CollectorRegistry
-from viewer.access import Access
-from viewer.app import create_app
-from viewer.catalogue import Catalogue
-from viewer.exports import Exports
-from viewer.fetch import FramesGoneError
-from viewer.live_edge import LiveEdges
-from viewer.metrics import Metrics
 from viewer.packing import PackedSegment, packed
-from viewer.parts import Health, Parts
-from viewer.playback import Playback
-from viewer.reader import FrameReader
 from viewer.records import Frame, Record, Segment, Stream
-from viewer.retention import Limits
-from viewer.rooms import Kept, Rooms
-from viewer.settings import Settings
-from viewer.status.board import Board
-from viewer.status.history import NAMES, Moment
-from viewer.status.readings import reading_of
-from viewer.status.services import Service, viewer_service
-from viewer.status.topics import Topic
-from viewer.traces import NoTraces
-from viewer.watchers import Watchers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable
 
-    from flask import Flask
-    from viewer.index import SegmentPlace
 
 STREAM_ID = "clip-0123456789ab"
 RUN = "a" * 32
@@ -141,157 +116,3 @@ def record(made: Frame) -> Record:
     body = io.BytesIO()
     fastavro.schemaless_writer(body, schema, asdict(made))
     return Record(made.frame_index, made.schema_id, body.getvalue())
-
-
-@dataclass
-class FakeFetcher:
-    """A log in memory; frames before `low` are gone."""
-
-    low: int = 0
-    fetches: list[SegmentPlace] = field(default_factory=list)
-    picture: Callable[[int], bytes] = picture
-
-    def fetch(self, stream_id: str, run_id: str, place: SegmentPlace) -> tuple[Frame, ...]:
-        self.fetches.append(place)
-        if place.offsets[0] < 100 + self.low:
-            raise FramesGoneError("expired")
-        assert stream_id == STREAM_ID
-        first = place.first_frame
-        return tuple(
-            frame(n, run_id=run_id, image=self.picture(n))
-            for n in range(first, first + len(place.offsets))
-        )
-
-    def fetch_records(self, stream_id: str, run_id: str, place: SegmentPlace) -> list[Record]:
-        return [record(made) for made in self.fetch(stream_id, run_id, place)]
-
-    def low_watermark(self, partition: int) -> int:
-        assert partition == 2
-        return 100 + self.low
-
-
-@dataclass
-class FakePositions:
-    """Positions in a dictionary."""
-
-    offsets: dict[tuple[str, str, int], int] = field(default_factory=dict)
-
-    def get(self, viewer_id: str, stream_id: str, partition: int) -> int | None:
-        return self.offsets.get((viewer_id, stream_id, partition))
-
-    def put(self, viewer_id: str, stream_id: str, partition: int, offset: int) -> None:
-        self.offsets[viewer_id, stream_id, partition] = offset
-
-
-@dataclass
-class FakeRetention:
-    """A topic's settings."""
-
-    kept: Limits = field(default_factory=lambda: Limits(3_600_000, 1 << 30))
-
-    def limits(self) -> Limits:
-        return self.kept
-
-
-@dataclass
-class FakeRooms:
-    """Rooms in a dictionary."""
-
-    kept: dict[str, Kept] = field(default_factory=dict)
-
-    def write(self, name: str, kept: Kept) -> None:
-        self.kept[name] = kept
-
-    def read(self, names: Collection[str]) -> Mapping[str, Kept]:
-        return {name: self.kept[name] for name in names if name in self.kept}
-
-
-class FakeClock:
-    """Time that passes only when somebody waits."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-class StoppingEvent(threading.Event):
-    """A flag; waiting for it takes no time but moves a clock on."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self._clock.seconds += timeout or 0
-        return self.is_set()
-
-
-def board() -> Board:
-    """Make a board on which something of everything is written."""
-    made = Board(lambda: viewer_service(None, 1), lambda: STARTED_AT / 1e6)
-    made.ingest = [Service("ingest", "away", "It can't be reached: refused.", "ingest:8001")]
-    made.cluster = [Service("kafka", "ready", "One broker answers.", "kafka:9092")]
-    made.topics = [Topic("video.streams", 1, 12, None, 4096, "compact", None, None)]
-    own = reading_of(Metrics(CollectorRegistry()).registry.collect(), NAMES)
-    for n in range(3):
-        made.history.add(Moment(STARTED_AT // 1000 + n * 5000, own, {}))
-    return made
-
-
-@dataclass
-class World:
-    """A viewer without a broker."""
-
-    parts: Parts
-    catalogue: Catalogue
-    fetcher: FakeFetcher
-    positions: FakePositions
-    retention: FakeRetention
-    clock: FakeClock
-    metrics: Metrics
-    waiting_for: list[str] = field(default_factory=list)
-
-    @cached_property
-    def app(self) -> Flask:
-        return create_app(self.parts)
-
-
-def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) -> World:
-    """Make a viewer of fakes around the real catalogue, cache, playback and routes."""
-    metrics = Metrics(CollectorRegistry())
-    catalogue, fetcher, positions, clock = Catalogue(), FakeFetcher(), FakePositions(), FakeClock()
-    reader = FrameReader(catalogue, fetcher, cache_bytes, metrics)
-    watchers = Watchers(max_streams, metrics)
-    watchers.stopping = StoppingEvent(clock)
-    waiting_for: list[str] = []
-    retention = FakeRetention()
-    chosen = Settings(**settings)  # type: ignore[arg-type]
-    parts = Parts(
-        settings=chosen,
-        access=Access(chosen.token, chosen.users, metrics, clock),
-        catalogue=catalogue,
-        reader=reader,
-        playback=Playback(
-            catalogue, reader, metrics, watchers.stopping, clock, sleep=watchers.stopping.wait
-        ),
-        live_edges=LiveEdges(metrics, chosen.stall_seconds),
-        exports=Exports(
-            reader, lambda _: SCHEMA, watchers.stopping, partial(metrics.delivered, "export")
-        ),
-        positions=positions,
-        retention=retention,
-        rooms=Rooms(FakeRooms(), now=clock),
-        watchers=watchers,
-        metrics=metrics,
-        health=Health(lambda: True, lambda: waiting_for[0] if waiting_for else None),
-        traces=NoTraces(),
-        status=board().as_dict,
-    )
-    return World(parts, catalogue, fetcher, positions, retention, clock, metrics, waiting_for)
-
-
-def value(metrics: Metrics, name: str, **labels: str) -> float:
-    """Return one metric's value."""
-    return metrics.registry.get_sample_value(f"framelog_viewer_{name}", labels) or 0.0

@@ -13,11 +13,15 @@ from viewer.settings import Settings
 from viewer.wiring import assemble
 
 from tests.support.processes import Process, wait_for
+from tests.viewer.builders import segment, stream
 from tests.viewer.running import Viewer, answers
+from tests.viewer.world import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from flask.testing import FlaskClient
 
     from tests.support.cluster import Topics
 
@@ -68,3 +72,18 @@ def serve(topics: Topics, tmp_path: Path, free_port: int) -> Iterator[Callable[.
 @pytest.fixture
 def base(free_port: int) -> str:
     return f"http://127.0.0.1:{free_port}"
+
+
+@pytest.fixture
+def viewer() -> World:
+    """Make a viewer of twelve frames in three segments, without a broker."""
+    made = world()
+    made.catalogue.put_stream(stream(12))
+    for first in (0, 4, 8):
+        made.catalogue.put_segments([(segment(first, 4), 1 << 60)])
+    return made
+
+
+@pytest.fixture
+def client(viewer: World) -> FlaskClient:
+    return viewer.app.test_client()

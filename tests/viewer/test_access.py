@@ -15,7 +15,8 @@ from viewer.kafka import admin_client, client_options
 from viewer.metrics import Metrics
 from viewer.settings import Settings
 
-from tests.viewer.builders import STREAM_ID, World, segment, stream, value, world
+from tests.viewer.builders import STREAM_ID, segment, stream
+from tests.viewer.world import World, value, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from viewer.cache import SingleFlightCache
 from viewer.metrics import Metrics
 
 from tests.support.processes import wait_for
-from tests.viewer.builders import value
+from tests.viewer.world import value
 
 
 @pytest.fixture

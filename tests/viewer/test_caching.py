@@ -6,7 +6,8 @@ import pytest
 from viewer.app import create_app
 from viewer.environ import Secret
 
-from tests.viewer.builders import RUN, STREAM_ID, World, segment, stream, world
+from tests.viewer.builders import RUN, STREAM_ID, segment, stream
+from tests.viewer.world import World, world
 
 FRAMES = f"/streams/{STREAM_ID}/frames"
 TOKEN = "a-token-of-some-length"  # noqa: S105 (only here)

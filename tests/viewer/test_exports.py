@@ -18,18 +18,8 @@ from viewer.app import create_app
 from viewer.exports import BrokenOffError
 
 from tests.support.log_writer import jpeg
-from tests.viewer.builders import (
-    FRAME_NS,
-    SCHEMA,
-    STREAM_ID,
-    World,
-    frame,
-    record,
-    segment,
-    stream,
-    value,
-    world,
-)
+from tests.viewer.builders import FRAME_NS, SCHEMA, STREAM_ID, frame, record, segment, stream
+from tests.viewer.world import World, value, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable

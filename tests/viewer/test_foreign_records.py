@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.log_writer import StreamWriter, Wire, jpeg, write_stream
 from tests.support.processes import wait_for
-from tests.viewer.builders import value
 from tests.viewer.running import Viewer, produce
+from tests.viewer.world import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable

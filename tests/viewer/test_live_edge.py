@@ -13,8 +13,9 @@ from viewer.framing import HEADER
 
 from tests.support.log_writer import StreamWriter, jpeg
 from tests.support.processes import Process, wait_for
-from tests.viewer.builders import STREAM_ID, World, segment, stream, value, world
+from tests.viewer.builders import STREAM_ID, segment, stream
 from tests.viewer.running import answers, metric
+from tests.viewer.world import World, value, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

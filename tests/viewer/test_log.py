@@ -23,8 +23,8 @@ from tests.support.expiry import delete_before
 from tests.support.log_reader import LogReader
 from tests.support.log_writer import StreamWriter, jpeg, write_stream
 from tests.support.processes import wait_for
-from tests.viewer.builders import value
 from tests.viewer.running import Viewer, has_partitions, produce
+from tests.viewer.world import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable

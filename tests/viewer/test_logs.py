@@ -9,7 +9,7 @@ import logging
 import pytest
 from viewer.logs import about, handler
 
-from tests.viewer.builders import FakeClock
+from tests.viewer.world import FakeClock
 
 
 class Log:

@@ -14,8 +14,8 @@ from viewer.metrics import Metrics
 
 from tests.support.log_writer import StreamWriter, jpeg, write_stream
 from tests.support.processes import wait_for
-from tests.viewer.builders import value
 from tests.viewer.running import answers, metric
+from tests.viewer.world import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable

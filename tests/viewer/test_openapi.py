@@ -21,7 +21,8 @@ from schemathesis.checks import (
 from viewer.app import create_app
 from viewer.description import openapi_json
 
-from tests.viewer.builders import STREAM_ID, segment, stream, world
+from tests.viewer.builders import STREAM_ID, segment, stream
+from tests.viewer.world import world
 
 if TYPE_CHECKING:
     from flask import Flask

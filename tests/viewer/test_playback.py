@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.viewer.builders import STREAM_ID, World, segment, stream, value, world
+from tests.viewer.builders import STREAM_ID, segment, stream
+from tests.viewer.world import World, value, world
 
 if TYPE_CHECKING:
     from viewer.playback import Follow

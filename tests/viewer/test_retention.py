@@ -11,8 +11,9 @@ from viewer.retention import Limits
 
 from tests.support.expiry import delete_before, keep_for
 from tests.support.log_writer import write_stream
-from tests.viewer.builders import STARTED_AT, STREAM_ID, World, segment, stream, world
+from tests.viewer.builders import STARTED_AT, STREAM_ID, segment, stream
 from tests.viewer.running import Viewer
+from tests.viewer.world import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable

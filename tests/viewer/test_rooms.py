@@ -13,7 +13,8 @@ from viewer.errors import TryLaterError
 from viewer.place import Place
 from viewer.rooms import Rooms
 
-from tests.viewer.builders import STREAM_ID, FakeClock, FakeRooms, World, stream, value, world
+from tests.viewer.builders import STREAM_ID, stream
+from tests.viewer.world import FakeClock, FakeRooms, World, value, world
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
