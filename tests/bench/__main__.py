@@ -116,7 +116,7 @@ def _write(results: Path, *, publish: bool) -> None:
         (results / name).write_text(drawing, encoding="utf-8")
     text = report.markdown(runs)
     (results / "report.md").write_text(
-        text + "".join(f"\n![]({name})\n" for name in drawn), encoding="utf-8"
+        text + "".join(f"\n![{Path(name).stem}]({name})\n" for name in drawn), encoding="utf-8"
     )
     _say(f"report: {results / 'report.md'}")
     if publish:
@@ -125,7 +125,7 @@ def _write(results: Path, *, publish: bool) -> None:
             shutil.copyfile(results / name, PICTURES / name)
         before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
         after = rest.partition(END)[2]
-        shown = "".join(f"\n![](images/performance/{name})\n" for name in drawn)
+        shown = "".join(f"\n![{Path(name).stem}](images/performance/{name})\n" for name in drawn)
         DOCUMENT.write_text(f"{before}{BEGIN}\n{text}{shown}\n{END}{after}", encoding="utf-8")
 
 

@@ -89,7 +89,7 @@ def _other(one: Figure | Growth) -> str:
         measured, figure = f"{_spread(one.ours)} {one.unit}", one.ours.median
     else:
         (first, low), *_, (last, high) = one.points
-        measured = f"{low:.3g} {one.unit} at {first:g} {one.size}, {high:.3g} at {last:g}"
+        measured = f"{_short(low)} {one.unit} at {first:g} {one.size}, {_short(high)} at {last:g}"
         measured, figure = f"{measured}: order {one.order:.2f}", one.order
     return f"| {one.name} | {measured} | {one.target or ''} | {_verdict(one.target, figure)} |"
 
@@ -101,11 +101,16 @@ def _verdict(target: Bound | None, figure: float) -> str:
 
 
 def _spread(spread: Spread) -> str:
-    return f"{spread.median:.3g} ({_range(spread)})"
+    return f"{_short(spread.median)} ({_range(spread)})"
 
 
 def _range(spread: Spread) -> str:
-    return f"{spread.lower_quartile:.3g} to {spread.upper_quartile:.3g}"
+    return f"{_short(spread.lower_quartile)} to {_short(spread.upper_quartile)}"
+
+
+def _short(value: float) -> str:
+    """Write three digits, or all that stand before the point."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def _result(kept: dict[str, Any]) -> Result:
