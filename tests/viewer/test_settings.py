@@ -40,6 +40,7 @@ def test_some_threads_are_kept_for_short_requests() -> None:
     [
         ("FRAMELOG_VIEWER_PORT", "0", "a whole number from 1 to 65535"),
         ("FRAMELOG_VIEWER_PORT", "http", "a whole number from 1 to 65535"),
+        ("FRAMELOG_VIEWER_PORT", "9_000", "a whole number from 1 to 65535"),
         ("FRAMELOG_VIEWER_THREADS", "8", "a whole number from 10 to 4096"),
         ("FRAMELOG_VIEWER_CACHE_BYTES", "-1", "a whole number from 0 to 1099511627776"),
         ("FRAMELOG_VIEWER_STALL_SECONDS", "1.5", "a whole number from 1 to 3600"),

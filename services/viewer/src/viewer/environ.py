@@ -43,10 +43,9 @@ class Reader:
         """Read a whole number from low to high."""
 
         def parse(text: str) -> int:
-            value = int(text)
-            if not low <= value <= high:
+            if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
                 raise ValueError(text)
-            return value
+            return int(text)
 
         return self._parsed(key, str(default), parse, f"a whole number from {low} to {high}")
 
