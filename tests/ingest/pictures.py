@@ -7,7 +7,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
+from ingest.choices import Choices
+from ingest.decoded import Picture
+from ingest.encoders import Image, encoder
+from ingest.orientation import UPRIGHT, Orientation
 
+LARGEST_BYTES = 15 << 20
 Rgb = tuple[float, float, float]
 Levels = float | npt.NDArray[Any]
 Matrix = Literal[1, 5, 9]
@@ -64,3 +69,26 @@ def decoded(image: bytes) -> npt.NDArray[np.uint8]:
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None, "not an image"
     return np.ascontiguousarray(pixels[:, :, ::-1]).astype(np.uint8)
+
+
+def encode(picture: VideoFrame, orientation: Orientation = UPRIGHT, quality: int = 95) -> bytes:
+    """Return a picture as a JPEG."""
+    return jpeg(picture, quality, orientation=orientation).data
+
+
+def jpeg(
+    picture: VideoFrame,
+    quality: int,
+    largest_bytes: int = LARGEST_BYTES,
+    *,
+    orientation: Orientation = UPRIGHT,
+) -> Image:
+    """Return a picture as a JPEG, and with which quality."""
+    jpegs = encoder(Choices(quality=quality), largest_bytes)
+    return jpegs.encode(Picture(picture, orientation))
+
+
+def noise(width: int, height: int) -> VideoFrame:
+    """Make a picture that takes many bytes."""
+    pixels = np.random.default_rng(7).integers(0, 256, (height, width, 3), np.uint8)
+    return VideoFrame.from_ndarray(pixels, format="rgb24")

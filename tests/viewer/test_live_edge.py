@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING, Self
 
 import pytest
-import requests
 from viewer.framing import HEADER
 
-from tests.support.log_writer import StreamWriter, jpeg
-from tests.support.processes import Process, wait_for
+from tests.support.processes import wait_for
 from tests.viewer.builders import STREAM_ID, segment, stream
-from tests.viewer.running import answers, metric
 from tests.viewer.world import World, value, world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from flask.testing import FlaskClient
 
-    from tests.support.cluster import Cluster, Topics
 
 IMAGE_BYTES = 20_000
 CHUNK_BYTES = len(b"4E78\r\n") + HEADER.size + IMAGE_BYTES + len(b"\r\n")
@@ -230,49 +223,3 @@ def test_a_stopping_viewer_lets_go_of_everybody(viewer: World) -> None:
     slow.read().end()
     # Whole frames, though perhaps not all.
     assert slow.frames == [(n, 0) for n in range(3, 3 + len(slow.frames))]
-
-
-def stalled(port: int, path: str) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port), timeout=30)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.sendall(f"GET {path} HTTP/1.1\r\nHost: viewer\r\n\r\n".encode())
-    return client
-
-
-def test_who_stalls_at_the_edge_is_dropped_and_who_stalls_then_holds_up_no_stop(
-    cluster: Cluster,
-    topics: Topics,
-    serve: Callable[..., Process],
-    base: str,
-    free_port: int,
-) -> None:
-    writer = StreamWriter(cluster, topics)
-    writer.write([jpeg(0)])
-    process = serve(FRAMELOG_VIEWER_STALL_SECONDS="1")
-    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
-    path = f"/streams/{writer.stream_id}/{LIVE}"
-    large = jpeg(0, width=1600, height=1600) * 100
-    with stalled(free_port, path), requests.get(base + path, stream=True, timeout=30) as quick:
-        records = read_records(quick)
-        assert next(records) == (0, jpeg(0))
-        wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
-        writer.write([large])
-        assert next(records) == (1, large)
-        wait_for(lambda: metric(base, "framelog_viewer_clients_dropped_total") == 1, alive=process)
-        writer.write([large])
-        assert next(records) == (2, large)
-        with stalled(free_port, f"{path.partition('?')[0]}?from=3&follow=live"):
-            wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
-            writer.write([large])
-            assert next(records) == (3, large)
-            began = time.monotonic()
-            assert process.stop() == 0
-            assert time.monotonic() - began < 10
-    assert "Traceback" not in process.log_tail()
-
-
-def read_records(response: requests.Response) -> Iterator[tuple[int, bytes]]:
-    """Read a window's records as they come."""
-    while head := response.raw.read(HEADER.size, decode_content=True):
-        fields = HEADER.unpack(head)
-        yield fields[4], response.raw.read(fields[-2])

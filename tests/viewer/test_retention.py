@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from viewer.app import create_app
 from viewer.retention import Limits
 
 from tests.support.expiry import delete_before, keep_for
 from tests.support.log_writer import write_stream
-from tests.viewer.builders import STARTED_AT, STREAM_ID, segment, stream
+from tests.viewer.builders import STARTED_AT, STREAM_ID, stream
 from tests.viewer.running import Viewer
-from tests.viewer.world import World, world
+from tests.viewer.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,18 +28,8 @@ def asked(viewer: World) -> tuple[int, Any]:
     return answer.status_code, answer.json
 
 
-@pytest.fixture
-def viewer() -> World:
-    made = world()
-    made.catalogue.put_stream(stream(12))
-    for first in (0, 4, 8):
-        made.catalogue.put_segments([(segment(first, 4), 1 << 60)])
-    return made
-
-
 def test_the_earliest_frame_expires_so_long_after_it_was_written(viewer: World) -> None:
-    viewer.fetcher.low = 6
-    viewer.catalogue.set_low_watermarks({2: 106})
+    viewer.expire_before(6)
     written = datetime.fromtimestamp(STARTED_AT / 1e6, UTC)
     status, found = asked(viewer)
     assert status == 200

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import av
 import pytest
 import requests
+from viewer.framing import HEADER
 
 from tests.support.expiry import delete_before
 from tests.support.log_writer import StreamWriter, jpeg, write_stream
@@ -20,7 +21,7 @@ from tests.support.processes import Process, wait_for
 from tests.viewer.running import answers, metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.cluster import Cluster, Topics
@@ -32,6 +33,13 @@ def stalled_client(port: int, path: str) -> socket.socket:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.sendall(f"GET {path} HTTP/1.1\r\nHost: viewer\r\n\r\n".encode())
     return client
+
+
+def read_records(response: requests.Response) -> Iterator[tuple[int, bytes]]:
+    """Read a window's records as they come."""
+    while head := response.raw.read(HEADER.size, decode_content=True):
+        fields = HEADER.unpack(head)
+        yield fields[4], response.raw.read(fields[-2])
 
 
 def test_a_bad_setting_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
@@ -108,6 +116,41 @@ def test_a_stalled_client_is_dropped_and_delays_nobody(
         wait_for(lambda: metric(base, "framelog_viewer_clients_dropped_total") == 2, alive=process)
         assert metric(base, "framelog_viewer_watchers{") == 0
     assert len(requests.get(f"{base}{path}?count=4", timeout=10).content) == 4 * (88 + len(large))
+    assert "Traceback" not in process.log_tail()
+
+
+def test_who_stalls_at_the_edge_is_dropped_and_who_stalls_then_holds_up_no_stop(
+    cluster: Cluster,
+    topics: Topics,
+    serve: Callable[..., Process],
+    base: str,
+    free_port: int,
+) -> None:
+    writer = StreamWriter(cluster, topics)
+    writer.write([jpeg(0)])
+    process = serve(FRAMELOG_VIEWER_STALL_SECONDS="1")
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
+    path = f"/streams/{writer.stream_id}/frames?from=live&follow=live"
+    large = jpeg(0, width=1600, height=1600) * 100
+    with (
+        stalled_client(free_port, path),
+        requests.get(base + path, stream=True, timeout=30) as quick,
+    ):
+        records = read_records(quick)
+        assert next(records) == (0, jpeg(0))
+        wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
+        writer.write([large])
+        assert next(records) == (1, large)
+        wait_for(lambda: metric(base, "framelog_viewer_clients_dropped_total") == 1, alive=process)
+        writer.write([large])
+        assert next(records) == (2, large)
+        with stalled_client(free_port, f"{path.partition('?')[0]}?from=3&follow=live"):
+            wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
+            writer.write([large])
+            assert next(records) == (3, large)
+            began = time.monotonic()
+            assert process.stop() == 0
+            assert time.monotonic() - began < 10
     assert "Traceback" not in process.log_tail()
 
 
