@@ -51,56 +51,52 @@ async ({ stream, seconds }) => {
 }
 """
 
-# As many at a time as the player decodes: one alone leaves cores idle.
-_BARE = """
-async ({ images, seconds }) => {
-  const received = images.map((text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+# What both loops below need: as many at a time as the player decodes, one would leave cores idle.
+_PAINTING = """
   const canvas = document.body.appendChild(document.createElement("canvas"));
   const context = canvas.getContext("2d", { alpha: false });
   const began_ms = performance.now();
+  const is_over = () => performance.now() - began_ms >= seconds * 1000;
   let next = 0, painted = 0;
-  const loop = async () => {
-    while (performance.now() - began_ms < seconds * 1000) {
-      const blob = new Blob([received[next++ % received.length]], { type: "image/jpeg" });
-      const bitmap = await createImageBitmap(blob);
-      if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
-      if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
-      context.drawImage(bitmap, 0, 0);
-      bitmap.close();
-      painted += 1;
-    }
+  const paint = async (image) => {
+    const bitmap = await createImageBitmap(new Blob([image], { type: "image/jpeg" }));
+    if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
+    if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
+    context.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    painted += 1;
   };
-  await Promise.all([loop(), loop(), loop()]);
-  return painted / (performance.now() - began_ms) * 1000;
-}
+  const rate = async (loop) => {
+    await Promise.all([loop(), loop(), loop()]);
+    return painted / (performance.now() - began_ms) * 1000;
+  };
+"""
+
+_BARE = f"""
+async ({{ images, seconds }}) => {{
+  const received = images.map((text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+  {_PAINTING}
+  return rate(async () => {{
+    while (!is_over()) await paint(received[next++ % received.length]);
+  }});
+}}
 """
 
 # The same on pictures that come from the server, which shares the machine: what no page can beat.
-_FETCHED = """
-async ({ stream, seconds }) => {
-  const { RecordParser } = await import("/static/player/records.js");
-  const canvas = document.body.appendChild(document.createElement("canvas"));
-  const context = canvas.getContext("2d", { alpha: false });
-  const began_ms = performance.now(), window_frames = 16;
-  let next = 0, painted = 0;
-  const loop = async () => {
-    while (performance.now() - began_ms < seconds * 1000) {
+_FETCHED = f"""
+async ({{ stream, seconds }}) => {{
+  const {{ RecordParser }} = await import("/static/player/records.js");
+  const window_frames = 16;
+  {_PAINTING}
+  return rate(async () => {{
+    while (!is_over()) {{
       const from = next++ * window_frames % (stream.frame_count - window_frames);
-      const url = `/streams/${stream.stream_id}/frames?from=${from}&count=${window_frames}`;
-      const body = await (await fetch(url, { cache: "no-store" })).arrayBuffer();
-      for (const { image } of new RecordParser().push(new Uint8Array(body))) {
-        const bitmap = await createImageBitmap(new Blob([image], { type: "image/jpeg" }));
-        if (canvas.width !== bitmap.width) canvas.width = bitmap.width;
-        if (canvas.height !== bitmap.height) canvas.height = bitmap.height;
-        context.drawImage(bitmap, 0, 0);
-        bitmap.close();
-        painted += 1;
-      }
-    }
-  };
-  await Promise.all([loop(), loop(), loop()]);
-  return painted / (performance.now() - began_ms) * 1000;
-}
+      const url = `/streams/${{stream.stream_id}}/frames?from=${{from}}&count=${{window_frames}}`;
+      const body = await (await fetch(url, {{ cache: "no-store" }})).arrayBuffer();
+      for (const {{ image }} of new RecordParser().push(new Uint8Array(body))) await paint(image);
+    }}
+  }});
+}}
 """
 
 # From a hand's touch to the picture: the browser says when it was touched.
