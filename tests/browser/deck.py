@@ -27,6 +27,9 @@ const look = () => {{
 }};
 look();
 """
+# What a wait looks at: the witness's last note, as the canvas may be a picture ahead of it and
+# a test that has waited for a picture reads the notes next.
+_NOTED = "window.painted.at(-1)?.frame"
 
 
 class Deck:
@@ -42,7 +45,7 @@ class Deck:
         self.page.wait_for_function(
             f"""(number) => {{
               const canvas = document.querySelector("#screen");
-              return canvas.dataset.frame === String(number) && ({READ_NUMBER})(canvas) === number;
+              return {_NOTED} === number && ({READ_NUMBER})(canvas) === number;
             }}""",
             arg=number,
             timeout=LIMIT_MS,
@@ -54,8 +57,7 @@ class Deck:
 
     def wait_past(self, frame: int) -> None:
         """Wait until a frame after this one is shown."""
-        condition = "(frame) => Number(document.querySelector('#screen').dataset.frame) > frame"
-        self.wait_until(condition, frame)
+        self.wait_until(f"(frame) => {_NOTED} > frame", frame)
 
     def number(self) -> int:
         """Read the number that is on the canvas."""
