@@ -1,18 +1,27 @@
 """Avro in the registry's wire format."""
 
+import io
+import json
+import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from confluent_kafka.schema_registry import SchemaRegistryClient, topic_subject_name_strategy
-from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry import (
+    RegisteredSchema,
+    SchemaRegistryClient,
+    topic_subject_name_strategy,
+)
+from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
+from fastavro import parse_schema, schemaless_writer
 
 from ingest.errors import Unavailable
 from ingest.frame import Frame
 from ingest.records import frame_record, segment_record, stream_from_record, stream_record
 from ingest.stream import Segment, Stream
 
+_MAGIC = 0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,54 +38,49 @@ class Codec:
     ) -> None:
         """Take what the registry's client needs, and the topics."""
         client = SchemaRegistryClient({**registry, "timeout": 10, "max.retries": 0})
+        topics = (frames_topic, index_topic, streams_topic)
         try:
-            for topic in (frames_topic, index_topic, streams_topic):
-                _look_up(client, registry["url"], f"{topic}-value")
+            self._frame, self._segment, self._stream = (
+                _Writer(_look_up(client, registry["url"], f"{topic}-value")) for topic in topics
+            )
         except Unavailable:
             client.close()
             raise
         self._client = client
-        strategy = {"subject.name.strategy": topic_subject_name_strategy}
-        self._serializer = AvroSerializer(
-            client,
-            conf={**strategy, "auto.register.schemas": False, "use.latest.version": True},
+        self._deserializer = AvroDeserializer(
+            client, conf={"subject.name.strategy": topic_subject_name_strategy}
         )
-        self._deserializer = AvroDeserializer(client, conf=strategy)
-        self._frames, self._index, self._streams = (
-            SerializationContext(topic, MessageField.VALUE)
-            for topic in (frames_topic, index_topic, streams_topic)
+        self._frames_topic, self._index_topic, self._streams_topic = (
+            SerializationContext(topic, MessageField.VALUE) for topic in topics
         )
 
     def frame(self, frame: Frame, stream: Stream) -> bytes:
         """Return the value of a frame of stream."""
-        return self._write(frame_record(frame, stream), self._frames)
+        return self._frame.write(frame_record(frame, stream))
 
     def segment(self, segment: Segment) -> bytes:
         """Return the value of a segment."""
-        return self._write(segment_record(segment), self._index)
+        return self._segment.write(segment_record(segment))
 
     def stream(self, stream: Stream) -> bytes:
         """Return the value of a stream."""
-        return self._write(stream_record(stream), self._streams)
+        return self._stream.write(stream_record(stream))
 
     def read_stream(self, value: bytes) -> Stream:
         """Return the stream of a record's value."""
-        return stream_from_record(self._read(value, self._streams))
+        return stream_from_record(self._read(value, self._streams_topic))
 
     def read_segment(self, value: bytes) -> Segment:
         """Return the segment of a record's value."""
-        return Segment(**self._read(value, self._index))
+        return Segment(**self._read(value, self._index_topic))
 
     def read_frame(self, value: bytes) -> dict[str, Any]:
         """Return the record of a frame, with its times in microseconds."""
-        return self._read(value, self._frames)
+        return self._read(value, self._frames_topic)
 
     def close(self) -> None:
         """Close the connections to the registry."""
         self._client.close()
-
-    def _write(self, record: dict[str, Any], context: SerializationContext) -> bytes:
-        return cast("bytes", self._serializer(record, context))
 
     def _read(self, value: bytes, context: SerializationContext) -> dict[str, Any]:
         try:
@@ -88,15 +92,34 @@ class Codec:
         return {name: _plain(field) for name, field in record.items()}
 
 
+class _Writer:
+    """Writes records by one schema.
+
+    The registry's own serializer takes three times as long, as it looks for rules in the schema
+    anew for each record.
+    """
+
+    def __init__(self, registered: RegisteredSchema) -> None:
+        self._schema = parse_schema(json.loads(registered.schema.schema_str or ""))
+        self._head = struct.pack(">bI", _MAGIC, registered.schema_id)
+
+    def write(self, record: Mapping[str, Any]) -> bytes:
+        """Return the value of a record."""
+        value = io.BytesIO()
+        value.write(self._head)
+        schemaless_writer(value, self._schema, record)
+        return value.getvalue()
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return (value - _EPOCH) // timedelta(microseconds=1)
     return value
 
 
-def _look_up(client: SchemaRegistryClient, url: str, subject: str) -> None:
+def _look_up(client: SchemaRegistryClient, url: str, subject: str) -> RegisteredSchema:
     try:
-        client.get_latest_version(subject)
+        return client.get_latest_version(subject)
     except Exception as error:  # the client lets its HTTP library's own errors through
         status = getattr(error, "http_status_code", None)
         if status in {401, 403}:
