@@ -29,7 +29,11 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
 
 def registry_options(settings: Settings) -> dict[str, Any]:
     """Return what the registry's client needs."""
-    return {"url": settings.registry_url} | _given(
+    options: dict[str, Any] = {"url": settings.registry_url}
+    if settings.registry_url.startswith("http://"):
+        # Else it reads all certificates there are, as large a part of a worker's start as any.
+        options["ssl.ca.location"] = False
+    return options | _given(
         {
             "basic.auth.user.info": settings.registry_user_info,
             "ssl.ca.location": settings.registry_ssl_ca_location,
