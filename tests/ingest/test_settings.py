@@ -90,7 +90,7 @@ def test_defaults_are_those_of_the_local_stack() -> None:
     assert topics == ("video.frames", "video.index", "video.streams")
     assert settings.videos == Path("videos")
     assert (settings.host, settings.port) == ("127.0.0.1", 8001)
-    assert (settings.batch_frames, settings.batch_bytes) == (32, 8 << 20)
+    assert (settings.batch_frames, settings.batch_bytes) == (128, 8 << 20)
     assert (settings.log_level, settings.log_format) == ("INFO", "text")
     assert (settings.choices.encoding, settings.choices.pace) == ("JPEG", None)
 
@@ -185,6 +185,12 @@ def test_the_clients_are_told_how_to_be_let_in() -> None:
     assert registry["basic.auth.user.info"] == "name:a secret"
     assert registry["ssl.ca.location"] == "ca.pem"
     assert "a secret" not in repr(settings)
+
+
+def test_certificates_are_read_for_a_registry_that_shows_one() -> None:
+    for url, is_left_out in (("http://there:8081", True), ("https://there", False)):
+        options = registry_options(Settings.from_environ({"FRAMELOG_SCHEMA_REGISTRY_URL": url}))
+        assert ("ssl.ca.location" in options) == is_left_out
 
 
 @pytest.mark.parametrize("key", SECRETS)

@@ -93,7 +93,7 @@ class Settings:
             lower_oversize=read.choice("FRAMELOG_INGEST_OVERSIZE", "lower", ("lower", "fail"))
             == "lower",
             memory_bytes=read.integer("FRAMELOG_INGEST_MEMORY_BYTES", 4 << 30, 1 << 28, 1 << 40),
-            batch_frames=read.integer("FRAMELOG_INGEST_BATCH_FRAMES", 32, 1, 10_000),
+            batch_frames=read.integer("FRAMELOG_INGEST_BATCH_FRAMES", 128, 1, 10_000),
             batch_bytes=read.integer("FRAMELOG_INGEST_BATCH_BYTES", 8 << 20, 1, 1 << 30),
             batch_seconds=read.seconds("FRAMELOG_INGEST_BATCH_SECONDS", 0.25),
             settle_seconds=read.seconds("FRAMELOG_INGEST_SETTLE_SECONDS", 0.5),
