@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from tests.support.cluster import Topics
 
-_FILM = Film(720, 250, codec="mjpeg", repeats=8)
+# Long enough for what a stream takes to begin not to matter.
+_FILM = Film(720, 250, codec="mjpeg", repeats=24)
 _TRANSACTION_MS = 250  # as long as ingest's at most, FRAMELOG_INGEST_BATCH_SECONDS
 
 
