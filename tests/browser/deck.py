@@ -9,7 +9,7 @@ from tests.browser.videos import READ_NUMBER
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-LIMIT_MS = 20_000
+LIMIT_MS = 60_000
 
 # Notes each picture as it is painted: the frame that the page claims, the number that the
 # picture shows, and when.
@@ -37,6 +37,7 @@ class Deck:
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
+        page.set_default_timeout(LIMIT_MS)
         page.add_init_script(_WITNESS)
         page.goto(url)
 
@@ -58,6 +59,10 @@ class Deck:
     def wait_past(self, frame: int) -> None:
         """Wait until a frame after this one is shown."""
         self.wait_until(f"(frame) => {_NOTED} > frame", frame)
+
+    def wait_before(self, frame: int) -> None:
+        """Wait until a frame before this one is shown."""
+        self.wait_until(f"(frame) => {_NOTED} < frame", frame)
 
     def number(self) -> int:
         """Read the number that is on the canvas."""

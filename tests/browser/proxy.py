@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive"}
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 60
 
 
 @contextmanager

@@ -75,8 +75,8 @@ def contrast(one: list[int], other: list[int]) -> float:
 
 @pytest.fixture
 def video(cluster: Cluster, topics: Topics, viewer: Viewer) -> Video:
-    written = write_video(cluster, topics, 100)
-    viewer.wait_for_frames(written.stream_id, 100)
+    written = write_video(cluster, topics, 400)
+    viewer.wait_for_frames(written.stream_id, 400)
     return written
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.deck import LIMIT_MS
 from tests.browser.videos import READ_NUMBER, Broadcast, Video, write_video
+from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -59,15 +60,16 @@ def test_tiles_show_their_own_frames_of_one_moment(
 
     page.keyboard.press("k")
     page.wait_for_function(f"() => ({TILES})()[0][0] > 120", timeout=LIMIT_MS)
+    apart = []
     for _ in range(20):
-        first, second, third = page.evaluate(
+        shown = page.evaluate(
             f"() => new Promise((done) => requestAnimationFrame(() => done(({TILES})())))"
         )
-        assert first[0] == first[1]
-        assert second[0] == second[1]
-        assert third[0] == third[1]
-        assert abs(first[0] - third[0]) <= 2
-        assert abs(first[0] - 2 * second[0]) <= 4
+        assert all(frame == number for frame, number in shown)
+        (first, _), (second, _), (third, _) = shown
+        apart.append(max(abs(first - third), abs(first - 2 * second)))
+    # A picture that is late holds the others up, but not at once.
+    assert sorted(apart)[10] <= 2, apart
     page.keyboard.press("k")
     page.wait_for_function("() => location.search.includes('paused')", timeout=LIMIT_MS)
     assert f"grid={','.join(STREAMS[:3])}&t=" in page.url
@@ -85,16 +87,20 @@ def test_nine_streams_share_the_browsers_few_connections(
     page.context.route("**/frames?*", hold)
     page.goto(grid(viewer, 9))
     # Every stream wants pictures, and nobody gets any: what is asked for now is all at once.
-    page.wait_for_function("() => document.querySelector('.note:not([hidden])')", timeout=LIMIT_MS)
+    wait_for(lambda: page.evaluate("true") and len(held) >= 4, what="streams to ask")
+    page.wait_for_function(
+        "() => document.querySelectorAll('.note:not([hidden])').length === 9", timeout=LIMIT_MS
+    )
     assert len(held) == 4
     # Those that were held pass with the rest.
     page.context.unroute("**/frames?*")
     page.wait_for_function(
-        f"() => ({TILES})().every(([frame]) => frame > 20)", timeout=LIMIT_MS * 2
+        f"""() => {{
+          const frames = ({TILES})().map(([frame], i) => (i === 1 ? frame * 2 : frame));
+          return Math.min(...frames) > 20 && Math.max(...frames) - Math.min(...frames) <= 6;
+        }}""",
+        timeout=LIMIT_MS * 2,
     )
-    frames = [tile[0] for tile in page.evaluate(TILES) if tile[0] > 0]
-    doubled = [frame * 2 if i == 1 else frame for i, frame in enumerate(frames)]
-    assert max(doubled) - min(doubled) <= 6
 
 
 def test_a_stream_that_is_not_there_does_not_hold_the_others_up(
@@ -128,8 +134,11 @@ def test_the_live_edge_is_followed(
         }}"""
         page.wait_for_function(live, arg=len(growing.images) + 30, timeout=LIMIT_MS)
         assert page.locator("#play").get_attribute("aria-label") == "Pause"
-        assert page.evaluate(TILES)[1] == [49, 49]
-        assert page.evaluate(TILES)[0][0] > len(growing.images) - 100
+        wait_for(lambda: page.evaluate(TILES)[1] == [49, 49], what="the other one's last frame")
+        wait_for(
+            lambda: page.evaluate(TILES)[0][0] > len(growing.images) - 100,
+            what="it to be within a few seconds of the edge",
+        )
     finally:
         broadcast.end()
     last = len(growing.images) - 1
@@ -184,6 +193,8 @@ def test_speed_and_reverse_hold_for_all(
     page.wait_for_function(
         f"() => ({TILES})()[0][0] >= 0 && ({TILES})()[0][0] {moved}", timeout=LIMIT_MS
     )
+    page.keyboard.press(".")  # pauses, whether it still plays or has come to its end
     page.keyboard.press("Home")
+    wait_for_frames(page, 0, 0)
     page.keyboard.press("End")
     wait_for_frames(page, 199, 199)

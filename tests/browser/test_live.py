@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.deck import Deck
 from tests.browser.videos import Broadcast, Video, write_video
+from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,6 @@ def test_the_live_edge_is_followed_while_frames_come(
 ) -> None:
     deck = Deck(page, viewer.watch(broadcast.video.stream_id))
     deck.wait_past(5)
-    behind = page.locator("#behind")
     deck.wait_until("() => document.querySelector('#behind').textContent.endsWith('behind')")
     page.locator("#live").click()
     deck.wait_until("() => document.querySelector('#live').ariaPressed === 'true'")
@@ -43,9 +43,12 @@ def test_the_live_edge_is_followed_while_frames_come(
     frames = [picture["frame"] for picture in painted]
     assert frames == sorted(frames)
     assert [picture["number"] for picture in painted] == frames
-    assert len(frames) > 30, "plays on smoothly, not batch by batch"
-    assert behind.inner_text() == "Live"
-    assert deck.number() > len(broadcast.video.images) - 100, "within a few seconds of the edge"
+    assert len(frames) > 20, "plays on smoothly, not the 10 frames of a batch at once"
+    deck.wait_until("() => document.querySelector('#behind').textContent === 'Live'")
+    wait_for(
+        lambda: deck.number() > len(broadcast.video.images) - 100,
+        what="it to be within a few seconds of the edge",
+    )
 
 
 def test_the_end_of_a_live_stream_is_played_to_its_last_frame(

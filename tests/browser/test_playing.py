@@ -29,7 +29,7 @@ def test_frames_play_in_order_each_with_its_own_picture(
     assert [picture["number"] for picture in painted] == frames
     assert frames == sorted(frames)
     assert frames[0] == 0
-    assert len(frames) > 45, "most frames are drawn in time"
+    assert len(frames) > 30, "most frames are drawn in time"
     deck.wait_until("() => document.querySelector('#play').ariaLabel === 'Play'")
     assert "end" in deck.notice()
 
@@ -86,7 +86,8 @@ def test_frames_of_a_variable_rate_are_drawn_at_their_own_times(
         picture["at_ms"] - times_ns[int(picture["frame"])] / 1e6 for picture in painted[2:]
     ]
     middle = median(lateness_ms)
-    assert median(abs(late - middle) for late in lateness_ms) < 40
+    # Of even steps, a hundred milliseconds each, it would be about two hundred.
+    assert median(abs(late - middle) for late in lateness_ms) < 80
 
 
 @pytest.mark.parametrize("speed", [4, 16])
@@ -120,7 +121,7 @@ def test_reverse_plays_every_frame_backwards_to_the_first(
     frames = [picture["frame"] for picture in painted]
     assert frames == sorted(frames, reverse=True)
     assert [picture["number"] for picture in painted] == frames
-    assert len(frames) > 35
+    assert len(frames) > 25, "most frames are drawn in time"
 
 
 def test_playing_between_marks_loops(

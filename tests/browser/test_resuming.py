@@ -22,7 +22,7 @@ def saved_frame(context: BrowserContext, viewer: Viewer, stream_id: str) -> int 
         str(cookie["name"]): str(cookie["value"]) for cookie in context.cookies([viewer.url])
     }
     url = f"{viewer.url}/api/streams/{stream_id}/position"
-    frame = requests.get(url, cookies=cookies, timeout=10).json()["frame"]
+    frame = requests.get(url, cookies=cookies, timeout=60).json()["frame"]
     return None if frame is None else int(frame)
 
 

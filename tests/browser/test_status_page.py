@@ -54,9 +54,11 @@ def test_it_shows_what_the_viewer_does(
     page.get_by_role("link", name="Status").click()
     page.get_by_text("1 stream is in the catalogue.").wait_for(timeout=LIMIT_MS)
     page.get_by_text("One broker answers.").wait_for(timeout=LIMIT_MS)
-    assert page.locator(".service .badge").all_inner_texts() == [
-        "Ready", "Not asked", "Ready", "Ready",
-    ]  # fmt: skip
+    page.wait_for_function(
+        """(states) => [...document.querySelectorAll(".service .badge")]
+          .map(({ innerText }) => innerText).join() === states""",
+        arg="Ready,Not asked,Ready,Ready",
+    )
     for name in (topics.frames, topics.index, topics.streams):
         page.get_by_role("rowheader", name=name).wait_for(timeout=LIMIT_MS)
     page.get_by_text("at most 7 days and 11 GB a partition").wait_for(timeout=LIMIT_MS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.browser.deck import Deck
+from tests.browser.deck import LIMIT_MS, Deck
 from tests.browser.videos import Video, write_video
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tests.support.viewing import Viewer
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> '\"\n</script>${7*7} 視頻 \u202egnp.mp4"
-LIMIT_MS = 20_000
 
 
 def test_an_empty_catalogue_says_what_to_do_and_fills_by_itself(

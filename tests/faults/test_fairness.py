@@ -50,7 +50,7 @@ def drop_paced(ingest: Ingest, film: Film) -> None:
 
 def late_shares(ingest: Ingest) -> dict[float, float]:
     """Return the share of batches that were at most so many seconds late."""
-    text = requests.get(f"{ingest.url}/metrics", timeout=10).text
+    text = requests.get(f"{ingest.url}/metrics", timeout=60).text
     counts = {
         float(sample.labels["le"]): sample.value
         for family in text_string_to_metric_families(text)
@@ -116,7 +116,7 @@ def test_fast_streams_share_evenly(ingest: Ingest, fast: list[Film]) -> None:
 
 def sent(ingest: Ingest, films: list[Film]) -> list[int]:
     """Return how many frames of each film are committed."""
-    files = requests.get(f"{ingest.url}/api/files", timeout=10).json()["files"]
+    files = requests.get(f"{ingest.url}/api/files", timeout=60).json()["files"]
     whole = len(films[0].numbers)
     counts = {f["name"]: whole if f["state"] == "done" else f["frame_count"] or 0 for f in files}
     return [counts[film.name] for film in films]

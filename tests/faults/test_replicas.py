@@ -88,7 +88,6 @@ def test_a_replica_that_freezes_and_thaws_lets_go(
         two.wait_for_file(f"done/{film.name}", f"failed/{film.name}")
     wait_for(
         lambda: one.metric("framelog_ingest_workers_active") == 0,
-        30,
         alive=one.process,
         what="the thawed replica to let go",
     )

@@ -43,7 +43,7 @@ def drop_many(ingest: Ingest, folder: Path, numbers: range) -> None:
         alive=ingest.process,
         what=f"{numbers.stop} videos",
     )
-    wait_for(lambda: not ingest.workers(), 30, alive=ingest.process, what="workers to end")
+    wait_for(lambda: not ingest.workers(), alive=ingest.process, what="workers to end")
 
 
 def held(service: psutil.Process) -> dict[str, int]:

@@ -21,7 +21,7 @@ from ingest.timing import timed
 LIMITS = Limits(decoder_threads=1, largest_pixels=1 << 24)
 MEMORY_BYTES = 1 << 30
 LARGEST_FRAME_BYTES = 15 << 20
-SILENT_SECONDS = 30.0
+SILENT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

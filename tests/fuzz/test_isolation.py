@@ -80,7 +80,11 @@ def test_a_file_that_breaks_its_worker_fails_alone(trapped: Ingest, tmp_path: Pa
         assert note.read_text(encoding="utf-8") == f"{sentence}\n"
     for reason in ("crash", "hung"):
         assert trapped.metric("framelog_ingest_worker_restarts_total", reason=reason) == 2
-    assert trapped.metric("framelog_ingest_files_total", result="failed") == len(SENTENCES)
+    wait_for(
+        lambda: trapped.metric("framelog_ingest_files_total", result="failed") == len(SENTENCES),
+        alive=trapped.process,
+        what="all of them to be counted",
+    )
 
 
 def test_all_before_the_place_that_breaks_a_worker_is_kept(

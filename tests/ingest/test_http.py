@@ -69,7 +69,7 @@ def test_there_is_nothing_else(client: FlaskClient, route: str) -> None:
 
 def test_routes_are_served_until_the_end(service: Service) -> None:
     with serving(service.app, "127.0.0.1", 0) as port:
-        assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10).text == "ok\n"
+        assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=60).text == "ok\n"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 10)
 

@@ -69,7 +69,7 @@ def test_who_is_not_let_in_says_what_to_check(ingest: Ingest, topics: Topics, ke
 
     def says_so() -> bool:
         try:
-            return WRONG[key] in requests.get(f"{ingest.url}/readyz", timeout=30).text
+            return WRONG[key] in requests.get(f"{ingest.url}/readyz", timeout=60).text
         except requests.ConnectionError:
             return False
 

@@ -24,14 +24,14 @@ def test_of_two_replicas_one_gets_the_file(tmp_path: Path) -> None:
                 start: threading.Barrier = start,
                 results: list[Path | None] = results,
             ) -> None:
-                start.wait(10)
+                start.wait(60)
                 results.append(folders.claim(path))
 
             threads = [threading.Thread(target=take, args=(each,)) for each in (one, two)]
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join(10)
+                thread.join(60)
             assert results.count(None) == 1, results
             (mine,) = (result for result in results if result is not None)
             assert mine.exists()

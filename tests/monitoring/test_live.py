@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from tests.monitoring.promql import names, panel_expressions, rule_expressions
-from tests.monitoring.stack import LOST_LOG, Stack, running_stack
+from tests.monitoring.stack import ALERT_SECONDS, LOST_LOG, Stack, running_stack
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe, make_video
 
@@ -41,7 +41,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     with running_stack(folder) as started:
         load(started, folder)
-        assert started.prometheus.alerts().keys() <= OF_TIME
+        # A look that a busy machine is late for makes an alert, too, and the next one ends it.
+        wait_for(lambda: started.prometheus.alerts().keys() <= OF_TIME, what="no alert to fire")
         fired = cause_faults(started)
         assert fired.keys() == ALERTS
         for annotations in fired.values():
@@ -71,11 +72,12 @@ def load(stack: Stack, folder: Path) -> None:
     streams = wait_for(lambda: catalogue(stack, 1 + len(PACED)), alive=stack.viewer.process)
     live, fast = (stack.viewer.watch(streams[name]) for name in ("first.mp4", "fast.mp4"))
     for frame in range(0, 150, 5):
-        assert requests.get(f"{fast}/frames/{frame}", timeout=30).ok
+        assert requests.get(f"{fast}/frames/{frame}", timeout=60).ok
     for window in (0, 50, 0, 50):
-        assert requests.get(f"{fast}/frames?from={window}&count=50", timeout=30).ok
+        assert requests.get(f"{fast}/frames?from={window}&count=50", timeout=60).ok
     position = f"{stack.viewer.url}/api/streams/{streams['fast.mp4']}/position?viewer=test"
-    assert requests.put(position, json={"frame": 7}, timeout=30).ok
+    # A broker that was just started has yet to make room for its first group.
+    wait_for(lambda: requests.put(position, json={"frame": 7}, timeout=60).ok, what="a place")
     stack.ingest.wait_for_file("failed/broken.mp4")
     for url in (f"{live}/frames?from=live&follow=live", f"{live}/video.mjpg?from=live"):
         threading.Thread(target=watch, args=(url,), daemon=True).start()
@@ -87,7 +89,7 @@ def load(stack: Stack, folder: Path) -> None:
 
 def catalogue(stack: Stack, count: int) -> dict[str, str]:
     """Return the ids of the streams that can be watched by their names, once there are so many."""
-    answer = requests.get(f"{stack.viewer.url}/api/streams", timeout=30)
+    answer = requests.get(f"{stack.viewer.url}/api/streams", timeout=60)
     streams = {s["name"]: s["stream_id"] for s in answer.json()["streams"] if s["frame_count"]}
     return streams if len(streams) >= count else {}
 
@@ -114,8 +116,13 @@ def cause_faults(stack: Stack) -> dict[str, dict[str, str]]:
     """Cause one fault after the other, and return the alerts that fired with their annotations."""
     prometheus, viewer = stack.prometheus, stack.viewer
     streams = catalogue(stack, len(PACED))
-    wait_for(lambda: refused(stack), alive=viewer.process, what="a watcher turned away")
-    fired = prometheus.wait_for_alerts("ViewerFull")
+
+    def full() -> dict[str, dict[str, str]]:
+        found = prometheus.alerts() if refused(stack) else {}
+        return {"ViewerFull": found["ViewerFull"]} if "ViewerFull" in found else {}
+
+    # Asked for as long as it takes: what one refusal shows is over in seconds.
+    fired = wait_for(full, ALERT_SECONDS, alive=viewer.process, what="a full viewer")
     fired |= prometheus.wait_for_alerts("FramesSkipped")
     fired |= freeze_kafka(stack, f"/streams/{streams['second.mp4']}/frames")
     fired |= lose_workers(stack)
@@ -164,7 +171,7 @@ def lose_workers(stack: Stack) -> dict[str, dict[str, str]]:
 
 def refused(stack: Stack) -> bool:
     """Ask for one stream more than there may be."""
-    with requests.get(f"{stack.viewer.url}/api/events", stream=True, timeout=30) as answer:
+    with requests.get(f"{stack.viewer.url}/api/events", stream=True, timeout=60) as answer:
         return answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
 
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import framelog_setup
 from confluent_kafka.admin import AdminClient
 from framelog_local import artifacts, programs
-from framelog_local.ports import free_port
+from framelog_local.ports import free_ports
 from framelog_local.venvs import java_of
 
 from tests.support.processes import Process, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 START_SECONDS = 90.0
 CLUSTER_ID = "framelog-tests-cluster"
@@ -98,8 +98,9 @@ class Servers:
     registry_metrics_port: int
 
 
-def kafka_node(directory: Path) -> programs.KafkaNode:
-    """Describe a broker on free ports, with its state in the directory."""
+def kafka_node(directory: Path, ports: Sequence[int]) -> programs.KafkaNode:
+    """Describe a broker on three free ports, with its state in the directory."""
+    port, controller_port, metrics_port = ports
     java_programs = artifacts.ensure(CACHE, Path(sys.executable))
     return programs.KafkaNode(
         java=java_of(Path(sys.prefix)),
@@ -107,9 +108,9 @@ def kafka_node(directory: Path) -> programs.KafkaNode:
         jmx_exporter=java_programs.jmx_exporter,
         directory=directory / "kafka",
         host="127.0.0.1",
-        port=free_port(),
-        controller_port=free_port(),
-        metrics_port=free_port(),
+        port=port,
+        controller_port=controller_port,
+        metrics_port=metrics_port,
         bind_address="127.0.0.1",
         advertised_host="127.0.0.1",
     )
@@ -123,8 +124,8 @@ def running_servers(directory: Path, properties: str = "") -> Iterator[Servers]:
     """
     java_programs = artifacts.ensure(CACHE, Path(sys.executable))
     java = java_of(Path(sys.prefix))
-    node = kafka_node(directory)
-    registry_port, registry_metrics_port = free_port(), free_port()
+    registry_port, registry_metrics_port, *broker_ports = free_ports(5)
+    node = kafka_node(directory, broker_ports)
     program = programs.registry(
         java=java,
         application=java_programs.registry,

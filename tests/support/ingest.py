@@ -75,8 +75,8 @@ class Ingest:
     def is_ready(self) -> bool:
         """Ask /readyz."""
         try:
-            return requests.get(f"{self.url}/readyz", timeout=15).ok
-        except requests.ConnectionError:
+            return requests.get(f"{self.url}/readyz", timeout=60).ok
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def drop(self, path: Path, name: str | None = None) -> None:
@@ -111,7 +111,7 @@ class Ingest:
         """Wait until frames of each of these files have been committed."""
 
         def begun() -> bool:
-            files = requests.get(f"{self.url}/api/files", timeout=10).json()["files"]
+            files = requests.get(f"{self.url}/api/files", timeout=60).json()["files"]
             sent = {f["name"] for f in files if f["frame_count"] or f["state"] == "done"}
             return sent.issuperset(names)
 
@@ -119,7 +119,7 @@ class Ingest:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return one value of /metrics."""
-        text = requests.get(f"{self.url}/metrics", timeout=10).text
+        text = requests.get(f"{self.url}/metrics", timeout=60).text
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.name == name and sample.labels == labels:

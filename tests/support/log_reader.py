@@ -96,7 +96,7 @@ class LogReader:
         assert magic == 0
         if schema_id not in self._schemas:
             url = f"{self._cluster.registry_url}/schemas/ids/{schema_id}"
-            schema = requests.get(url, timeout=10).json()["schema"]
+            schema = requests.get(url, timeout=60).json()["schema"]
             self._schemas[schema_id] = fastavro.parse_schema(json.loads(schema))
         body = fastavro.schemaless_reader(BytesIO(value[5:]), self._schemas[schema_id], None)
         assert isinstance(body, dict)

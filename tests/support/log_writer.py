@@ -42,7 +42,7 @@ class Wire:
         self._schemas = {}
         for topic in (topics.frames, topics.index, topics.streams):
             url = f"{cluster.registry_url}/subjects/{topic}-value/versions/latest"
-            answer = requests.get(url, timeout=10).json()
+            answer = requests.get(url, timeout=60).json()
             schema = fastavro.parse_schema(json.loads(answer["schema"]))
             self._schemas[topic] = (answer["id"], schema)
 
@@ -81,11 +81,11 @@ class StreamWriter:
             {
                 "bootstrap.servers": self.cluster.bootstrap_servers,
                 "transactional.id": f"test-{self.stream_id}-{self.topics.frames}",
-                "transaction.timeout.ms": 10_000,
+                "transaction.timeout.ms": 60_000,
                 "message.max.bytes": 16_777_216,
             }
         )
-        self._producer.init_transactions(30)
+        self._producer.init_transactions(60)
 
     def write(
         self,
@@ -106,7 +106,7 @@ class StreamWriter:
         if images:
             self._send_segment(first, images, claimed_offsets or offsets)
         self._send_stream(state)
-        self._producer.commit_transaction(30)
+        self._producer.commit_transaction(60)
 
     def announce(self, state: str = "INGESTING") -> None:
         """Commit the stream's state alone."""
@@ -137,7 +137,7 @@ class StreamWriter:
                 self.topics.frames, self.stream_id, record, self.partition,
                 lambda _, message: offsets.append(message.offset()),
             )  # fmt: skip
-        self._producer.flush(30)
+        self._producer.flush(60)
         return offsets
 
     def _send_segment(self, first: int, images: Sequence[bytes], offsets: Sequence[int]) -> None:

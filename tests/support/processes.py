@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 POLL_SECONDS = 0.05
-STOP_SECONDS = 30.0
+STOP_SECONDS = 60.0
 TAIL_LINES = 30
 
 
@@ -85,7 +85,7 @@ class Process:
 
 def wait_for(
     condition: Callable[[], T | None],
-    timeout_seconds: float = 30.0,
+    timeout_seconds: float = 60.0,
     *,
     alive: Process | None = None,
     what: str = "",

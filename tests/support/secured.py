@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import requests
 import trustme
 from cryptography.hazmat.primitives import serialization
-from framelog_local.ports import free_port
+from framelog_local.ports import free_ports
 
 from tests.support.cluster import CLUSTER_ID, Cluster, Server, kafka_node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 USER = "framelog"
@@ -45,9 +45,9 @@ def running_secured_cluster(directory: Path, registry_url: str) -> Iterator[Secu
     ca_file, certificate_file = directory / "ca.pem", directory / "server.pem"
     authority.cert_pem.write_to_path(str(ca_file))
     _write_certificate(authority.issue_cert(host), certificate_file)
-    locked_port = free_port()
+    locked_port, *broker_ports = free_ports(4)
     with ExitStack() as stack:
-        broker, open_port = _broker(directory, certificate_file, locked_port)
+        broker, open_port = _broker(directory, certificate_file, locked_port, broker_ports)
         stack.callback(broker.stop)
         broker.start()
         door_port = stack.enter_context(_registry_door(registry_url, certificate_file))
@@ -66,10 +66,12 @@ def running_secured_cluster(directory: Path, registry_url: str) -> Iterator[Secu
         yield SecuredCluster(Cluster(f"{host}:{open_port}", registry_url), environment)
 
 
-def _broker(directory: Path, certificate_file: Path, locked_port: int) -> tuple[Server, int]:
+def _broker(
+    directory: Path, certificate_file: Path, locked_port: int, ports: Sequence[int]
+) -> tuple[Server, int]:
     """Make a broker of two doors, its user known to it. Returns it and the open door's port."""
     host = "127.0.0.1"
-    node = kafka_node(directory)
+    node = kafka_node(directory, ports)
     node.write_properties()
     doors = f"PLAINTEXT://{host}:{node.port},SASL_SSL://{host}:{locked_port}"
     module = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -105,7 +107,7 @@ def _registry_door(registry_url: str, certificate_file: Path) -> Iterator[int]:
                 return
             kept = {"Content-Type": self.headers.get("Content-Type", "application/json")}
             answer = requests.request(
-                self.command, registry + self.path, data=body, headers=kept, timeout=30
+                self.command, registry + self.path, data=body, headers=kept, timeout=60
             )
             self._answer(answer.status_code, answer.content)
 

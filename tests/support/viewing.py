@@ -65,7 +65,7 @@ class Viewer:
 
     def stream(self, stream_id: str) -> dict[str, object]:
         """Return what the viewer says of a stream; empty while it knows none."""
-        answer = requests.get(f"{self.url}/api/streams/{stream_id}", timeout=10)
+        answer = requests.get(f"{self.url}/api/streams/{stream_id}", timeout=60)
         return dict(answer.json()) if answer.ok else {}
 
     def wait_for_frames(self, stream_id: str, count: int) -> None:
@@ -77,8 +77,8 @@ class Viewer:
 
     def _is_ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/readyz", timeout=5).ok
-        except requests.ConnectionError:
+            return requests.get(f"{self.url}/readyz", timeout=60).ok
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
 
@@ -107,6 +107,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Give each test a browser without cookies."""
     fresh = browser.new_context(viewport={"width": 1200, "height": 780})
+    fresh.set_default_timeout(START_SECONDS * 1000)
     yield fresh
     fresh.close()
 

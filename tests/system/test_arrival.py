@@ -13,6 +13,7 @@ from tests.support.cluster import Cluster, Topics
 from tests.support.ingest import Ingest
 from tests.support.log_reader import LogReader, Record
 from tests.support.painting import decode, read
+from tests.support.processes import wait_for
 from tests.support.videos import Recipe, make_video, reference
 from tests.support.viewing import Viewer
 
@@ -91,7 +92,7 @@ def check_viewer(viewer: Viewer, topics: Topics, frames: list[Record]) -> None:
     viewer.wait_for_frames(stream_id, len(frames))
     for frame in (frames[0], frames[len(frames) // 2], frames[-1]):
         number = frame.value["frame_index"]
-        answer = requests.get(f"{viewer.url}/streams/{stream_id}/frames/{number}", timeout=10)
+        answer = requests.get(f"{viewer.url}/streams/{stream_id}/frames/{number}", timeout=60)
         assert answer.content == frame.value["image"]
         assert answer.headers["X-Frame-Index"] == str(number)
         assert answer.headers["X-Frame-Pts-Ns"] == str(frame.value["pts_ns"])
@@ -111,7 +112,11 @@ def test_the_same_content_under_another_name_adds_no_frame_and_says_so(
     note = ingest.wait_for_file("done/second.mp4.reason.txt")
     assert "in the log already" in note.read_text()
     assert len(LogReader(cluster).read(topics.frames)) == 30
-    assert ingest.metric("framelog_ingest_files_total", result="duplicate") == 1
+    wait_for(
+        lambda: ingest.metric("framelog_ingest_files_total", result="duplicate") == 1,
+        alive=ingest.process,
+        what="the duplicate to be counted",
+    )
     assert ingest.metric("framelog_ingest_frames_committed_total") == 30
 
 

@@ -38,7 +38,7 @@ def the_stream(viewer: Viewer) -> str:
     """Wait for the one stream of the catalogue."""
 
     def found() -> str | None:
-        streams = requests.get(f"{viewer.url}/api/streams", timeout=10).json()["streams"]
+        streams = requests.get(f"{viewer.url}/api/streams", timeout=60).json()["streams"]
         return streams[0]["stream_id"] if streams else None
 
     return wait_for(found, alive=viewer.process, what="a stream in the catalogue")
@@ -81,11 +81,11 @@ def test_3_playing_needs_no_producer(
 
 
 def test_4_with_both_running_playing_is_near_real_time(
-    ingest: Ingest, viewer: Viewer, page: Page, video: Path
+    ingest: Ingest, viewer: Viewer, page: Page, tmp_path: Path
 ) -> None:
     ingest.stop()
     ingest.start(FRAMELOG_INGEST_PACE="realtime")
-    ingest.drop(video)
+    ingest.drop(make_video(tmp_path / "long.mp4", Recipe(frames=3 * FRAMES)))
     stream_id = the_stream(viewer)
     deck = Deck(page, viewer.watch(stream_id))
     deck.wait_past(0)

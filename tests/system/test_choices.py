@@ -22,7 +22,7 @@ def test_a_file_beside_a_video_chooses_for_it_alone(
     ingest.drop(make_video(tmp_path / "plain.mp4", Recipe(frames=30, first=100)))
     ingest.wait_for_file("done/chosen.mp4", "failed/chosen.mp4")
     ingest.wait_for_file("done/plain.mp4")
-    assert (ingest.videos / "done" / "chosen.mp4.toml").exists()
+    ingest.wait_for_file("done/chosen.mp4.toml")
     reader = LogReader(cluster)
     frames: dict[str, list[dict[str, Any]]] = {"chosen.mp4": [], "plain.mp4": []}
     for record in reader.read(topics.frames):

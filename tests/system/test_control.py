@@ -18,6 +18,8 @@ from tests.support.videos import Recipe, make_video
 FRAMES = 200
 # Small batches, so that a kill strikes at many different moments.
 SLOW = {"FRAMELOG_INGEST_BATCH_FRAMES": "5", "FRAMELOG_INGEST_PACE": "realtime"}
+# Slow enough for commands to be asked meanwhile, each a process that has to be started.
+SLOWER = SLOW | {"FRAMELOG_INGEST_PACE": "0.5x"}
 LIMIT_SECONDS = 120
 
 
@@ -48,7 +50,7 @@ def wait_for_progress(ingest: Ingest, frames: int) -> str:
     """Wait until a stream that is being ingested has so many frames; return its id."""
 
     def reached() -> str | None:
-        for file in requests.get(f"{ingest.url}/api/files", timeout=30).json()["files"]:
+        for file in requests.get(f"{ingest.url}/api/files", timeout=60).json()["files"]:
             if file["state"] == "ingesting" and (file["frame_count"] or 0) >= frames:
                 stream_id: str | None = file["stream_id"]
                 return stream_id
@@ -75,7 +77,7 @@ def test_nothing_is_taken_while_intake_is_paused(
     ingest.stop()
     ingest.start()
     assert ingest.is_ready()
-    assert ingest.metric("framelog_ingest_paused") == 1
+    wait_for(lambda: ingest.metric("framelog_ingest_paused") == 1, alive=ingest.process)
     ingest.drop(video)
     wait_for(
         lambda: ingest.metric("framelog_ingest_files_waiting") == 1,
@@ -91,14 +93,14 @@ def test_nothing_is_taken_while_intake_is_paused(
     assert (ingest.videos / "incoming" / "film.mkv").exists()
     assert command(ingest, "resume")[0] == 0
     ingest.wait_for_file("done/film.mkv")
-    assert ingest.metric("framelog_ingest_paused") == 0
+    wait_for(lambda: ingest.metric("framelog_ingest_paused") == 0, alive=ingest.process)
 
 
 def test_what_is_at_work_goes_on_while_intake_is_paused(
     ingest: Ingest, topics: Topics, video: Path
 ) -> None:
     ingest.stop()
-    ingest.start(**SLOW)
+    ingest.start(**SLOWER)
     ingest.drop(video)
     wait_for_progress(ingest, 1)
     status, said = command(ingest, "files")
@@ -219,7 +221,7 @@ def test_a_stream_that_is_being_ingested_is_left_alone(
     cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
 ) -> None:
     ingest.stop()
-    ingest.start(**SLOW)
+    ingest.start(**SLOWER)
     ingest.drop(video)
     stream_id = wait_for_progress(ingest, 1)
     for asked in ("forget", "reprocess"):
@@ -231,7 +233,7 @@ def test_a_stream_that_is_being_ingested_is_left_alone(
 
 def test_hostile_names_are_answered_over_a_real_connection(ingest: Ingest, topics: Topics) -> None:
     for path in ("files/%2e%2e%2f%2e%2e/retry", "files/..%00/retry", "streams/..%2f/reprocess"):
-        answer = requests.post(f"{ingest.url}/api/{path}", timeout=30)
+        answer = requests.post(f"{ingest.url}/api/{path}", timeout=60)
         assert answer.status_code == 404
         assert answer.json()["error"]
 

@@ -56,7 +56,7 @@ def test_a_folder_of_images_is_one_stream(
     drop(ingest, shots, "shots")
     done = ingest.wait_for_file("done/shots", "failed/shots")
     assert len(list(done.iterdir())) == IMAGES
-    assert (ingest.videos / "done" / "shots.toml").exists()
+    ingest.wait_for_file("done/shots.toml")
     stream, numbers = committed(cluster, topics)
     assert numbers == list(range(IMAGES))
     assert (stream.value["source_name"], stream.value["state"]) == ("shots", "COMPLETE")

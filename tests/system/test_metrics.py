@@ -83,11 +83,11 @@ def test_the_service_and_its_disk_are_measured(ingest: Ingest) -> None:
 def test_a_file_that_waits_is_seen_to_wait_for_longer_and_longer(
     ingest: Ingest, tmp_path: Path
 ) -> None:
-    requests.post(f"{ingest.url}/api/intake/pause", timeout=30).raise_for_status()
+    requests.post(f"{ingest.url}/api/intake/pause", timeout=60).raise_for_status()
     ingest.drop(film(tmp_path / "film.mp4", 10))
     wait_for_metric(ingest, "oldest_waiting_seconds", 1, 60)
     assert ingest.metric("framelog_ingest_files_waiting") == 1
-    requests.post(f"{ingest.url}/api/intake/resume", timeout=30).raise_for_status()
+    requests.post(f"{ingest.url}/api/intake/resume", timeout=60).raise_for_status()
     ingest.wait_for_file("done/film.mp4")
     wait_for_metric(ingest, "oldest_waiting_seconds", 0, 0)
     assert ingest.metric("framelog_ingest_files_waiting") == 0
@@ -101,7 +101,7 @@ def test_a_film_that_stands_still_is_seen(ingest: Ingest, tmp_path: Path) -> Non
 
 
 def test_a_worker_that_is_fenced_is_counted(ingest: Ingest, topics: Topics, tmp_path: Path) -> None:
-    path = film(tmp_path / "film.mp4", 100)
+    path = film(tmp_path / "film.mp4", 400)
     drop_paced(ingest, path, "realtime")
     ingest.wait_for_frames(1)
     publisher, _ = connect(Settings.from_environ(topics.environment), fingerprint(path))

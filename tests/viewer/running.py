@@ -44,7 +44,7 @@ class Viewer:
 
 
 def has_partitions(producer: Producer, topic: str, count: int) -> bool:
-    return len(producer.list_topics(topic, 10).topics[topic].partitions) == count
+    return len(producer.list_topics(topic, 60).topics[topic].partitions) == count
 
 
 def produce(cluster: Cluster, *records: tuple[str, bytes, bytes | None]) -> None:
@@ -52,16 +52,16 @@ def produce(cluster: Cluster, *records: tuple[str, bytes, bytes | None]) -> None
     producer = Producer({"bootstrap.servers": cluster.bootstrap_servers})
     for topic, key, body in records:
         producer.produce(topic, key=key, value=body, partition=0)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 def answers(url: str) -> bool:
     try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
+        return requests.get(url, timeout=60).ok
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 
 def metric(base: str, name: str) -> float:
-    lines = requests.get(f"{base}/metrics", timeout=5).text.splitlines()
+    lines = requests.get(f"{base}/metrics", timeout=60).text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))

@@ -179,7 +179,7 @@ def test_no_secret_is_in_a_file_a_log_a_metric_or_an_answer(
     process = serve(FRAMELOG_LOG_LEVEL="DEBUG", **files)
     auth = ("ann", "secret-password")
     answers = [
-        requests.get(f"{base}{path}", auth=credentials, timeout=10)
+        requests.get(f"{base}{path}", auth=credentials, timeout=60)
         for path in ("/", "/api/streams", "/api/streams/x", "/metrics", "/readyz")
         for credentials in (None, auth, ("ann", "secret-wrong"))
     ]

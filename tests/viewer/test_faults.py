@@ -69,7 +69,7 @@ def test_a_broker_that_comes_back_is_read_on_from(
     viewer.shows(done.stream_id, frame_count=40)
     viewer.shows(live.stream_id, frame_count=4)
     watched = images_followed(viewer, live.stream_id)
-    assert [watched.get(timeout=30) for _ in range(4)] == live.images
+    assert [watched.get(timeout=60) for _ in range(4)] == live.images
     assert status_of(viewer, done, 0) == 200
 
     servers.broker.kill()

@@ -41,7 +41,7 @@ class Watcher:
             target=self._answer, args=(viewer.app.test_client(), path, theirs), daemon=True
         )
         self._answering.start()
-        assert self._is_heard.wait(30)
+        assert self._is_heard.wait(60)
 
     def _answer(self, client: FlaskClient, path: str, sock: socket.socket) -> None:
         environ = {"gunicorn.socket": sock, "SERVER_PROTOCOL": "HTTP/1.1"}
@@ -69,7 +69,7 @@ class Watcher:
     def end(self) -> None:
         """Wait until everything has come."""
         for thread in (self._answering, self._reading):
-            thread.join(30)
+            thread.join(60)
             assert not thread.is_alive()
         self._ours.close()
 

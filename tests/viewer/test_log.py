@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING
 
 import fastavro
@@ -222,10 +223,13 @@ def test_a_commit_reaches_a_watcher_soon(
     writer.announce()
     viewer.shows(writer.stream_id, frame_count=0)
     images_sent = viewer.follow(writer.stream_id)
-    delays = []
+    commits, delays = [], []
     for n in range(20):
+        began = time.monotonic()
         writer.write([jpeg(n)])
         committed = time.monotonic()
         next(images_sent)
+        commits.append(committed - began)
         delays.append(time.monotonic() - committed)
-    assert sorted(delays)[10] < 0.25, delays
+    # A busy machine takes long for a commit, too: looking every half second would be longer.
+    assert median(delays) < max(0.25, 10 * median(commits)), (commits, delays)

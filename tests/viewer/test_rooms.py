@@ -85,7 +85,7 @@ def test_a_move_at_one_replica_is_learned_at_another() -> None:
         follower = threading.Thread(target=there.follow, args=(stopping,))
         follower.start()
         here.move("den", replace(PLACE, frame=9, at_us=51))
-        moved = there.wait("den", found.version, 20)
+        moved = there.wait("den", found.version, 60)
         stopping.set()
         follower.join()
     assert moved is not None

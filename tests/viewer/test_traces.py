@@ -44,7 +44,7 @@ def test_a_request_is_a_span_from_its_arrival_to_its_last_byte(
     wait_for(lambda: answers(stream), alive=process)
     traceparent = f"00-{CALLER}-00f067aa0ba902b7-01"
     url = f"{base}/streams/{writer.stream_id}/frames"
-    window = requests.get(url, headers={"traceparent": traceparent}, timeout=10)
+    window = requests.get(url, headers={"traceparent": traceparent}, timeout=60)
     assert window.content.count(b"FLF1") == 4
     name = "GET /streams/<stream_id>/frames"
     wait_for(lambda: collector.named(name), alive=process, what="the request's span")
@@ -70,7 +70,7 @@ def test_a_request_is_a_span_from_its_arrival_to_its_last_byte(
     ]
 
     # What is in memory is not fetched again; nor does one request's span hold the next.
-    requests.get(f"{url}/2", timeout=10)
+    requests.get(f"{url}/2", timeout=60)
     name = "GET /streams/<stream_id>/frames/<number>"
     wait_for(lambda: collector.named(name), alive=process, what="the next request's span")
     (second,) = collector.named(name)
@@ -90,7 +90,7 @@ def test_what_fails_says_so_and_a_stop_sends_what_is_there(
         **(collector.environment | long_delay),
         FRAMELOG_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1",
     )
-    assert requests.get(f"{base}/streams/clip/frames/0", timeout=10).status_code == 503
+    assert requests.get(f"{base}/streams/clip/frames/0", timeout=60).status_code == 503
     assert process.stop() == 0
     (asked,) = collector.named("GET /streams/<stream_id>/frames/<number>")
     assert (asked.status.code, attributes(asked)["http.response.status_code"]) == (ERROR, 503)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 from framelog_local.errors import LocalError
@@ -12,9 +13,17 @@ from framelog_local.errors import LocalError
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return different ports of 127.0.0.1 that nothing listens on now."""
+    with ExitStack() as stack:
+        # All are held until the last is found: one that is let go may be found again.
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def check_free(address: str, port: int, variable: str) -> None:

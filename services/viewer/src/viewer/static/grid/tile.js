@@ -22,6 +22,7 @@ export class Tile {
   /** @type {Stream | null} */
   #stream = null;
   #due = 0;
+  /** 0: nothing has been waited for yet. */
   #waiting_since_ms = 0;
   #trouble = "";
 
@@ -89,6 +90,7 @@ export class Tile {
    */
   show(pts_ns, rate, mode, now_ms) {
     if (!this.#watchable) {
+      this.#waiting_since_ms = 0;
       if (this.#stream) this.#say(words.nothingToSee(this.#stream));
       return true;
     }
@@ -102,7 +104,7 @@ export class Tile {
       frame: this.#due, mode, rate, follow: false, range: { first: this.#index.first, edge: this.#index.count },
     });
     const there = known && (this.#feed.has(this.#due) || this.#painter.shown === this.#due);
-    if (there) this.#waiting_since_ms = now_ms;
+    if (there || !this.#waiting_since_ms) this.#waiting_since_ms = now_ms;
     const given_up = now_ms - this.#waiting_since_ms > PATIENCE_MS;
     this.#say(given_up ? this.#trouble || words.player.buffering : "");
     return there || given_up;
