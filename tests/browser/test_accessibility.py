@@ -83,6 +83,7 @@ def video(cluster: Cluster, topics: Topics, viewer: Viewer) -> Video:
 @pytest.fixture(params=["light", "dark"])
 def scheme_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = browser.new_context(color_scheme=request.param)
+    context.set_default_timeout(LIMIT_MS)
     yield context.new_page()
     context.close()
 

@@ -106,6 +106,7 @@ def test_it_waits_for_a_viewer_that_is_away(viewer: Viewer, page: Page) -> None:
 @pytest.mark.parametrize("width", [320, 1280])
 def test_nothing_is_wider_than_the_window(viewer: Viewer, browser: Browser, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 700})
+    context.set_default_timeout(LIMIT_MS)
     page = context.new_page()
     page.goto(f"{viewer.url}/status")
     page.get_by_role("rowheader").nth(2).wait_for(timeout=LIMIT_MS)

@@ -58,7 +58,7 @@ def from_wire_format(value: bytes, registry_url: str) -> tuple[int, Record]:
 
 def schema_text(registry_url: str, schema_id: int) -> str:
     """Fetch a schema by its id."""
-    answer = requests.get(f"{registry_url}/schemas/ids/{schema_id}", timeout=10)
+    answer = requests.get(f"{registry_url}/schemas/ids/{schema_id}", timeout=60)
     answer.raise_for_status()
     return str(answer.json()["schema"])
 
@@ -69,13 +69,13 @@ def register(registry_url: str, subject: str, added: Schema) -> requests.Respons
         f"{registry_url}/subjects/{subject}/versions",
         json={"schema": json.dumps(added)},
         headers={"Content-Type": "application/vnd.schemaregistry.v1+json"},
-        timeout=30,
+        timeout=60,
     )
 
 
 def newest_id(registry_url: str, subject: str) -> int:
     """Return the id of a subject's newest schema."""
-    answer = requests.get(f"{registry_url}/subjects/{subject}/versions/latest", timeout=10)
+    answer = requests.get(f"{registry_url}/subjects/{subject}/versions/latest", timeout=60)
     answer.raise_for_status()
     return int(answer.json()["id"])
 

@@ -79,7 +79,7 @@ def _strimzi_definitions(cache: Path) -> Path:
     if all((written / f"{kind}.yaml").is_file() for kind in STRIMZI_CLASSES):
         return written
     context = MavenContext(
-        resolver=PythonResolver(), repo_cache=folder / "jars", local_repos=[], timeout=30
+        resolver=PythonResolver(), repo_cache=folder / "jars", local_repos=[], timeout=60
     )
     written.mkdir(parents=True, exist_ok=True)
     subprocess.run(
