@@ -37,7 +37,7 @@ def widths(path: Path) -> list[int]:
 
 def look(path: Path) -> Sight | str:
     files, strange = sights(path.parent)
-    return files.get(path) or strange[path]
+    return files.get(str(path)) or strange[str(path)]
 
 
 def test_images_are_shown_in_the_order_of_their_numbers(folder: Path) -> None:
@@ -124,11 +124,11 @@ def test_any_change_inside_begins_the_wait_again(folder: Path) -> None:
     settling = Settling(0.5, 5.0)
     settling.look(sights(folder.parent)[0], 100.0)
     assert settling.due is None
-    assert settling.look(sights(folder.parent)[0], 104.9) == []
+    assert settling.look(sights(folder.parent)[0], 104.9) == {}
     os.utime(folder / "frame1.jpg", ns=(0, 10**18 + folder.stat().st_mtime_ns))
-    assert settling.look(sights(folder.parent)[0], 105.0) == []
-    assert settling.look(sights(folder.parent)[0], 109.9) == []
-    assert [file.path for file in settling.look(sights(folder.parent)[0], 110.0)] == [folder]
+    assert settling.look(sights(folder.parent)[0], 105.0) == {}
+    assert settling.look(sights(folder.parent)[0], 109.9) == {}
+    assert list(settling.look(sights(folder.parent)[0], 110.0)) == [str(folder)]
 
 
 def test_the_fingerprint_is_that_of_the_content_in_order(folder: Path, tmp_path: Path) -> None:

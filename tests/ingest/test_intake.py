@@ -217,3 +217,50 @@ def test_the_next_file_is_begun_without_another_look(tmp_path: Path) -> None:
     assert [running.job.path.name for running in service.workers.started[1:]] == ["2.mp4"]
     service.workers.stop()
     service.folders.release()
+
+
+def test_the_oldest_files_are_the_first_however_many_wait(tmp_path: Path) -> None:
+    service = Service(tmp_path, FRAMELOG_INGEST_WORKERS="1")
+    service.folders.prepare()
+    for age in range(20):
+        os.utime(service.drop(f"{age}.mp4"), ns=(0, 10**18 - age * 10**9))
+    service.look_after(0.0, 0.5)
+    for _ in range(19):
+        worker = service.workers.started[-1]
+        service.reports.hear(worker, Opened(worker.job.path.name))
+        service.reports.hear(worker, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False))
+        service.intake.fill()
+    begun = [running.job.path.name for running in service.workers.started]
+    assert begun == [f"{age}.mp4" for age in reversed(range(20))]
+    service.workers.stop()
+    service.folders.release()
+
+
+def test_there_is_a_backlog_while_more_files_wait_than_may_be_begun_with(tmp_path: Path) -> None:
+    service = Service(tmp_path, FRAMELOG_INGEST_WORKERS="2")
+    service.folders.prepare()
+    for number in range(5):
+        service.drop(f"{number}.mp4")
+    service.look_after(0.0, 0.5)
+    seen = [service.intake.has_backlog]
+    service.reports.hear(service.workers.started[0], FOUND)
+    service.reports.hear(
+        service.workers.started[0], Ended("id", "run", State.COMPLETE, 1, None, duplicate=False)
+    )
+    seen.append(service.intake.has_backlog)
+    service.intake.fill()
+    seen.append(service.intake.has_backlog)
+    assert seen == [True, True, False]
+    service.workers.stop()
+    service.folders.release()
+
+
+def test_nothing_is_begun_while_intake_is_paused(service: Service) -> None:
+    service.drop()
+    (service.folders.root / ".paused").touch()
+    service.look_after(0.0, 0.1, 0.4)
+    service.intake.fill()
+    assert service.workers.started == []
+    (service.folders.root / ".paused").unlink()
+    service.look_after(0.0)
+    assert len(service.workers.started) == 1

@@ -19,7 +19,6 @@ ENDINGS = {
     "histogram": ("_bucket", "_count", "_sum", "_created"),
 }
 SLOTS = 3
-WAITING = FileSight("a", False, False, 4.0, 0, None, False, None)
 AT_WORK = FileSight("b", True, True, 2.0, 30, 120, False, None)
 
 
@@ -32,8 +31,15 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"framelog_ingest_{name}", labels)
 
 
-def look(metrics: Metrics, files: Sequence[FileSight], *, paused: bool = False) -> None:
-    metrics.look(Sight(files, paused, disk_free_bytes=30, disk_size_bytes=100))
+def look(
+    metrics: Metrics,
+    files: Sequence[FileSight],
+    waiting: int = 0,
+    longest_seconds: float = 0.0,
+    *,
+    paused: bool = False,
+) -> None:
+    metrics.look(Sight(files, waiting, longest_seconds, paused, 30, 100))
 
 
 def test_names_are_prometheus_own_and_each_has_a_sentence(metrics: Metrics) -> None:
@@ -92,10 +98,10 @@ def test_progress_is_counted(metrics: Metrics) -> None:
 def test_a_look_shows_how_things_stand(metrics: Metrics) -> None:
     other = replace(AT_WORK, key="c", idle_seconds=9.0, waits_for_cluster=True)
     crashed = replace(AT_WORK, key="d", has_worker=False, idle_seconds=5.0)
-    opened = replace(WAITING, key="e", has_worker=True, idle_seconds=100.0)
-    look(metrics, [WAITING, AT_WORK, other, crashed, opened], paused=True)
+    opened = replace(AT_WORK, key="e", claimed=False, idle_seconds=100.0)
+    look(metrics, [AT_WORK, other, crashed, opened], 2, 4.0, paused=True)
     shown = {
-        "files_waiting": 2,
+        "files_waiting": 3,
         "oldest_waiting_seconds": 4,
         "longest_without_frame_seconds": 9,
         "workers_active": 3,

@@ -1,21 +1,23 @@
 """Which files of a folder have arrived."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from ingest.settling import Settling, Sight, sights, waits
 
-A, B = Path("incoming/a.mp4"), Path("incoming/b.mp4")
+A, B = "incoming/a.mp4", "incoming/b.mp4"
 EMPTY = Sight(1, 0, 0)
 
 
-def settled(settling: Settling, seen: dict[Path, Sight], now: float) -> list[tuple[Path, float]]:
-    return [(one.path, one.still_seconds) for one in settling.look(seen, now) if one.settled]
+def settled(settling: Settling, seen: dict[str, Sight], now: float) -> list[tuple[str, float]]:
+    still = settling.look(seen, now)
+    return [(path, now - one.since) for path, one in still.items() if now >= one.settles_at]
 
 
-def may_be_opened(settling: Settling, seen: dict[Path, Sight], now: float) -> list[Path]:
-    return [one.path for one in settling.look(seen, now)]
+def may_be_opened(settling: Settling, seen: dict[str, Sight], now: float) -> list[str]:
+    return list(settling.look(seen, now))
 
 
 def test_a_file_is_settled_when_it_has_been_still_for_long_enough() -> None:
@@ -98,8 +100,8 @@ def test_a_look_shows_regular_files_oldest_first(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"12345")
         os.utime(tmp_path / name, ns=(0, 10**18 - age * 10**9))
     files, strange = sights(tmp_path)
-    assert [path.name for path in files] == ["very old", "old name\n.mp4", "b.mp4", "new.mp4"]
-    sight = files[tmp_path / "new.mp4"]
+    assert names(files) == ["very old", "old name\n.mp4", "b.mp4", "new.mp4"]
+    sight = files[str(tmp_path / "new.mp4")]
     assert (sight.size_bytes, sight.mtime_ns) == (5, 10**18)
     assert sight.inode == (tmp_path / "new.mp4").stat().st_ino
     assert strange == {}
@@ -112,9 +114,12 @@ def test_links_folders_and_pipes_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "pipe.mp4")
     files, strange = sights(tmp_path)
-    assert [path.name for path in files] == ["target"]
-    names = {path.name for path in strange}
-    assert names == {"folder.mp4", "link.mp4", "broken.mp4", "pipe.mp4"}
+    assert names(files) == ["target"]
+    assert set(names(strange)) == {"folder.mp4", "link.mp4", "broken.mp4", "pipe.mp4"}
+
+
+def names(paths: Iterable[str]) -> list[str]:
+    return [Path(path).name for path in paths]
 
 
 def test_names_that_wait_are_not_looked_at(tmp_path: Path) -> None:

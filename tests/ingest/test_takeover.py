@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from ingest.folders import Folders
+from ingest.folders import BEAT_SECONDS, Folders
 
 from tests.ingest.clock import FakeClock
 from tests.ingest.replicas import TAKEOVER_SECONDS, claimed, drop, replica
@@ -48,6 +48,19 @@ def test_a_living_replica_keeps_its_files(tmp_path: Path) -> None:
             assert list(two.orphans()) == []
             clock.seconds += TAKEOVER_SECONDS * 0.9
         assert one.owns(path)
+
+
+def test_a_replica_shows_that_it_lives_however_rarely_it_looks(tmp_path: Path) -> None:
+    own, clock = FakeClock(), FakeClock()
+    with replica(tmp_path, "one", own) as one, replica(tmp_path, "two", clock) as two:
+        alive = claimed(one).parent / ".alive"
+        for beat in range(1, 20):
+            os.utime(alive, ns=(beat, beat))
+            own.seconds += BEAT_SECONDS / 2
+            one.beat()
+            assert (alive.stat().st_mtime_ns == beat) == (beat % 2 == 1)
+            clock.seconds += TAKEOVER_SECONDS * 0.9
+            assert list(two.orphans()) == []
 
 
 def test_a_replica_that_ended_is_taken_over_at_once(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ingest.control import Control
 from ingest.control_catalogue import KafkaCatalogue
 from ingest.endings import Endings
 from ingest.errors import BadSetting
-from ingest.folders import Folders
+from ingest.folders import BEAT_SECONDS, Folders
 from ingest.health import Health
 from ingest.http import create_app, serving
 from ingest.http_control import control_routes
@@ -81,7 +81,13 @@ def run(settings: Settings) -> None:
     reports = Reports(
         settings, folders, candidates, claims=claims, endings=endings, metrics=metrics
     )
-    rhythm = Rhythm(intake.look, settings.rescan_seconds, time.monotonic, time.thread_time)
+    rhythm = Rhythm(
+        intake.look,
+        settings.rescan_seconds,
+        lambda: intake.has_backlog,
+        now=time.monotonic,
+        used=time.thread_time,
+    )
     control = Control(folders, KafkaCatalogue(settings), lambda: intake.at_work)
     app.register_blueprint(control_routes(control))
     folders.prepare()
@@ -103,13 +109,15 @@ def run(settings: Settings) -> None:
         while not stopping.is_set():
             try:
                 if rhythm.pause_seconds:
+                    folders.beat()
                     intake.fill()
                 else:
                     rhythm.look()
             except OSError as error:
                 log.error("event=folder_unusable reason=%r next='try again'", str(error))
             health.tick()
-            for running, report in pool.listen(watcher, rhythm.pause_seconds):
+            pause_seconds = min(rhythm.pause_seconds, BEAT_SECONDS)
+            for running, report in pool.listen(watcher, pause_seconds):
                 reports.hear(running, report)
                 rhythm.hint()
             if watcher.clear():

@@ -27,7 +27,8 @@ class Candidate:
     crashes: int = 0
     not_before: float = 0.0
     still: Still | None = None
-    """How it lay in incoming/ at the latest look."""
+    """How it lay in incoming/ at the latest look, which was made at looked_at."""
+    looked_at: float = 0.0
     opened: Opened | None = None
     """What its worker has found, while that waits to be told to go on."""
     stream_id: str = ""
@@ -44,12 +45,12 @@ class Candidate:
     @property
     def settled(self) -> bool:
         """Whether it is taken for whole."""
-        return self.claimed or (self.still is not None and self.still.settled)
+        return self.claimed or (self.still is not None and self.looked_at >= self.still.settles_at)
 
     @property
     def still_seconds(self) -> float:
-        """For how long it has not changed, while it lies in incoming/."""
-        return 0.0 if self.still is None else self.still.still_seconds
+        """For how long it had not changed at the latest look, while it lies in incoming/."""
+        return 0.0 if self.still is None else self.looked_at - self.still.since
 
     @property
     def at_work(self) -> AtWork:
@@ -80,7 +81,7 @@ class Candidate:
         }
 
     def sight(self, now: float) -> FileSight:
-        """How it stands, for metrics; now in monotonic seconds."""
+        """How it stands once it is claimed or has a worker; now in monotonic seconds."""
         return FileSight(
             key=self,
             claimed=self.claimed,

@@ -18,18 +18,18 @@ class Candidates:
         self.now = now
         self.traces = traces
         self._pool = pool
-        self._by_path: dict[Path, Candidate] = {}
+        self._by_path: dict[str, Candidate] = {}
         self._by_worker: dict[Running, Candidate] = {}
 
     def __iter__(self) -> Iterator[Candidate]:
         """Iterate over those there are now; they may be changed meanwhile."""
         return iter(list(self._by_path.values()))
 
-    def at(self, path: Path, *, claimed: bool) -> Candidate:
+    def at(self, path: str, *, claimed: bool) -> Candidate:
         """Return the candidate at path, which is a new one where none is known."""
         known = self._by_path.get(path)
         if known is None:
-            known = self._by_path[path] = Candidate(path, claimed=claimed, since=self.now())
+            known = self._by_path[path] = Candidate(Path(path), claimed=claimed, since=self.now())
         return known
 
     def of(self, running: Running) -> Candidate | None:
@@ -43,9 +43,9 @@ class Candidates:
 
     def claimed(self, candidate: Candidate, path: Path) -> None:
         """Note that a candidate was claimed, and where it lies now."""
-        del self._by_path[candidate.path]
+        del self._by_path[str(candidate.path)]
         candidate.path, candidate.claimed, candidate.since = path, True, self.now()
-        self._by_path[path] = candidate
+        self._by_path[str(path)] = candidate
 
     @property
     def jobs(self) -> list[Job]:
@@ -67,7 +67,7 @@ class Candidates:
     def drop(self, candidate: Candidate, result: str = "let go", error: str | None = None) -> None:
         """Have no more to do with a candidate; result and error are for its trace."""
         self.dismiss(candidate)
-        self._by_path.pop(candidate.path, None)
+        self._by_path.pop(str(candidate.path), None)
         self.traces.end(candidate.span, candidate.traced | {"result": result}, error)
 
     def dismiss(self, candidate: Candidate) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from ingest.choices import sidecar
 from ingest.settling import waits
 
+BEAT_SECONDS = 1.0
+
 _ALIVE = ".alive"
 _DRAFT = ".note"
 _PAST_NOTES = ".notes"
@@ -45,6 +47,12 @@ class Folders:
         self._now = now
         self._heartbeats: dict[Path, tuple[int, float]] = {}
         self._lock: int | None = None
+        self._beaten = now()
+
+    def beat(self) -> None:
+        """Show that this replica is alive, once in BEAT_SECONDS if it is called more often."""
+        if self._now() - self._beaten >= BEAT_SECONDS:
+            self.prepare()
 
     def prepare(self) -> None:
         """Make what is missing of the folders, and show that this replica is alive."""
@@ -57,6 +65,7 @@ class Folders:
         if self._lock is None:
             self._lock = self._locked(alive)
         os.utime(alive)
+        self._beaten = self._now()
 
     def release(self) -> None:
         """Let others take over at once what this replica has not finished."""

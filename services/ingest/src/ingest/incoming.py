@@ -17,18 +17,21 @@ class Incoming:
         self._folder = folder
         self._now = now
         self._settling = settling
-        self._left_alone: dict[Path, str] = {}
+        self.looked_at = now()
+        """When the latest look was made."""
+        self._left_alone: dict[str, str] = {}
 
     @property
     def due(self) -> float | None:
         """When a file is expected to be ready, on the clock; None where none is expected."""
         return self._settling.due
 
-    def look(self) -> list[Still]:
-        """Return the files that are still; warn once of each thing that is no video."""
+    def look(self) -> dict[str, Still]:
+        """Return the files that may be opened; warn once of each thing that is no video."""
         files, strange = sights(self._folder)
         for path, reason in strange.items():
             if path not in self._left_alone:
-                log.warning("event=left_alone file=%r reason=%r", path.name, reason)
+                log.warning("event=left_alone file=%r reason=%r", Path(path).name, reason)
         self._left_alone = strange
-        return self._settling.look(files, self._now())
+        self.looked_at = self._now()
+        return self._settling.look(files, self.looked_at)

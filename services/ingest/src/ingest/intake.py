@@ -1,8 +1,8 @@
 """Which files there are, and when a worker begins with each."""
 
 import shutil
+from collections import deque
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from ingest.candidate import Candidate
 from ingest.candidates import Candidates
@@ -45,6 +45,7 @@ class Intake:
             candidates.now,
         )
         self._marks = Marks(folders.root)
+        self._waiting: deque[Candidate] = deque()
         self.at_work: Sequence[AtWork] = ()
         """The claimed files as of the latest look; replaced, never changed: any thread may read."""
 
@@ -55,46 +56,58 @@ class Intake:
         """
         self._folders.prepare()
         self._paused = self._marks.paused
-        for path in (*self._folders.orphans(), *self._folders.claimed()):
-            self._candidates.at(path, claimed=True)
-        still = {file.path: file for file in self._incoming.look()}
+        for taken in (*self._folders.orphans(), *self._folders.claimed()):
+            self._candidates.at(str(taken), claimed=True)
+        still = self._incoming.look()
         self._forget_changed(still)
         for path, file in still.items():
-            self._candidates.at(path, claimed=False).still = file
+            candidate = self._candidates.at(path, claimed=False)
+            candidate.still, candidate.looked_at = file, self._incoming.looked_at
         for candidate in self._candidates.running:
             self._claims.proceed(candidate)
-        for candidate in self._candidates:
-            self._attend(candidate)
+        self._waiting = deque(each for each in self._candidates if not self._attend(each))
         self._measure()
         self.at_work = [c.at_work for c in self._candidates if c.claimed]
         return self._incoming.due
 
     def fill(self) -> None:
         """Start what there is room for among the files of the latest look, the first ones first."""
-        for candidate in self._candidates:
-            if not self._attend(candidate):
-                break
+        while self._waiting and self._attend(self._waiting[0]):
+            self._waiting.popleft()
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether so many files wait that none that comes now can be the next."""
+        return len(self._waiting) > self._settings.workers
 
     def _measure(self) -> None:
         now, room = self._candidates.now(), shutil.disk_usage(self._folders.root)
-        files = [candidate.sight(now) for candidate in self._candidates]
-        self._metrics.look(Sight(files, self._paused, room.free, room.total))
+        waiting, files = [], []
+        for candidate in self._candidates:
+            if candidate.claimed or candidate.running is not None:
+                files.append(candidate.sight(now))
+            else:
+                waiting.append(candidate.since)
+        longest_seconds = now - min(waiting, default=now)
+        self._metrics.look(
+            Sight(files, len(waiting), longest_seconds, self._paused, room.free, room.total)
+        )
 
-    def _forget_changed(self, still: Mapping[Path, Still]) -> None:
+    def _forget_changed(self, still: Mapping[str, Still]) -> None:
         """Begin anew with files that are not as they were: what was found in them may not hold."""
         for candidate in self._candidates:
-            if not candidate.claimed and candidate.path not in still:
+            if not candidate.claimed and str(candidate.path) not in still:
                 self._candidates.drop(candidate)
 
     def _attend(self, candidate: Candidate) -> bool:
-        """Do what is to be done for a file now; False where it waits for room."""
+        """Do what is to be done for a file now; False where it waits to be begun with."""
         if candidate.running is not None or candidate.not_before > self._candidates.now():
             return True
         if candidate.ended is not None:
             self._endings.finish(candidate, candidate.ended)
             return True
         if self._paused and not candidate.claimed:
-            return True
+            return False
         if not candidate.settled and (candidate.crashes or sidecar(candidate.path)):
             return True  # in doubt, nothing is begun early
         choices = self._choices(candidate) if candidate.settled else self._settings.choices

@@ -172,9 +172,8 @@ class Metrics:
     def look(self, sight: Sight) -> None:
         """Show how things stand."""
         files = sight.files
-        idle = [file for file in files if not file.claimed and not file.has_worker]
-        self._files_waiting.set(sum(not file.has_worker for file in files))
-        self._oldest_waiting.set(_longest(idle))
+        self._files_waiting.set(sight.waiting + sum(not file.has_worker for file in files))
+        self._oldest_waiting.set(sight.longest_seconds)
         self._longest_without_frame.set(_longest(file for file in files if file.claimed))
         self._workers.set(sum(file.has_worker for file in files))
         self._waiting_workers.set(sum(file.waits_for_cluster for file in files))

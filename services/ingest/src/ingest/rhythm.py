@@ -3,8 +3,11 @@
 from collections.abc import Callable
 
 # A look takes time for each file that lies there. However many arrive, one after the other,
-# looks take a tenth of one core at most, or are made as seldom as when nothing happens.
+# looks take a tenth of one core at most; a fiftieth while nobody waits for what they find, unless
+# they would be too far apart then.
 _IDLE_TIMES = 9
+_UNHURRIED_TIMES = 49
+_UNHURRIED_SECONDS = 5.0
 
 
 class Rhythm:
@@ -14,23 +17,28 @@ class Rhythm:
         self,
         look: Callable[[], float | None],
         rescan_seconds: float,
+        has_backlog: Callable[[], bool],
+        *,
         now: Callable[[], float],
         used: Callable[[], float],
     ) -> None:
         """Take how to look, which returns when the next is due if it is known.
 
+        While has_backlog says so, nobody waits for what a look would find.
         now is a monotonic clock, used tells what this thread has had of a core, in seconds.
         """
         self._look = look
         self._rescan_seconds = rescan_seconds
+        self._has_backlog = has_backlog
         self._now = now
         self._used = used
-        self._earliest = self._due = now()
+        self._earliest = self._due = self._unhurried = now()
 
     @property
     def pause_seconds(self) -> float:
         """For how long no look is due; 0 when one is."""
-        return max(0.0, self._due - self._now())
+        due = self._unhurried if self._has_backlog() else self._due
+        return max(0.0, due - self._now())
 
     def hint(self) -> None:
         """Note that something has changed."""
@@ -42,9 +50,9 @@ class Rhythm:
         try:
             due = self._look()
         finally:
-            now = self._now()
-            paid_seconds = _IDLE_TIMES * (self._used() - began)
-            # Never later: a look also shows other replicas that this one is alive.
-            latest = now + self._rescan_seconds
-            self._earliest = min(now + paid_seconds, latest)
-            self._due = max(self._earliest, latest if due is None else min(due, latest))
+            now, paid_seconds = self._now(), self._used() - began
+            self._earliest = now + _IDLE_TIMES * paid_seconds
+            rescan = max(self._earliest, now + self._rescan_seconds)
+            self._due = rescan if due is None else max(self._earliest, min(due, rescan))
+            unhurried_seconds = min(_UNHURRIED_TIMES * paid_seconds, _UNHURRIED_SECONDS)
+            self._unhurried = max(rescan, now + unhurried_seconds)

@@ -19,7 +19,7 @@ _AHEAD_SECONDS = 0.4
 _GLANCE_SECONDS = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sight:
     """What a look at a file showed."""
 
@@ -29,27 +29,18 @@ class Sight:
     is_folder: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Still:
-    """A file that has not changed for still_seconds, as far as was seen.
+    """A file that has been as in sight since some time, in seconds, as far as was seen.
 
-    settled: for so long that it is taken for whole. One that is not may be looked into, since it
-    is about to be; what is found holds for as long as the file is as in sight.
+    Still so at settles_at, it is taken for whole. From opens_at on it may be looked into, since
+    it is about to be; what is found holds for as long as the file is as in sight.
     """
-
-    path: Path
-    sight: Sight
-    still_seconds: float
-    settled: bool
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """How a file was seen last, since when it has been so, and whether it ever was otherwise."""
 
     sight: Sight
     since: float
-    changed: bool = False
+    opens_at: float
+    settles_at: float
 
 
 class Settling:
@@ -65,12 +56,12 @@ class Settling:
         self._early_seconds = min(
             settle_seconds, max(_GLANCE_SECONDS, settle_seconds - _AHEAD_SECONDS)
         )
-        self._seen: dict[Path, _Seen] = {}
+        self._seen: dict[str, Still] = {}
         self.due: float | None = None
         """When, as of the latest look, some file will have been still for long enough."""
 
-    def look(self, sights: dict[Path, Sight], now: float) -> list[Still]:
-        """Return the files that are still, those that came first first; now in seconds.
+    def look(self, sights: dict[str, Sight], now: float) -> dict[str, Still]:
+        """Return the files that may be opened, in the order of sights; now in seconds.
 
         Of those that have not settled, none that was ever seen to change: they may be copied
         for minutes, and be still for a moment now and then.
@@ -78,57 +69,57 @@ class Settling:
         seen = {}
         for path, sight in sights.items():
             before = self._seen.get(path)
-            if before is None:
-                seen[path] = _Seen(sight, now)
-            else:
-                seen[path] = before if before.sight == sight else _Seen(sight, now, changed=True)
+            if before is None or before.sight != sight:
+                before = self._begun(sight, now, is_new=before is None)
+            seen[path] = before
         self._seen = seen
-        due = (when for one in seen.values() for when in self._whens(one) if when > now)
+        # For a folder alone no look is made: a rescan is soon enough, and to look at one takes
+        # longer.
+        due = (
+            one.opens_at if now < one.opens_at else one.settles_at
+            for one in seen.values()
+            if now < one.settles_at and not one.sight.is_folder
+        )
         self.due = min(due, default=None)
-        return [
-            Still(path, one.sight, now - one.since, now >= one.since + self._wait_seconds(one))
-            for path, one in seen.items()
-            if now >= min((*self._whens(one), one.since + self._wait_seconds(one)))
-        ]
+        return {path: one for path, one in seen.items() if now >= one.opens_at}
 
-    def _wait_seconds(self, seen: _Seen) -> float:
-        return self._folder_seconds if seen.sight.is_folder else self._settle_seconds
-
-    def _whens(self, seen: _Seen) -> Iterator[float]:
-        """When a look is to be made for it alone."""
-        if seen.sight.is_folder:
-            return  # a rescan is soon enough, and to look at one takes longer
-        if not seen.changed:
-            yield seen.since + self._early_seconds
-        yield seen.since + self._settle_seconds
+    def _begun(self, sight: Sight, now: float, *, is_new: bool) -> Still:
+        """Begin to wait for a file that was never seen so, or never before."""
+        settles_at = now + (self._folder_seconds if sight.is_folder else self._settle_seconds)
+        is_early = is_new and not sight.is_folder
+        opens_at = now + self._early_seconds if is_early else settles_at
+        return Still(sight, now, opens_at, settles_at)
 
 
-def sights(folder: Path) -> tuple[dict[Path, Sight], dict[Path, str]]:
+def sights(folder: Path) -> tuple[dict[str, Sight], dict[str, str]]:
     """Look at a folder: what may be videos, oldest first, and what is left alone, and why.
+
+    Paths are strings: to make a Path of each would take as long as the rest of the look.
 
     Left alone are links, devices, pipes, and folders of anything but images. Names that wait
     (hidden ones, unfinished downloads, settings that lie beside a video) are in neither. Raises
     OSError.
     """
-    files: dict[Path, Sight] = {}
-    strange: dict[Path, str] = {}
-    for path, status in sorted(_entries(folder), key=lambda found: found[1].st_mtime_ns):
+    files: dict[str, Sight] = {}
+    strange: dict[str, str] = {}
+    for path, status in _entries(folder):
         seen = sight(path, status)
         if isinstance(seen, Sight):
             files[path] = seen
         else:
             strange[path] = seen
-    return files, strange
+    oldest_first = sorted(files, key=lambda path: files[path].mtime_ns)
+    return {path: files[path] for path in oldest_first}, strange
 
 
-def sight(path: Path, status: os.stat_result) -> Sight | str:
+def sight(path: str | Path, status: os.stat_result) -> Sight | str:
     """Return what a look shows of a file or a folder of images, or why it is left alone."""
     if stat.S_ISREG(status.st_mode):
         return Sight(status.st_ino, status.st_size, status.st_mtime_ns)
     if not stat.S_ISDIR(status.st_mode):
         return "not a regular file"
     try:
-        found = survey(path)
+        found = survey(Path(path))
     except OSError as error:
         return f"a folder that can't be read ({error.strerror})"
     if found.why_not is not None:
@@ -141,12 +132,12 @@ def waits(name: str) -> bool:
     return name.startswith(".") or name.lower().endswith((*_PARTIAL_SUFFIXES, _SETTINGS_SUFFIX))
 
 
-def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if waits(entry.name):
                 continue
             try:
-                yield Path(entry.path), entry.stat(follow_symlinks=False)
+                yield entry.path, entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue

@@ -8,11 +8,10 @@ from ingest.statistics import ClientReport
 
 @dataclass(frozen=True)
 class FileSight:
-    """One file.
+    """One file that is claimed or has a worker.
 
-    claimed: it lies in processing/, not in incoming/. idle_seconds: how long it has waited for
-    a worker or, when it is claimed, how long no frame of it has been committed. kafka: what its
-    worker's client told last.
+    claimed: it lies in processing/, not in incoming/. idle_seconds: when it is claimed, how long
+    no frame of it has been committed. kafka: what its worker's client told last.
     """
 
     key: Hashable
@@ -34,9 +33,15 @@ class FileSight:
 
 @dataclass(frozen=True)
 class Sight:
-    """Everything; the disk is that of the videos."""
+    """Everything; the disk is that of the videos.
+
+    waiting: how many files there are beside these, which wait for a worker in incoming/;
+    longest_seconds is what the first of them has waited.
+    """
 
     files: Sequence[FileSight]
+    waiting: int
+    longest_seconds: float
     paused: bool
     disk_free_bytes: int
     disk_size_bytes: int
