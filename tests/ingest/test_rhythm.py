@@ -72,15 +72,12 @@ def test_hints_without_end_leave_most_of_the_time_to_others(folder: Folder, rhyt
     assert folder.looks * folder.look_seconds == pytest.approx(10, rel=0.1)
 
 
-def test_looks_that_take_long_leave_most_of_the_time_to_others(
-    folder: Folder, rhythm: Rhythm
-) -> None:
-    folder.look_seconds, folder.due = 2.0, 0.0
+def test_looks_that_take_long_are_made_all_the_same(folder: Folder, rhythm: Rhythm) -> None:
+    folder.look_seconds = 30.0
     rhythm.look()
+    assert rhythm.pause_seconds == pytest.approx(1.0)
     rhythm.hint()
-    assert rhythm.pause_seconds == pytest.approx(18.0)
-    folder.has_backlog = True
-    assert rhythm.pause_seconds == pytest.approx(18.0)
+    assert rhythm.pause_seconds == pytest.approx(1.0)
 
 
 def test_while_files_wait_anyway_neither_hints_nor_what_is_due_bring_a_look(

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 # A look takes time for each file that lies there. However many arrive, one after the other,
-# looks take a tenth of one core at most; a fiftieth while nobody waits for what they find, unless
-# they would be too far apart then.
+# looks take a tenth of one core at most, or are made as seldom as when nothing happens; while
+# nobody waits for what they find, a fiftieth, or are made once in five seconds.
 _IDLE_TIMES = 9
 _UNHURRIED_TIMES = 49
 _UNHURRIED_SECONDS = 5.0
@@ -51,8 +51,8 @@ class Rhythm:
             due = self._look()
         finally:
             now, paid_seconds = self._now(), self._used() - began
-            self._earliest = now + _IDLE_TIMES * paid_seconds
-            rescan = max(self._earliest, now + self._rescan_seconds)
-            self._due = rescan if due is None else max(self._earliest, min(due, rescan))
+            latest = now + self._rescan_seconds
+            self._earliest = min(now + _IDLE_TIMES * paid_seconds, latest)
+            self._due = max(self._earliest, latest if due is None else min(due, latest))
             unhurried_seconds = min(_UNHURRIED_TIMES * paid_seconds, _UNHURRIED_SECONDS)
-            self._unhurried = max(rescan, now + unhurried_seconds)
+            self._unhurried = max(latest, now + unhurried_seconds)
