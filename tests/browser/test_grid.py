@@ -103,6 +103,24 @@ def test_nine_streams_share_the_browsers_few_connections(
     )
 
 
+def test_a_page_that_took_long_to_load_waits_for_its_pictures_all_the_same(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    write(cluster, topics, viewer, 1, 30)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.context.route("**/frames?*", hold)
+    page.add_init_script("performance.now = () => 10_000;")
+    page.goto(grid(viewer, 1))
+    wait_for(lambda: page.evaluate("true") and held, what="the stream to ask")
+    assert page.locator(".note").is_hidden(), "no time has gone by since"
+    page.context.unroute("**/frames?*")
+    wait_for_frames(page, 0)
+
+
 def test_a_stream_that_is_not_there_does_not_hold_the_others_up(
     cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
 ) -> None:
