@@ -48,11 +48,11 @@ def test_1_reloading_the_browser_does_not_restart_the_video(
     viewer: Viewer, page: Page, stream_id: str
 ) -> None:
     deck = Deck(page, viewer.watch(stream_id))
-    deck.wait_past(60)
+    deck.wait_past(100)
     before = deck.number()
     page.reload()
     deck.wait_past(before)
-    assert deck.painted()[0]["number"] > before - 40
+    assert deck.painted()[0]["number"] > before - 75, "where it was about a second ago"
 
 
 def test_2_closing_the_browser_and_opening_it_again_resumes(
@@ -60,7 +60,7 @@ def test_2_closing_the_browser_and_opening_it_again_resumes(
 ) -> None:
     first = browser.new_context()
     deck = Deck(first.new_page(), viewer.watch(stream_id))
-    deck.wait_past(60)
+    deck.wait_past(100)
     left_at = deck.number()
     deck.page.goto("about:blank")
     cookies = first.storage_state()
@@ -68,7 +68,7 @@ def test_2_closing_the_browser_and_opening_it_again_resumes(
     again = browser.new_context(storage_state=cookies)
     deck = Deck(again.new_page(), viewer.watch(stream_id))
     deck.wait_past(left_at)
-    assert deck.painted()[0]["number"] > left_at - 40
+    assert deck.painted()[0]["number"] > left_at - 75, "where it was about a second before"
     again.close()
 
 
