@@ -74,5 +74,5 @@ def test_damaged_files_through_the_service(
     for name in names:
         moved = ingest.wait_for_file(f"done/{name}", f"failed/{name}")
         if moved.parent.name == "failed":
-            note = moved.with_name(f"{name}.reason.txt").read_text(encoding="utf-8")
+            note = ingest.wait_for_file(f"failed/{name}.reason.txt").read_text("utf-8")
             assert SENTENCE.fullmatch(note.strip()), note

@@ -1,13 +1,15 @@
 """How a publisher behaves, over a log in memory and over Kafka alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from ingest.errors import Fenced
 from ingest.frame import Frame
-from ingest.publisher import Publisher
+from ingest.publisher import KafkaPublisher, Publisher
 from ingest.records import frame_record, stream_record
 from ingest.stream import Placement, Stream
 
@@ -104,6 +106,37 @@ def test_a_newer_publisher_fences_the_one_before(world: World) -> None:
     seen = world.committed()
     assert [placed.record["frame_index"] for placed in seen.frames] == list(range(6))
     assert [state["frame_count"] for state in seen.states] == [2, 6]
+
+
+def test_one_that_is_fenced_as_a_transaction_ends_says_no_more_than_that(
+    cluster: Cluster, topics: Topics
+) -> None:
+    """The client tells of it twice: when it is asked to commit, and when it is asked next."""
+    with Kafka(cluster, topics) as kafka:
+        older, _ = kafka.connect(CONTENT)
+        assert isinstance(older, KafkaPublisher)
+        late: Any = FencedAtTheEnd(older._producer, lambda: kafka.connect(CONTENT))
+        older._producer = late
+        with pytest.raises(Fenced):
+            send(older, fresh(), frames(0, 2))
+        older.close()
+        assert kafka.committed().nothing
+
+
+class FencedAtTheEnd:
+    """A producer that is fenced when all of a transaction is with the broker but its end."""
+
+    def __init__(self, producer: Producer, fence: Callable[[], object]) -> None:
+        self._producer = producer
+        self._fence = fence
+
+    def commit_transaction(self, timeout_seconds: float) -> None:
+        self._producer.flush(timeout_seconds)
+        self._fence()
+        self._producer.commit_transaction(timeout_seconds)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._producer, name)
 
 
 def test_a_name_makes_no_difference_to_fencing(world: World) -> None:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -103,8 +104,9 @@ class KafkaPublisher:
 
     def close(self) -> None:
         """See Publisher.close."""
-        self._producer.purge()
-        self._producer.flush(0)
+        with suppress(KafkaException):  # as in _guard
+            self._producer.purge()
+            self._producer.flush(0)
         self._codec.close()
 
     def _reach(self) -> None:
@@ -190,7 +192,8 @@ class KafkaPublisher:
         try:
             return act()
         except KafkaException as error:
-            self._producer.poll(0)  # what else the client has to tell of it
+            with suppress(KafkaException):  # that this publisher was fenced, for a second time
+                self._producer.poll(0)  # what else the client has to tell of it
             reason: KafkaError = error.args[0]
             if reason.code() in _FENCED:
                 raise Fenced("Another worker has taken the stream over.") from error
