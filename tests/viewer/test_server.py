@@ -111,7 +111,7 @@ def test_a_stalled_client_is_dropped_and_delays_nobody(
         assert requests.get(frame, timeout=60).content == large
         assert metric(base, "framelog_viewer_clients_dropped_total") == 0, "nobody has waited"
         wait_for(lambda: metric(base, "framelog_viewer_clients_dropped_total") == 2, alive=process)
-        assert metric(base, "framelog_viewer_watchers{") == 0
+        wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 0, alive=process)
     assert len(requests.get(f"{base}{path}?count=4", timeout=60).content) == 4 * (88 + len(large))
     assert "Traceback" not in process.log_tail()
 
