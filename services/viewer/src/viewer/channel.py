@@ -10,6 +10,9 @@ from typing import Self
 from viewer.playback import Delivery
 from viewer.sending import Pieces
 
+# Frames that are ready before they are given to anybody: whoever makes more waits.
+_MOST_READY = 32
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -49,6 +52,8 @@ class Channel:
     recent: deque[Exposed] = field(default_factory=deque)
     newest_frame: int = -1
     is_deserted: bool = False
+    room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_MOST_READY))
+    """For frames that are made and not yet exposed."""
 
     def add(self, exposed: Exposed) -> None:
         """Take the next frame in."""

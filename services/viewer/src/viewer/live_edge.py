@@ -106,6 +106,8 @@ class LiveEdges:
         """Make an edge's frames, in a thread of their own, until there are none or no takers."""
         try:
             for delivery in channel.edge.deliveries(start):
+                # More takers than one thread can serve make the feed late, which leaves out then.
+                channel.room.acquire()
                 if channel.is_deserted:
                     return
                 self._call(partial(self._expose, channel, Exposed.of(channel.edge, delivery)))
@@ -117,6 +119,7 @@ class LiveEdges:
 
     def _expose(self, channel: Channel, exposed: Exposed) -> None:
         """Give a frame to all who have room; end an edge that nobody watches."""
+        channel.room.release()
         if not channel.takers:
             channel.is_deserted = True
             self._end(channel)
