@@ -28,7 +28,7 @@ class Measured:
     """What one thing costs, as docs/scale.md says: CPU in seconds of one core, sizes in bytes."""
 
     frame_bytes: float = 117_000.0
-    ingest_cpu: float = 0.0053
+    ingest_cpu: float = 0.0044
     delivery_cpu: float = 28e-6
     transaction_cpu: float = 1.7e-3
     written_cpu: float = 2.5e-9
