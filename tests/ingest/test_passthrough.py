@@ -101,6 +101,7 @@ def test_a_whole_jpeg_is_told_by_its_structure() -> None:
         whole[:-2],
         whole[: len(whole) // 2],
         whole + whole,
+        whole[:-2] + b"\xff\xd8\0" + whole[-2:],  # a start where a picture can have none
         bytes(without_tables),
         b"\x89PNG" + whole,
     ):
