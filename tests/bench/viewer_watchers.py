@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _COUNTS = (1, 10, 50, 200, 500, 700, 1000, 1400)
 _GROWN = 500
-_LINEAR = at_most(1.1)
 _SETTLE_SECONDS, _SECONDS = 1.0, 3.0
 # CPU is counted in hundredths of a second.
 _LEAST_CPU_SECONDS = 0.01
@@ -74,11 +73,11 @@ def _watchers(place: Place) -> Iterator[Result]:
     grown = [step for step in steps["framelog"] if step.watchers <= _GROWN]
     yield Growth(
         "CPU of the viewer", "watchers", "cores",
-        [(step.watchers, step.cores) for step in grown], target=_LINEAR,
+        [(step.watchers, step.cores) for step in grown], target=at_most(1),
     )  # fmt: skip
     yield Growth(
         "memory of the viewer", "watchers", "MB",
-        [(step.watchers, step.resident_bytes / 1e6) for step in grown], target=_LINEAR,
+        [(step.watchers, step.resident_bytes / 1e6) for step in grown], target=at_most(1),
     )  # fmt: skip
 
 
