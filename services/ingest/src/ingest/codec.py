@@ -50,7 +50,7 @@ class Codec:
         self._deserializer = AvroDeserializer(
             client, conf={"subject.name.strategy": topic_subject_name_strategy}
         )
-        self._frames_topic, self._index_topic, self._streams_topic = (
+        self._of_frames, self._of_index, self._of_streams = (
             SerializationContext(topic, MessageField.VALUE) for topic in topics
         )
 
@@ -68,15 +68,15 @@ class Codec:
 
     def read_stream(self, value: bytes) -> Stream:
         """Return the stream of a record's value."""
-        return stream_from_record(self._read(value, self._streams_topic))
+        return stream_from_record(self._read(value, self._of_streams))
 
     def read_segment(self, value: bytes) -> Segment:
         """Return the segment of a record's value."""
-        return Segment(**self._read(value, self._index_topic))
+        return Segment(**self._read(value, self._of_index))
 
     def read_frame(self, value: bytes) -> dict[str, Any]:
         """Return the record of a frame, with its times in microseconds."""
-        return self._read(value, self._frames_topic)
+        return self._read(value, self._of_frames)
 
     def close(self) -> None:
         """Close the connections to the registry."""
