@@ -75,16 +75,22 @@ def test_tiles_show_their_own_frames_of_one_moment(
     assert f"grid={','.join(STREAMS[:3])}&t=" in page.url
 
 
-def test_nine_streams_share_the_browsers_few_connections(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
-) -> None:
-    write(cluster, topics, viewer, 9, 120)
+def hold_pictures(page: Page) -> list[Route]:
+    """Answer no request for pictures from now on; return those that come."""
     held: list[Route] = []
 
     def hold(route: Route) -> None:
         held.append(route)
 
     page.context.route("**/frames?*", hold)
+    return held
+
+
+def test_nine_streams_share_the_browsers_few_connections(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    write(cluster, topics, viewer, 9, 120)
+    held = hold_pictures(page)
     page.goto(grid(viewer, 9))
     # Every stream wants pictures, and nobody gets any: what is asked for now is all at once.
     wait_for(lambda: page.evaluate("true") and len(held) >= 4, what="streams to ask")
@@ -107,12 +113,7 @@ def test_a_page_that_took_long_to_load_waits_for_its_pictures_all_the_same(
     cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
 ) -> None:
     write(cluster, topics, viewer, 1, 30)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.context.route("**/frames?*", hold)
+    held = hold_pictures(page)
     page.add_init_script("performance.now = () => 10_000;")
     page.goto(grid(viewer, 1))
     wait_for(lambda: page.evaluate("true") and held, what="the stream to ask")

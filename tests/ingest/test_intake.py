@@ -1,97 +1,22 @@
 """When a worker begins with a file, and when the file is claimed for it."""
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from ingest.candidates import Candidates
-from ingest.claims import Claims
-from ingest.endings import Endings
-from ingest.folders import Folders
-from ingest.intake import Intake
-from ingest.messages import Ended, Job, NotAVideo, NotYet, Opened, Proceed
-from ingest.metrics import Metrics
-from ingest.pool import Pool, Running
-from ingest.reports import Reports
-from ingest.settings import Settings
-from ingest.stream import State
-from ingest.traces import Traces
-from prometheus_client import CollectorRegistry
+from ingest.messages import NotAVideo, NotYet, Opened, Proceed
 
-from tests.ingest.clock import FakeClock
+from tests.ingest.service import Service
 
 FOUND = Opened("ab" * 32)
 TOML = "quality = 50\n"
 
 
-class Workers(Pool):
-    """Workers that do nothing, and what they were told."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.started: list[Running] = []
-        self._lines: dict[Running, Connection] = {}
-
-    def start(self, job: Job) -> Running:
-        """See Pool.start."""
-        ours, theirs = multiprocessing.Pipe()
-        running = Running(job, multiprocessing.Process(), ours, 0.0)
-        self._running.append(running)
-        self._lines[running] = theirs
-        self.started.append(running)
-        return running
-
-    def told(self, running: Running) -> list[object]:
-        line, told = self._lines[running], []
-        while line.poll():
-            try:
-                told.append(line.recv())
-            except EOFError:
-                told.append("the end")
-                break
-        return told
-
-
-class Service:
-    """The service, but for its processes; time passes only when a test says so."""
-
-    def __init__(self, videos: Path, **environ: str) -> None:
-        settings = Settings.from_environ({"FRAMELOG_VIDEOS": str(videos), **environ})
-        self.clock = FakeClock()
-        self.folders = Folders(videos, "one", 10.0, self.clock)
-        self.workers = Workers(settings)
-        candidates = Candidates(self.workers, Traces(int), self.clock)
-        metrics = Metrics(CollectorRegistry(), "0", 4)
-        endings = Endings(settings, self.folders, candidates, metrics)
-        claims = Claims(settings, self.folders, candidates)
-        self.intake = Intake(
-            settings, self.folders, candidates, claims=claims, endings=endings, metrics=metrics
-        )
-        self.reports = Reports(
-            settings, self.folders, candidates, claims=claims, endings=endings, metrics=metrics
-        )
-
-    def drop(self, name: str = "film.mp4", content: bytes = b"a film") -> Path:
-        path = self.folders.incoming / name
-        path.write_bytes(content)
-        return path
-
-    def look_after(self, *seconds: float) -> None:
-        for each in seconds:
-            self.clock.sleep(each)
-            self.intake.look()
-
-    @property
-    def claimed(self) -> list[str]:
-        return [path.name for path in self.folders.claimed()]
-
-
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    one = Service(tmp_path)
+def service(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Service]:
+    """A service; a parameter says how many workers it may have."""
+    one = Service(tmp_path, FRAMELOG_INGEST_WORKERS=str(getattr(request, "param", 4)))
     one.folders.prepare()
     yield one
     one.workers.stop()
@@ -204,55 +129,40 @@ def test_settings_that_come_while_a_file_settles_hold(service: Service) -> None:
     assert service.claimed == ["film.mp4"]
 
 
-def test_the_next_file_is_begun_without_another_look(tmp_path: Path) -> None:
-    service = Service(tmp_path, FRAMELOG_INGEST_WORKERS="1")
-    service.folders.prepare()
+@pytest.mark.parametrize("service", [1], indirect=True)
+def test_the_next_file_is_begun_without_another_look(service: Service) -> None:
     for name in ("1.mp4", "2.mp4", "3.mp4"):
         service.drop(name)
     service.look_after(0.0, 0.1, 0.4)
     (first,) = service.workers.started
-    service.reports.hear(first, FOUND)
-    service.reports.hear(first, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False))
+    service.end(first)
     service.intake.fill()
     assert [running.job.path.name for running in service.workers.started[1:]] == ["2.mp4"]
-    service.workers.stop()
-    service.folders.release()
 
 
-def test_the_oldest_files_are_the_first_however_many_wait(tmp_path: Path) -> None:
-    service = Service(tmp_path, FRAMELOG_INGEST_WORKERS="1")
-    service.folders.prepare()
+@pytest.mark.parametrize("service", [1], indirect=True)
+def test_the_oldest_files_are_the_first_however_many_wait(service: Service) -> None:
     for age in range(20):
         os.utime(service.drop(f"{age}.mp4"), ns=(0, 10**18 - age * 10**9))
     service.look_after(0.0, 0.5)
     for _ in range(19):
-        worker = service.workers.started[-1]
-        service.reports.hear(worker, Opened(worker.job.path.name))
-        service.reports.hear(worker, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False))
+        service.end(service.workers.started[-1])
         service.intake.fill()
     begun = [running.job.path.name for running in service.workers.started]
     assert begun == [f"{age}.mp4" for age in reversed(range(20))]
-    service.workers.stop()
-    service.folders.release()
 
 
-def test_there_is_a_backlog_while_more_files_wait_than_may_be_begun_with(tmp_path: Path) -> None:
-    service = Service(tmp_path, FRAMELOG_INGEST_WORKERS="2")
-    service.folders.prepare()
+@pytest.mark.parametrize("service", [2], indirect=True)
+def test_there_is_a_backlog_while_more_files_wait_than_may_be_begun_with(service: Service) -> None:
     for number in range(5):
         service.drop(f"{number}.mp4")
     service.look_after(0.0, 0.5)
     seen = [service.intake.has_backlog]
-    service.reports.hear(service.workers.started[0], FOUND)
-    service.reports.hear(
-        service.workers.started[0], Ended("id", "run", State.COMPLETE, 1, None, duplicate=False)
-    )
+    service.end(service.workers.started[0])
     seen.append(service.intake.has_backlog)
     service.intake.fill()
     seen.append(service.intake.has_backlog)
     assert seen == [True, True, False]
-    service.workers.stop()
-    service.folders.release()
 
 
 def test_nothing_is_begun_while_intake_is_paused(service: Service) -> None:

@@ -18,8 +18,7 @@ from tests.support.videos import Recipe, make_video
 FRAMES = 200
 # Small batches, so that a kill strikes at many different moments.
 SLOW = {"FRAMELOG_INGEST_BATCH_FRAMES": "5", "FRAMELOG_INGEST_PACE": "realtime"}
-# Slow enough for commands to be asked meanwhile, each a process that has to be started.
-SLOWER = SLOW | {"FRAMELOG_INGEST_PACE": "0.5x"}
+SLOWER = SLOW | {"FRAMELOG_INGEST_PACE": "0.5x"}  # each command is a process to be started
 LIMIT_SECONDS = 120
 
 

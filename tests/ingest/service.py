@@ -1,0 +1,88 @@
+"""The service without its processes: what its looks do, and what its workers are told."""
+
+import multiprocessing
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from ingest.candidates import Candidates
+from ingest.claims import Claims
+from ingest.endings import Endings
+from ingest.folders import Folders
+from ingest.intake import Intake
+from ingest.messages import Ended, Job, Opened
+from ingest.metrics import Metrics
+from ingest.pool import Pool, Running
+from ingest.reports import Reports
+from ingest.settings import Settings
+from ingest.stream import State
+from ingest.traces import Traces
+from prometheus_client import CollectorRegistry
+
+from tests.ingest.clock import FakeClock
+
+
+class Workers(Pool):
+    """Workers that do nothing, and what they were told."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.started: list[Running] = []
+        self._lines: dict[Running, Connection] = {}
+
+    def start(self, job: Job) -> Running:
+        """See Pool.start."""
+        ours, theirs = multiprocessing.Pipe()
+        running = Running(job, multiprocessing.Process(), ours, 0.0)
+        self._running.append(running)
+        self._lines[running] = theirs
+        self.started.append(running)
+        return running
+
+    def told(self, running: Running) -> list[object]:
+        line, told = self._lines[running], []
+        while line.poll():
+            try:
+                told.append(line.recv())
+            except EOFError:
+                told.append("the end")
+                break
+        return told
+
+
+class Service:
+    """The service, but for its processes; time passes only when a test says so."""
+
+    def __init__(self, videos: Path, **environ: str) -> None:
+        settings = Settings.from_environ({"FRAMELOG_VIDEOS": str(videos), **environ})
+        self.clock = FakeClock()
+        self.folders = Folders(videos, "one", 10.0, self.clock)
+        self.workers = Workers(settings)
+        candidates = Candidates(self.workers, Traces(int), self.clock)
+        metrics = Metrics(CollectorRegistry(), "0", 4)
+        endings = Endings(settings, self.folders, candidates, metrics)
+        claims = Claims(settings, self.folders, candidates)
+        self.intake = Intake(
+            settings, self.folders, candidates, claims=claims, endings=endings, metrics=metrics
+        )
+        self.reports = Reports(
+            settings, self.folders, candidates, claims=claims, endings=endings, metrics=metrics
+        )
+
+    def drop(self, name: str = "film.mp4", content: bytes = b"a film") -> Path:
+        path = self.folders.incoming / name
+        path.write_bytes(content)
+        return path
+
+    def end(self, worker: Running) -> None:
+        """Have a worker find a film of its own, and bring it to its end."""
+        self.reports.hear(worker, Opened(worker.job.path.name))
+        self.reports.hear(worker, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False))
+
+    def look_after(self, *seconds: float) -> None:
+        for each in seconds:
+            self.clock.sleep(each)
+            self.intake.look()
+
+    @property
+    def claimed(self) -> list[str]:
+        return [path.name for path in self.folders.claimed()]
