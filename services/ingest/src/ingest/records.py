@@ -7,6 +7,13 @@ from typing import Any
 from ingest.frame import Frame
 from ingest.stream import Segment, State, Stream
 
+# What schemas/stream.avsc gives to fields that a record of an older schema does not have.
+_DEFAULTS: Mapping[str, Any] = {
+    "sample_aspect_num": 1,
+    "sample_aspect_den": 1,
+    "choices": {},
+    "content_sha256": None,
+}
 _TIMES = ("started_at", "updated_at", "ended_at")
 
 
@@ -55,7 +62,7 @@ def stream_from_record(record: Mapping[str, Any]) -> Stream:
     Fields that the record's schema did not have yet take the default that schemas/stream.avsc
     gives them.
     """
-    fields = {"sample_aspect_num": 1, "sample_aspect_den": 1, "choices": {}, **record}
+    fields = {**_DEFAULTS, **record}
     for name in _TIMES:
         fields[f"{name}_us"] = fields.pop(name)
     fields["state"] = State(record["state"])

@@ -53,6 +53,7 @@ class Stream:
     source_name: str
     source_bytes: int
     fingerprint: str
+    content_sha256: str | None
     container: str
     codec: str
     width: int
@@ -92,6 +93,7 @@ class Stream:
         fingerprint: str,
         choices: Choices,
         now_us: int,
+        content_sha256: str | None = None,
     ) -> "Stream":
         """Return the state of a new run, before its first frame."""
         rate, estimated = description.frame_rate, description.estimated_frame_count
@@ -105,6 +107,7 @@ class Stream:
             source_name=source_name,
             source_bytes=source_bytes,
             fingerprint=fingerprint,
+            content_sha256=content_sha256,
             container=description.container,
             codec=description.codec,
             width=description.width,

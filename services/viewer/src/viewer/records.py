@@ -41,6 +41,7 @@ class Stream:
     last_offset: int | None = None
     quality: int | None = None
     choices: Mapping[str, str] = field(default_factory=dict)
+    content_sha256: str | None = None
     digest: str | None = None
     error: str | None = None
     ended_at: int | None = None
