@@ -1,5 +1,8 @@
 """What is sent of a video, as people write it down."""
 
+import os
+import stat
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,6 +63,70 @@ def test_a_bad_file_fails_its_video_with_a_sentence(tmp_path: Path, text: str, w
         choices_in(beside, Choices())
     assert words in str(raised.value)
     assert "film.mp4.toml" in str(raised.value)
+
+
+HOSTILE = {
+    "brackets": "a=" + "[" * 600 + "]" * 600,
+    "brackets over lines": "a=[" + "[\n" * 5000,
+    "inline tables": "a=" + "{a=" * 4000,
+    "inline tables over lines": "a=[" + "{a=[\n" * 2000,
+    "dots": ".".join("a" * 8000) + " = 1",
+    "spaced dots": " . ".join("a" * 4000) + " = 1",
+    "dots behind a quoted hash": '"#".' + ".".join("a" * 7000) + " = 1",
+    "dots behind a quote in a text": '"\\\\"#".' + ".".join("a" * 7000) + " = 1",
+    "dots behind a long text": 'a = ["""\\n",' + "{" + ".".join("b" * 7000) + '=1},"y"]',
+    "dots behind another separator": "\u2028".join(".".join("a" * 8) for _ in range(900)) + "=1",
+    "a deep table": "[" + ".".join("a" * 8000) + "]",
+    "a long number": "quality = " + "9" * 16000,
+    "a long hexadecimal number": "quality = 0x" + "f" * 16000,
+    "a long text": 'quality = "' + "9" * 16000 + '"',
+    "a long name": "q" * 16000 + " = 1",
+    "an exponent": 'rate = "1e999999999"',
+    "an exponent of the sequence's": 'sequence_rate = "1e-999999999"',
+    "a long fraction": 'rate = "' + "1" * 8000 + "/" + "3" * 7000 + '"',
+    "infinity": "rate = inf",
+    "a long pace": 'pace = "' + "1" * 16000 + 'x"',
+    "a date": "rate = 9999-12-31T23:59:59.999999999Z",
+    "other digits": 'quality = "٣"',
+    "nul": "\0" * 16000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_no_text_takes_long_or_ends_anything_but_its_video(tmp_path: Path, text: str) -> None:
+    beside = tmp_path / "film.mp4.toml"
+    beside.write_text(text, encoding="utf-8")
+    begun = time.thread_time()
+    with pytest.raises(Unreadable) as raised:
+        choices_in(beside, Choices())
+    assert time.thread_time() - begun < 0.3
+    assert "film.mp4.toml" in str(raised.value)
+    assert len(str(raised.value)) < 600
+
+
+@pytest.mark.parametrize("kind", ["sparse", "pipe", "folder", "link", "socket", "gone"])
+def test_settings_that_are_no_small_file_fail_their_video(tmp_path: Path, kind: str) -> None:
+    beside = tmp_path / "film.mp4.toml"
+    match kind:
+        case "sparse":
+            with beside.open("wb") as file:
+                file.truncate(8 << 30)
+        case "pipe":
+            os.mkfifo(beside)
+        case "folder":
+            beside.mkdir()
+        case "link":
+            beside.symlink_to("/dev/zero")
+        case "socket":
+            os.mknod(beside, 0o600 | stat.S_IFSOCK)
+    with pytest.raises(Unreadable, match=r"film\.mp4\.toml"):
+        choices_in(beside, Choices())
+
+
+def test_a_long_comment_is_none_of_the_bounds_business(tmp_path: Path) -> None:
+    beside = tmp_path / "film.mp4.toml"
+    beside.write_text("quality = 50  # " + "." * 5000 + "\nrate = 29.97\n", encoding="utf-8")
+    assert choices_in(beside, Choices()) == Choices(quality=50, rate=Fraction("29.97"))
 
 
 def test_the_full_name_comes_before_the_stem(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is sent of a video: chosen for all by the settings, and for one by a TOML file beside it."""
 
+import os
 import re
 import stat
 import tomllib
@@ -13,13 +14,20 @@ from ingest.errors import Unreadable
 
 ENCODINGS = ("JPEG", "PNG", "WEBP")
 DEFAULT_QUALITY = 90
+# What a dropped file's settings may be, since the service itself reads them. Python's parser
+# takes time that grows with the square of a key's dots.
+_MOST_BYTES = 16 << 10
+_MOST_DOTS = 16
+_LONG_TEXT = re.compile("\"{3}|'{3}")
+_TEXT_OR_COMMENT = re.compile(r"""\"(?:\\.|[^"\\])*"|'[^']*'|#.*""")
+_MOST_LETTERS_SHOWN = 100
 
 
 class BadChoice(ValueError):
     """A choice that can't be: its name, the text that was given, and what is allowed."""
 
     def __init__(self, name: str, text: str, allowed: str) -> None:
-        super().__init__(f"{name} is {text!r}, but it must be {allowed}.")
+        super().__init__(f"{_short(name)} is {_short(text)!r}, but it must be {allowed}.")
         self.name, self.text, self.allowed = name, text, allowed
 
 
@@ -70,13 +78,19 @@ def with_named(choices: Choices, named: Mapping[str, str]) -> Choices:
 def choices_in(beside: Path, defaults: Choices) -> Choices:
     """Return defaults changed by a TOML file that belongs to a video.
 
-    Raises Unreadable, with a sentence that names the file, the choice and what is allowed.
+    Raises Unreadable, with a sentence that names the file, the choice and what is allowed. What
+    it takes is bounded, whatever the file holds.
     """
     try:
-        table = tomllib.loads(beside.read_text(encoding="utf-8"))
+        table = tomllib.loads(_bounded(beside))
         return with_named(defaults, {key: _toml_text(value) for key, value in table.items()})
-    except (OSError, ValueError) as error:  # TOML's and Unicode's errors are ValueErrors
-        raise Unreadable(f"Its settings in {beside.name!r} can't be used: {error}") from None
+    except (RecursionError, MemoryError):
+        reason = "it is nested too deeply."
+    except OSError as error:
+        reason = f"it can't be read: {error.strerror}."
+    except ValueError as error:  # TOML's and Unicode's errors are ValueErrors
+        reason = _short(str(error), 4 * _MOST_LETTERS_SHOWN)
+    raise Unreadable(f"Its settings in {beside.name!r} can't be used: {reason}")
 
 
 def sidecar(path: Path) -> Path | None:
@@ -91,12 +105,35 @@ def sidecar(path: Path) -> Path | None:
     return None
 
 
+def _bounded(beside: Path) -> str:
+    """Return the text of a file that may be anything. Raises OSError and ValueError."""
+    # Not following links, nor waiting for the other end of a pipe.
+    opened = os.open(beside, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(opened, "rb") as file:  # noqa: PTH123  (a Path has no such flags)
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise ValueError("it is not a regular file.")
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"it is longer than {_MOST_BYTES} bytes.")
+    text = data.decode()
+    if _LONG_TEXT.search(text):
+        raise ValueError("it has a text in three quotes.")
+    for number, line in enumerate(text.split("\n"), 1):
+        if _TEXT_OR_COMMENT.sub("", line).count(".") > _MOST_DOTS:
+            raise ValueError(f"line {number} has more than {_MOST_DOTS} dots.")
+    return text
+
+
+def _short(text: str, letters: int = _MOST_LETTERS_SHOWN) -> str:
+    return text if len(text) <= letters else f"{text[:letters]}…"
+
+
 def _pace(text: str) -> float | None:
     if text == "fast":
         return None
     if text == "realtime":
         return 1.0
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)[x×]", text)
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,20})?)[x×]", text)
     if match is None or not 0.01 <= float(match[1]) <= 1000:
         raise ValueError(text)
     return float(match[1])
@@ -110,7 +147,7 @@ def _encoding(text: str) -> str:
 
 def _between(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        value = int(text)
+        value = int(_of_form(r"[+-]?[0-9]{1,9}", text))
         if not low <= value <= high:
             raise ValueError(text)
         return value
@@ -119,10 +156,18 @@ def _between(low: int, high: int) -> Callable[[str], int]:
 
 
 def _rate(text: str) -> Fraction:
-    value = Fraction(text)
+    # Without an exponent: Python would write 1e999999999 out.
+    value = Fraction(_of_form(r"[0-9]{1,9}(\.[0-9]{0,20}|/[0-9]{1,9})?|\.[0-9]{1,20}", text))
     if not Fraction(1, 1000) <= value <= 1000:
         raise ValueError(text)
     return value
+
+
+def _of_form(pattern: str, text: str) -> str:
+    """Return text, of which pattern bounds the digits. Raises ValueError."""
+    if re.fullmatch(pattern, text.strip()) is None:
+        raise ValueError(text)
+    return text.strip()
 
 
 def _quality(text: str) -> int | None:
