@@ -20,6 +20,7 @@ from ingest.stream import Placement, Segment, State, Stream
 from tests.contract.avro import field_names, read, schema, written
 from tests.ingest.builders import NOW_US, frame, frames, fresh
 
+TOPIC_ID = "EYYh4JzTQqmsYK9hn1dFqA"
 PLACE = {"partition": 3, "offset": 40, "kafka_timestamp_ms": 5, "schema_id": 6}
 VIEWERS: dict[str, type["_Dataclass"]] = {
     "frame": viewer.records.Frame,
@@ -35,7 +36,7 @@ class _Dataclass(Protocol):
 def streams() -> dict[str, Stream]:
     """Return a stream in every state that it goes through."""
     begun = fresh()
-    moved_on = begun.with_batch(frames(0, 4), Placement(3, [40, 41, 42, 43]), NOW_US + 5)
+    moved_on = begun.with_batch(frames(0, 4), Placement(3, [40, 41, 42, 43], TOPIC_ID), NOW_US + 5)
     return {
         "fresh": begun,
         "ingesting": moved_on,
@@ -85,6 +86,7 @@ def test_a_stream_written_by_the_schema_alone_is_a_stream() -> None:
     sparse = {name: value for name, value in record.items() if name not in optional}
     stream = stream_from_record(read(written(sparse, schema("stream")), schema("stream")))
     assert (stream.partition, stream.quality, stream.ended_at_us) == (None, None, None)
+    assert stream.frames_topic_id is None
     assert (stream.sample_aspect_num, stream.sample_aspect_den) == (1, 1)
 
 

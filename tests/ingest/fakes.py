@@ -51,6 +51,7 @@ class FakeLog:
     segments: dict[str, Segment] = field(default_factory=dict)
     states: list[Stream] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    topic_id: str = "the first frames topic"
     _end: int = 0
     _newest: dict[str, int] = field(default_factory=dict)
 
@@ -82,7 +83,7 @@ class FakeLog:
     def write(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """Commit what one transaction holds; a marker follows, which takes an offset too."""
         offsets = list(range(self._end, self._end + len(batch)))
-        placement = Placement(PARTITION, offsets) if batch else None
+        placement = Placement(PARTITION, offsets, self.topic_id) if batch else None
         after = advance(stream, placement)
         if placement is not None:
             self.frames += [
@@ -133,6 +134,16 @@ class FakeLedger(Ledger):
             latest[state.stream_id] = state
         found = [state for state in latest.values() if state.fingerprint == fingerprint]
         return self._log.call("find", lambda: found)
+
+    def holds_all(self, stream: Stream) -> bool:
+        """See ingest.ledger.Ledger."""
+        held = [written for written in self._log.frames if written.run_id == stream.run_id]
+        whole = len(held) == stream.frame_count
+        return whole and stream.frames_topic_id in (None, self._log.topic_id)
+
+    def frames_topic_id(self) -> str | None:
+        """See ingest.ledger.Ledger."""
+        return self._log.topic_id
 
     def hash_images(self, stream: Stream) -> "hashlib._Hash | None":
         """See ingest.ledger.Ledger."""

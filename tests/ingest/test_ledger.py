@@ -16,10 +16,10 @@ from ingest.frame import Frame
 from ingest.ledger import Ledger
 from ingest.stream import Stream
 
-from tests.ingest.builders import CONTENT, frames, fresh
+from tests.ingest.builders import CONTENT, NOW_US, frames, fresh
 from tests.ingest.test_publishers import send
 from tests.ingest.worlds import Kafka
-from tests.support.cluster import Cluster, Topics
+from tests.support.cluster import Cluster, Topics, make_anew
 
 OTHER_CONTENT = "f" * 64
 LIMIT_SECONDS = 60.0
@@ -168,6 +168,79 @@ def test_there_is_no_digest_when_early_frames_have_expired(
     assert stream.last_offset is not None
     delete_before(cluster, topics, stream, stream.last_offset + 1 - kept)
     assert found_digest(kafka, stream) is None
+
+
+def ended(kafka: Kafka, stream: Stream) -> Stream:
+    """Commit all six frames of a stream, and its end."""
+    publisher, _ = kafka.connect(stream.fingerprint)
+    for start in (0, 3):
+        stream = send(publisher, stream, frames(start, start + 3, last=5))
+    return publisher.commit(stream, [], lambda before, _: before.with_end(None, None, NOW_US))
+
+
+def holds_all(kafka: Kafka, stream: Stream) -> bool:
+    return kafka.connect(OTHER_CONTENT)[1].holds_all(stream)
+
+
+def test_what_can_be_read_is_held(kafka: Kafka) -> None:
+    stream = ended(kafka, fresh())
+    assert holds_all(kafka, stream)
+    assert holds_all(kafka, replace(stream, frames_topic_id=None)), "as an older version wrote it"
+    assert holds_all(kafka, fresh()), "a stream without frames lacks none"
+
+
+@pytest.mark.parametrize("lost", [1, 5, 6])
+def test_what_has_expired_is_not_held(
+    cluster: Cluster, topics: Topics, kafka: Kafka, lost: int
+) -> None:
+    stream = ended(kafka, fresh())
+    assert stream.first_offset is not None
+    delete_before(cluster, topics, stream, stream.first_offset + lost)
+    assert not holds_all(kafka, stream)
+
+
+def test_what_lies_elsewhere_is_not_held(kafka: Kafka) -> None:
+    stream = ended(kafka, fresh())
+    assert stream.first_offset is not None
+    assert stream.last_offset is not None
+    assert not holds_all(kafka, replace(stream, run_id="b" * 32))
+    assert not holds_all(kafka, replace(stream, stream_id="another"))
+    assert not holds_all(kafka, replace(stream, first_offset=stream.first_offset + 1))
+    assert not holds_all(kafka, replace(stream, last_offset=stream.last_offset - 1))
+    assert not holds_all(kafka, replace(stream, last_offset=stream.last_offset + 100))
+    assert not holds_all(kafka, replace(stream, partition=999))
+    assert not holds_all(kafka, replace(stream, partition=None))
+
+
+def test_what_lay_in_a_topic_that_was_made_anew_is_not_held(
+    cluster: Cluster, topics: Topics, kafka: Kafka
+) -> None:
+    """Also when the very same frames lie at the very same offsets there."""
+    old = ended(kafka, fresh())
+    make_anew(cluster, topics.frames)
+    assert not holds_all(kafka, old)
+    new = ended(kafka, replace(fresh(), partition=old.partition))
+    assert (new.first_offset, new.last_offset) == (old.first_offset, old.last_offset)
+    assert old.frames_topic_id != new.frames_topic_id
+    assert holds_all(kafka, new)
+    assert not holds_all(kafka, old)
+
+
+def test_foreign_records_in_a_frames_place_are_not_held(
+    cluster: Cluster, topics: Topics, kafka: Kafka
+) -> None:
+    stream = ended(kafka, fresh())
+    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers})
+    told: list[int] = []
+    for value in (b"", b"no Avro", None):
+        producer.produce(
+            topics.frames, value, stream.stream_id.encode(), stream.partition or 0,
+            on_delivery=lambda _, message: told.append(message.offset() or 0),
+        )  # fmt: skip
+    assert producer.flush(LIMIT_SECONDS) == 0
+    assert len(told) == 3
+    for offset in told:
+        assert not holds_all(kafka, replace(stream, last_offset=offset))
 
 
 def test_a_topic_that_is_missing_is_waited_for(

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import framelog_setup
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
 from framelog_local import artifacts, programs
 from framelog_local.ports import free_ports
 from framelog_local.venvs import java_of
@@ -188,3 +195,29 @@ def unique_topics(cluster: Cluster, partitions: int | None = None) -> Iterator[T
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
     for deleted in admin.delete_topics(list(names.values())).values():
         deleted.result()
+
+
+def make_anew(cluster: Cluster, topic: str) -> None:
+    """Delete a topic, and make one of the same name with as many partitions and its settings."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    described = admin.describe_configs([resource])[resource].result().values()
+    config = {
+        entry.name: entry.value
+        for entry in described
+        if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+    }
+    partitions = len(admin.list_topics(topic, 60).topics[topic].partitions)
+    admin.delete_topics([topic], operation_timeout=60)[topic].result()
+    new = NewTopic(topic, partitions, 1, config=config)
+
+    def made() -> bool:
+        try:
+            admin.create_topics([new], operation_timeout=60)[topic].result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # still being deleted
+                raise
+            return False
+        return True
+
+    wait_for(made, 60, what=f"{topic} to be made anew")

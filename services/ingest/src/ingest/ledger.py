@@ -15,12 +15,14 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.serialization import SerializationError
 
 from ingest.codec import Codec
 from ingest.errors import Unavailable
 from ingest.fingerprint import content_id
 from ingest.logs import ClientLog
 from ingest.stream import Stream
+from ingest.topics import topic_ids
 
 _ANSWER_SECONDS = 15.0
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite of its name)
@@ -83,6 +85,50 @@ class Ledger:
                 digest.update(frame["image"])
                 expected += 1
         return digest if expected == stream.frame_count else None
+
+    def holds_all(self, stream: Stream) -> bool:
+        """Tell whether every frame of a stream that has ended can be read from the log now.
+
+        The first and the last one are read: they must be the run's own, at the offsets that the
+        stream names, in the topic that it names. A stream without frames lacks none.
+        """
+        if not stream.frame_count:
+            return True
+        first, last = stream.first_offset, stream.last_offset
+        if stream.partition is None or first is None or last is None:
+            return False
+        if stream.frames_topic_id not in (None, self.frames_topic_id()):
+            return False
+        ends = {(0, first), (stream.frame_count - 1, last)}
+        return all(self._has_frame(stream, index, offset) for index, offset in ends)
+
+    def frames_topic_id(self) -> str | None:
+        """Return Kafka's id of the frames topic; None where there is none."""
+        topic = self._frames_topic
+        try:
+            return topic_ids(AdminClient(self._connection), [topic], _ANSWER_SECONDS)[topic]
+        except KafkaException as error:
+            raise Unavailable(
+                f"Kafka does not tell the state of {topic}: {error.args[0].str()}."
+            ) from error
+
+    def _has_frame(self, stream: Stream, frame_index: int, offset: int) -> bool:
+        """Tell whether this frame of the stream lies at offset."""
+        assert stream.partition is not None
+        topic, partition = self._frames_topic, stream.partition
+        reach = {p.partition: (p.offset, end) for p, end in self.whole(topic).items()}
+        begin, end = reach.get(partition, (0, 0))
+        if not begin <= offset < end:
+            return False
+        place = TopicPartition(topic, partition, offset)
+        for message in self.records(topic, {place: offset + 1}):
+            try:
+                frame = self._codec.read_frame(message.value() or b"")
+            except (SerializationError, ValueError, EOFError, LookupError, TypeError):
+                return False  # a foreign record
+            found = (message.key(), frame.get("run_id"), frame.get("frame_index"))
+            return found == (stream.stream_id.encode(), stream.run_id, frame_index)
+        return False
 
     def whole(self, topic: str) -> dict[TopicPartition, int]:
         """Return each partition of a topic, from where it begins, and its true end.

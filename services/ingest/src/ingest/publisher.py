@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
 
 from ingest.codec import Codec
 from ingest.errors import Fenced, Unavailable
@@ -15,6 +16,7 @@ from ingest.logs import ClientLog
 from ingest.probe import Probe
 from ingest.records import segment_key
 from ingest.stream import Placement, Segment, Stream
+from ingest.topics import topic_ids
 
 _FENCED = (
     KafkaError._FENCED,  # noqa: SLF001  (the client's public constant, in spite of its name)
@@ -82,6 +84,8 @@ class KafkaPublisher:
                 **probe.kafka.configuration(),
             }
         )
+        options: dict[str, Any] = {**connection, "logger": ClientLog(log)}
+        self._admin = AdminClient(options)
         self._guard(self._reach)
 
     def open(self) -> None:
@@ -114,6 +118,11 @@ class KafkaPublisher:
         # after half a second. The first answer makes one, the second comes over it.
         for _ in range(2):
             self._producer.list_topics(self._frames_topic, _TRANSACTION_SECONDS)
+        self._topic_ids = self._ask_topic_ids()
+
+    def _ask_topic_ids(self) -> dict[str, str | None]:
+        topics = (self._frames_topic, self._index_topic)
+        return topic_ids(self._admin, topics, _TRANSACTION_SECONDS)
 
     def _transact(
         self,
@@ -179,7 +188,8 @@ class KafkaPublisher:
             if isinstance(report, KafkaError):
                 raise KafkaException(report)
             messages.append((report.offset() or 0, report.partition() or 0))
-        return Placement(messages[0][1], [offset for offset, _ in messages])
+        topic_id = self._topic_ids[self._frames_topic]
+        return Placement(messages[0][1], [offset for offset, _ in messages], topic_id)
 
     def _index_partition_count(self) -> int:
         if self._index_partitions is None:

@@ -13,6 +13,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "sample_aspect_den": 1,
     "choices": {},
     "content_sha256": None,
+    "frames_topic_id": None,
 }
 _TIMES = ("started_at", "updated_at", "ended_at")
 

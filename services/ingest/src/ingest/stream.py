@@ -22,10 +22,14 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a batch's frames were written: one offset a frame, in the frames' order."""
+    """Where a batch's frames were written: one offset a frame, in the frames' order.
+
+    topic_id: Kafka's id of the topic; None where it is not known.
+    """
 
     partition: int
     offsets: Sequence[int]
+    topic_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Stream:
     partition: int | None
     first_offset: int | None
     last_offset: int | None
+    frames_topic_id: str | None
     pace: str
     encoding: str
     quality: int | None
@@ -125,6 +130,7 @@ class Stream:
             partition=None,
             first_offset=None,
             last_offset=None,
+            frames_topic_id=None,
             pace=named["pace"],
             encoding=choices.encoding,
             quality=None if choices.encoding == "PNG" else choices.quality or DEFAULT_QUALITY,
@@ -161,6 +167,7 @@ class Stream:
             partition=placement.partition,
             first_offset=placement.offsets[0] if self.first_offset is None else self.first_offset,
             last_offset=placement.offsets[-1],
+            frames_topic_id=placement.topic_id or self.frames_topic_id,
             updated_at_us=now_us,
         )
 

@@ -39,6 +39,7 @@ class Stream:
     partition: int | None = None
     first_offset: int | None = None
     last_offset: int | None = None
+    frames_topic_id: str | None = None
     quality: int | None = None
     choices: Mapping[str, str] = field(default_factory=dict)
     content_sha256: str | None = None
