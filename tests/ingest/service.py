@@ -4,6 +4,7 @@ import multiprocessing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from ingest.barrier import Barrier
 from ingest.candidates import Candidates
 from ingest.claims import Claims
 from ingest.endings import Endings
@@ -61,11 +62,24 @@ class Service:
         metrics = Metrics(CollectorRegistry(), "0", 4)
         endings = Endings(settings, self.folders, candidates, metrics)
         claims = Claims(settings, self.folders, candidates)
+        barrier = Barrier(settings, self.folders, candidates)
         self.intake = Intake(
-            settings, self.folders, candidates, claims=claims, endings=endings, metrics=metrics
+            settings,
+            self.folders,
+            candidates,
+            barrier=barrier,
+            claims=claims,
+            endings=endings,
+            metrics=metrics,
         )
         self.reports = Reports(
-            settings, self.folders, candidates, claims=claims, endings=endings, metrics=metrics
+            settings,
+            self.folders,
+            candidates,
+            barrier=barrier,
+            claims=claims,
+            endings=endings,
+            metrics=metrics,
         )
 
     def drop(self, name: str = "film.mp4", content: bytes = b"a film") -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 import pytest
+from ingest.line import decoded
 from ingest.link import Link
 from ingest.messages import Progress, Waiting
 
@@ -23,9 +24,9 @@ def line() -> Iterator[Line]:
 
 
 def said(service: Connection) -> list[object]:
-    heard = []
+    heard: list[object] = []
     while service.poll():
-        heard.append(service.recv())
+        heard.append(decoded(service.recv_bytes()))
     return heard
 
 
@@ -52,7 +53,7 @@ def test_life_is_shown_while_the_cluster_is_asked(line: Line) -> None:
     with link.showing_life():
         for _ in range(3):
             assert service.poll(30)
-            assert service.recv() == Progress()
+            assert decoded(service.recv_bytes()) == Progress()
     said(service)
     assert not service.poll(0.1)
 

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from ingest import cli, logs, verify
+from ingest.barrier import Barrier
 from ingest.candidates import Candidates
 from ingest.claims import Claims
 from ingest.control import Control
@@ -77,9 +78,24 @@ def run(settings: Settings) -> None:
     candidates = Candidates(pool, traces, time.monotonic)
     endings = Endings(settings, folders, candidates, metrics)
     claims = Claims(settings, folders, candidates)
-    intake = Intake(settings, folders, candidates, claims=claims, endings=endings, metrics=metrics)
+    barrier = Barrier(settings, folders, candidates)
+    intake = Intake(
+        settings,
+        folders,
+        candidates,
+        barrier=barrier,
+        claims=claims,
+        endings=endings,
+        metrics=metrics,
+    )
     reports = Reports(
-        settings, folders, candidates, claims=claims, endings=endings, metrics=metrics
+        settings,
+        folders,
+        candidates,
+        barrier=barrier,
+        claims=claims,
+        endings=endings,
+        metrics=metrics,
     )
     rhythm = Rhythm(
         intake.look,
@@ -107,14 +123,7 @@ def run(settings: Settings) -> None:
         log.info("event=listening address=%s", f"http://{settings.host}:{port}")
         log.info("event=watching folder=%r", str(folders.incoming))
         while not stopping.is_set():
-            try:
-                if rhythm.pause_seconds:
-                    folders.beat()
-                    intake.fill()
-                else:
-                    rhythm.look()
-            except OSError as error:
-                log.error("event=folder_unusable reason=%r next='try again'", str(error))
+            _look(folders, intake, rhythm)
             health.tick()
             pause_seconds = min(rhythm.pause_seconds, BEAT_SECONDS)
             for running, report in pool.listen(watcher, pause_seconds):
@@ -125,6 +134,20 @@ def run(settings: Settings) -> None:
         log.info("event=stopping")
         pool.stop()
         folders.release()
+
+
+def _look(folders: Folders, intake: Intake, rhythm: Rhythm) -> None:
+    """Look at the folders, if it is time, and start what there is room for."""
+    try:
+        if rhythm.pause_seconds:
+            folders.beat()
+            intake.fill()
+        else:
+            rhythm.look()
+    except OSError as error:
+        log.error("event=folder_unusable reason=%r next='try again'", str(error))
+    except Exception:
+        log.exception("event=look_failed next='try again'")
 
 
 @contextmanager

@@ -25,6 +25,8 @@ class Candidate:
     choices: Choices | None = None
     give_up: str | None = None
     crashes: int = 0
+    faults: int = 0
+    """How often something was raised that nobody had thought of, while it was handled."""
     not_before: float = 0.0
     still: Still | None = None
     """How it lay in incoming/ at the latest look, which was made at looked_at."""

@@ -84,7 +84,7 @@ def choices_in(beside: Path, defaults: Choices) -> Choices:
     try:
         table = tomllib.loads(_bounded(beside))
         return with_named(defaults, {key: _toml_text(value) for key, value in table.items()})
-    except (RecursionError, MemoryError):
+    except RecursionError:
         reason = "it is nested too deeply."
     except OSError as error:
         reason = f"it can't be read: {error.strerror}."

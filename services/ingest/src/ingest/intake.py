@@ -4,6 +4,7 @@ import shutil
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from ingest.barrier import Barrier
 from ingest.candidate import Candidate
 from ingest.candidates import Candidates
 from ingest.choices import Choices, choices_in, sidecar
@@ -29,6 +30,7 @@ class Intake:
         folders: Folders,
         candidates: Candidates,
         *,
+        barrier: Barrier,
         claims: Claims,
         endings: Endings,
         metrics: Metrics,
@@ -36,6 +38,7 @@ class Intake:
         self._settings = settings
         self._folders = folders
         self._candidates = candidates
+        self._barrier = barrier
         self._claims = claims
         self._endings = endings
         self._metrics = metrics
@@ -64,15 +67,16 @@ class Intake:
             candidate = self._candidates.at(path, claimed=False)
             candidate.still, candidate.looked_at = file, self._incoming.looked_at
         for candidate in self._candidates.running:
-            self._claims.proceed(candidate)
-        self._waiting = deque(each for each in self._candidates if not self._attend(each))
+            with self._barrier.around(candidate):
+                self._claims.proceed(candidate)
+        self._waiting = deque(each for each in self._candidates if not self._attended(each))
         self._measure()
         self.at_work = [c.at_work for c in self._candidates if c.claimed]
         return self._incoming.due
 
     def fill(self) -> None:
         """Start what there is room for among the files of the latest look, the first ones first."""
-        while self._waiting and self._attend(self._waiting[0]):
+        while self._waiting and self._attended(self._waiting[0]):
             self._waiting.popleft()
 
     @property
@@ -98,6 +102,13 @@ class Intake:
         for candidate in self._candidates:
             if not candidate.claimed and str(candidate.path) not in still:
                 self._candidates.drop(candidate)
+
+    def _attended(self, candidate: Candidate) -> bool:
+        """Do what is to be done for a file; False where it waits to be begun with."""
+        waits = False  # nor does one for which something is raised
+        with self._barrier.around(candidate):
+            waits = not self._attend(candidate)
+        return not waits
 
     def _attend(self, candidate: Candidate) -> bool:
         """Do what is to be done for a file now; False where it waits to be begun with."""

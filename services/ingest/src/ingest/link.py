@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
+from ingest.line import encoded
 from ingest.messages import Proceed, Progress, Report
 
 
@@ -24,7 +25,7 @@ class Link:
     def send(self, report: Report) -> None:
         """Tell the service."""
         with self._lock:
-            self._service.send(report)
+            self._service.send_bytes(encoded(report))
             self._sent = self._now()
 
     def show_life(self) -> None:

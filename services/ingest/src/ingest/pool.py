@@ -5,17 +5,19 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
+from ingest.line import Garbled, Inbox
 from ingest.messages import Job, Proceed, Report
 from ingest.process import main
 from ingest.settings import Settings
 
 _GRACE_SECONDS = 8.0
+_READ_BYTES = 1 << 16
 # What multiprocessing gives when the fork server, which alone is told, is no more.
 _STATUS_UNKNOWN = 255
 # What the registry's client loads at its first request: a tenth of a second of each worker's.
@@ -52,6 +54,8 @@ class Running:
     heard: float
     begun: bool = False
     hung: bool = False
+    garbled: bool = False
+    inbox: Inbox = field(default_factory=Inbox)
 
     def tell(self, message: Proceed) -> None:
         """Send a message; a worker that has died is heard of by its end."""
@@ -127,12 +131,21 @@ class Pool:
         _end(ending)
 
     def _hear(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
+        """Yield what a worker said; once around, however much it says, so that all are heard."""
         try:
-            while running in self._running and running.line.poll():
-                report = running.line.recv()
+            # What is there, and no more: who announces a report need not send it.
+            data = os.read(running.line.fileno(), _READ_BYTES)
+            if not data:
+                raise EOFError
+            for report in running.inbox.add(data):
+                if running not in self._running:
+                    return
                 running.heard, running.begun = time.monotonic(), True
                 yield running, report
-        except (EOFError, OSError):
+        except (EOFError, OSError, Garbled) as error:
+            if isinstance(error, Garbled):
+                running.garbled = True
+                running.process.kill()
             self._running.remove(running)
             if running.process.pid is not None:
                 running.process.join(_GRACE_SECONDS)
@@ -161,7 +174,8 @@ def _end(ending: list[Running]) -> None:
 def _is_gone(running: Running, give_up: float) -> bool:
     with suppress(EOFError, OSError):
         while running.line.poll(max(0.0, give_up - time.monotonic())):
-            running.line.recv()
+            if not os.read(running.line.fileno(), _READ_BYTES):
+                return True
         return False
     return True
 
@@ -170,6 +184,8 @@ def _how(running: Running) -> str:
     code = running.process.exitcode
     if running.hung:
         return "hung and was ended"
+    if running.garbled:
+        return "sent what is no report and was ended"
     if code is None:
         return "could not be started"
     if code == _STATUS_UNKNOWN:

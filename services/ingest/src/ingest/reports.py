@@ -2,6 +2,7 @@
 
 import logging
 
+from ingest.barrier import Barrier
 from ingest.candidate import Candidate
 from ingest.candidates import Candidates
 from ingest.claims import Claims
@@ -34,6 +35,7 @@ class Reports:
         folders: Folders,
         candidates: Candidates,
         *,
+        barrier: Barrier,
         claims: Claims,
         endings: Endings,
         metrics: Metrics,
@@ -41,6 +43,7 @@ class Reports:
         self._settings = settings
         self._folders = folders
         self._candidates = candidates
+        self._barrier = barrier
         self._claims = claims
         self._endings = endings
         self._metrics = metrics
@@ -48,8 +51,11 @@ class Reports:
     def hear(self, running: Running, report: Report | Exited) -> None:
         """Act on what a worker said, or on its end."""
         candidate = self._candidates.of(running)
-        if candidate is None:
-            return
+        if candidate is not None:
+            with self._barrier.around(candidate):
+                self._act(candidate, report)
+
+    def _act(self, candidate: Candidate, report: Report | Exited) -> None:
         match report:
             case Opened():
                 candidate.opened = report

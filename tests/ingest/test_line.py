@@ -1,0 +1,169 @@
+"""What workers say on their line; one that a file has taken over may say anything."""
+
+import json
+import multiprocessing
+import os
+import pickle
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ingest.line import Garbled, Inbox, decoded, encoded
+from ingest.messages import (
+    Begun,
+    Ended,
+    Job,
+    LetGo,
+    NotAVideo,
+    NotYet,
+    Opened,
+    Progress,
+    Report,
+    Waiting,
+)
+from ingest.pool import Exited, Pool, Running
+from ingest.settings import Settings
+from ingest.statistics import ClientReport
+from ingest.stream import State
+from ingest.traces import Span, SpanContext
+
+CONTEXT = SpanContext(1 << 127, 7, sampled=True)
+SPANS = [Span("a", CONTEXT, None, 1, 2, {"b": 1, "c": 2.5, "d": "\udcff\n"}, "why")]
+REPORTS: list[Report] = [
+    Opened("ab" * 32),
+    Begun("id", "run", 3, None),
+    NotAVideo("It is \udcff no video."),
+    NotYet(),
+    Progress(),
+    Progress(3, 4, {"read": 0.5}, 1.5, 0.1, ClientReport({"0.5": 0.1}, 3, {"retry": 2}), SPANS),
+    Waiting("why"),
+    Ended("id", "run", State.TRUNCATED, 3, "why", duplicate=True),
+    LetGo(),
+]
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
+def test_every_report_is_read_as_it_was_sent(report: Report) -> None:
+    assert decoded(encoded(report)) == report
+
+
+def framed(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+def test_reports_are_read_however_they_are_cut() -> None:
+    sent = b"".join(framed(encoded(report)) for report in REPORTS)
+    for size in (1, 3, 1000, len(sent)):
+        inbox = Inbox()
+        heard = [r for at in range(0, len(sent), size) for r in inbox.add(sent[at : at + size])]
+        assert heard == REPORTS
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("pwned",)
+
+
+def report(**fields: object) -> bytes:
+    return json.dumps(fields).encode()
+
+
+GARBAGE = {
+    "no JSON": b"\x80\x04",
+    "a pickle": pickle.dumps(Bomb()),
+    "a list": b"[]",
+    "no name": b"{}",
+    "an unknown name": report(report="Proceed", name="x"),
+    "a name that is none": report(report=["Ended"]),
+    "a field too many": report(report="NotYet", more=1),
+    "a field too few": report(report="Opened"),
+    "a text for a number": report(report="Progress", frames="1"),
+    "a truth for a number": report(report="Progress", frames=True),
+    "a number for a text": report(report="Opened", fingerprint=1),
+    "a number for spans": report(report="Progress", spans=1),
+    "a span that is none": report(report="Progress", spans=[{"name": "a"}]),
+    "an unknown state": report(
+        report="Ended",
+        stream_id="",
+        run_id="",
+        state="X",
+        frame_count=1,
+        error=None,
+        duplicate=False,
+    ),
+    "depth": b"[" * 100_000,
+    "digits": b'{"report": "Progress", "frames": ' + b"9" * 100_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE)
+def test_anything_else_is_refused(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Garbled):
+        decoded(data)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("length", [(1 << 20) + 1, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_report_of_any_length_is_not_waited_for(length: int) -> None:
+    with pytest.raises(Garbled):
+        Inbox().add(length.to_bytes(4, "big"))
+
+
+def says(line: Connection, data: bytes) -> None:
+    """Be a worker that says something, and nothing more."""
+    os.write(line.fileno(), data)
+    time.sleep(3600)
+
+
+def floods(line: Connection, _: bytes) -> None:
+    while True:
+        os.write(line.fileno(), framed(encoded(Progress())) * 100)
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Pool:
+    return Pool(Settings.from_environ({"FRAMELOG_VIDEOS": str(tmp_path)}))
+
+
+def start(pool: Pool, does: Callable[[Connection, bytes], None], data: bytes = b"") -> Running:
+    settings = Settings.from_environ({})
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(
+        target=does, args=(theirs, data), daemon=True
+    )
+    process.start()
+    theirs.close()
+    running = Running(Job(Path("film"), settings.choices), process, ours, time.monotonic())
+    pool._running.append(running)
+    return running
+
+
+def hear(pool: Pool, rounds: int) -> list[Report | Exited]:
+    hints, hinting = multiprocessing.Pipe()
+    with hints, hinting:
+        return [said for _ in range(rounds) for _, said in pool.listen(hints, 30)]
+
+
+def test_a_worker_that_sends_garbage_is_lost_and_ended(pool: Pool) -> None:
+    running = start(pool, says, framed(b"garbage"))
+    [exited] = hear(pool, 1)
+    assert exited == Exited("sent what is no report and was ended", hung=False, begun=False)
+    assert (running.process.exitcode, pool.jobs) == (-9, [])
+
+
+def test_half_a_report_is_not_waited_for(pool: Pool) -> None:
+    start(pool, says, framed(encoded(Progress())) + (1000).to_bytes(4, "big") + b"{")
+    assert hear(pool, 1) == [Progress()]
+    pool.stop()
+
+
+def test_a_worker_that_never_stops_talking_does_not_keep_the_service(pool: Pool) -> None:
+    start(pool, floods)
+    assert set(map(type, hear(pool, 3))) == {Progress}
+    pool.stop()
