@@ -1,5 +1,6 @@
 """Files whose end is missing, or whose middle is damaged, never pass for whole ones."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from ingest.choices import Choices
-from ingest.container_end import is_cut_off
+from ingest.container_end import TRUSTED, end_of
+from ingest.file_end import End
 
 from tests.ingest.clips import Clip, cut, make, opened
 
@@ -39,6 +41,12 @@ def seen(path: Path) -> tuple[int, str | None]:
         return sum(1 for _ in source.pictures(Choices(quality=90))), source.shortfall()
 
 
+def end(path: Path, container: str) -> End:
+    """Return what is said of a file's end, by FFmpeg's name of its container."""
+    with path.open("rb") as file:
+        return end_of(file.fileno(), container)
+
+
 @pytest.mark.parametrize("suffix", CLIPS)
 def test_wherever_a_file_is_cut_it_is_said(tmp_path: Path, suffix: str) -> None:
     path = make(tmp_path / f"a.{suffix}", CLIPS[suffix])
@@ -68,22 +76,205 @@ def test_packets_with_a_time_before_them_are_told_from_plain_ones(tmp_path: Path
     assert seen(cut(path, 0.9))[1] is not None
 
 
+# What says how long it is, or where it ends; of the others no end can be told.
+ENDING = {
+    "apng": (CLIPS["apng"], "apng"),
+    "asf": (CLIPS["asf"], "asf"),
+    "avi": (CLIPS["avi"], "avi"),
+    "flv": (CLIPS["flv"], "flv"),
+    "gif": (CLIPS["gif"], "gif"),
+    "gxf": (replace(CLIPS["mxf"], frames=5), "gxf"),
+    "ivf": (CLIPS["webm"], "ivf"),
+    "jpg": (replace(CLIPS["mjpeg"], frames=1), "jpeg_pipe"),
+    "mkv": (CLIPS["mkv"], "matroska,webm"),
+    "mov": (replace(NOISE, codec_options=FAST), "mov,mp4,m4a,3gp,3g2,mj2"),
+    "mp4": (CLIPS["mp4"], "mov,mp4,m4a,3gp,3g2,mj2"),
+    "mxf": (replace(CLIPS["mxf"], frames=5), "mxf"),
+    "ogg": (CLIPS["ogg"], "ogg"),
+    "swf": (CLIPS["flv"], "swf"),
+    "webm": (CLIPS["webm"], "matroska,webm"),
+    "wtv": (CLIPS["mpg"], "wtv"),
+}
+SILENT = {
+    "dv": (CLIPS["dv"], "dv"),
+    "h264": (CLIPS["ts"], "h264"),
+    "mpg": (CLIPS["mpg"], "mpeg"),
+    "ts": (CLIPS["ts"], "mpegts"),
+    "y4m": (CLIPS["y4m"], "yuv4mpegpipe"),
+}
+
+
+@pytest.mark.parametrize("suffix", ENDING)
+def test_a_container_that_says_its_end_is_believed(tmp_path: Path, suffix: str) -> None:
+    clip, container = ENDING[suffix]
+    content = make(tmp_path / f"a.{suffix}", clip).read_bytes()
+    assert end(written(tmp_path, content), container) is End.WHOLE
+    shares = [len(content) * number // 23 for number in range(1, 23)]
+    for size in (*shares, len(content) - 1):
+        assert end(written(tmp_path, content[:size]), container) is End.MISSING, size
+
+
+@pytest.mark.parametrize("suffix", SILENT)
+def test_of_a_container_that_says_no_end_nothing_is_claimed(tmp_path: Path, suffix: str) -> None:
+    clip, container = SILENT[suffix]
+    path = make(tmp_path / f"a.{suffix}", clip)
+    assert end(path, container) is End.UNKNOWN
+    size = path.stat().st_size // 2 // 188 * 188
+    assert end(written(tmp_path, path.read_bytes()[:size]), container) is End.UNKNOWN
+
+
+def written(folder: Path, content: bytes) -> Path:
+    path = folder / "written"
+    path.write_bytes(content)
+    return path
+
+
+def box(kind: bytes, content: bytes = b"", size: int | None = None) -> bytes:
+    """Return a box of MP4."""
+    return (8 + len(content) if size is None else size).to_bytes(4) + kind + content
+
+
+def chunk(kind: bytes, content: bytes, size: int | None = None) -> bytes:
+    """Return a chunk of RIFF."""
+    return kind + (len(content) if size is None else size).to_bytes(4, "little") + content
+
+
+MOOV, MVEX, MDAT = box(b"moov"), box(b"moov", box(b"mvex")), box(b"mdat", b"x" * 100)
+LARGE = box(b"mdat", (116).to_bytes(8) + b"x" * 100, 1)
+
+
+def index(*sizes: int) -> bytes:
+    """Return a segment index."""
+    entries = b"".join(size.to_bytes(4) + bytes(8) for size in sizes)
+    return box(b"sidx", bytes(22) + len(sizes).to_bytes(2) + entries)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        (MOOV + MDAT, End.WHOLE),
+        (MOOV + LARGE, End.WHOLE),
+        (MOOV + LARGE[:-1], End.MISSING),
+        (MDAT, End.MISSING),  # a recording that was not closed: no moov
+        (MDAT + MOOV[:-3], End.MISSING),
+        (MOOV + MDAT[:6], End.MISSING),
+        (MOOV + MDAT + bytes(3), End.UNKNOWN),
+        (MOOV + MDAT + bytes(300), End.UNKNOWN),
+        (MOOV + box(b"mdat", b"x" * 100, 0), End.UNKNOWN),  # up to the end, wherever it is
+        (box(b"mdat", b"x" * 100, 0), End.MISSING),
+        (MOOV + MDAT + b"what an editor left", End.UNKNOWN),
+        (MVEX, End.UNKNOWN),
+        (MVEX + box(b"moof") + MDAT, End.UNKNOWN),
+        (MVEX + box(b"moof"), End.MISSING),
+        (MVEX + box(b"moof") + MDAT + box(b"moof") + MDAT[:-1], End.MISSING),
+        (MVEX + box(b"moof") + MDAT + box(b"mfra"), End.WHOLE),
+        (MVEX + index(116) + box(b"moof") + MDAT, End.UNKNOWN),  # one segment of many
+        (MVEX + index(116, 116) + (box(b"moof") + MDAT) * 2, End.WHOLE),
+        (MVEX + index(116, 116) + box(b"moof") + MDAT, End.MISSING),
+        (MVEX + index(116, 116) + (box(b"moof") + MDAT) * 3, End.UNKNOWN),
+    ],
+)
+def test_the_boxes_of_mp4_tell(tmp_path: Path, boxes: bytes, expected: End) -> None:
+    path = written(tmp_path, box(b"ftyp", b"isom") + boxes)
+    assert end(path, "mov,mp4,m4a,3gp,3g2,mj2") is expected
+
+
+def movie(first: bytes, index_end: int = 0) -> bytes:
+    """Return an AVI's first chunk with content, and an index of indexes up to a place."""
+    used = int(index_end > 0)
+    entries = index_end.to_bytes(8, "little") + bytes(8)
+    head = b"\4\0\0\0" + used.to_bytes(4, "little") + b"00dc" + bytes(12)
+    strl = chunk(b"LIST", b"strl" + chunk(b"indx", head + entries))
+    return b"AVI " + chunk(b"LIST", b"hdrl" + strl) + first
+
+
+FIRST, NEXT = chunk(b"RIFF", movie(b"x" * 50)), chunk(b"RIFF", b"AVIX" + b"y" * 50)
+LONG = len(FIRST + NEXT * 2)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        (FIRST, End.WHOLE),
+        (FIRST + NEXT * 2, End.WHOLE),
+        (FIRST + NEXT[:-1], End.MISSING),
+        # More than a gigabyte, cut where the second chunk would begin: the index knows.
+        (chunk(b"RIFF", movie(b"x" * 50, LONG)) + NEXT * 2, End.WHOLE),
+        (chunk(b"RIFF", movie(b"x" * 50, LONG)) + NEXT, End.MISSING),
+        (chunk(b"RIFF", movie(b"x" * 50, LONG)), End.MISSING),
+        # A recording that was not closed, and one that went through a pipe.
+        (chunk(b"RIFF", movie(b"x" * 50), 0), End.UNKNOWN),
+        (chunk(b"RIFF", movie(b"x" * 50), 0xFFFF_FFFF), End.UNKNOWN),
+        (FIRST + chunk(b"RIFF", b"AVIX" + b"y" * 50, 0), End.UNKNOWN),
+        # Its size did not fit into 32 bits; it counts its own 8 bytes too.
+        (FIRST + b"z" * 1000, End.UNKNOWN),
+        (chunk(b"RIFF", movie(b"x" * 50), len(FIRST)), End.UNKNOWN),
+    ],
+)
+def test_the_chunks_of_avi_tell(tmp_path: Path, chunks: bytes, expected: End) -> None:
+    assert end(written(tmp_path, chunks), "avi") is expected
+
+
+def test_a_file_that_was_made_whole_and_is_being_filled_is_not_whole(tmp_path: Path) -> None:
+    """As programs do that fetch or copy in pieces: its size is there before its content."""
+    clip = replace(NOISE, codec_options=FAST, movflags="+faststart")
+    content = make(tmp_path / "a.mp4", clip).read_bytes()
+    container = "mov,mp4,m4a,3gp,3g2,mj2"
+    half = len(content) // 2
+    zeros = written(tmp_path, content[:half] + bytes(len(content) - half))
+    assert end(zeros, container) is End.UNKNOWN
+    holes = written(tmp_path, content + box(b"free", size=(1 << 20) + 8))
+    with holes.open("r+b") as file:
+        file.seek(len(content) + (1 << 20))
+        file.write(b"the last")
+    assert end(holes, container) is End.UNKNOWN
+
+
+def test_flv_is_believed_by_its_seconds_where_it_says_no_bytes(tmp_path: Path) -> None:
+    content = make(tmp_path / "a.flv", CLIPS["flv"]).read_bytes()
+    unsaid = content.replace(b"filesize", b"nothing_")
+    assert end(written(tmp_path, unsaid), "flv") is End.WHOLE
+    tags = [9 + 4]
+    while tags[-1] < len(unsaid):
+        tags.append(tags[-1] + 11 + int.from_bytes(unsaid[tags[-1] + 1 : tags[-1] + 4]) + 4)
+    assert end(written(tmp_path, unsaid[: tags[len(tags) // 2]]), "flv") is End.MISSING
+    live = unsaid.replace(b"duration", b"nothing_")
+    assert end(written(tmp_path, live[: tags[len(tags) // 2]]), "flv") is End.UNKNOWN
+    assert end(written(tmp_path, live[: tags[len(tags) // 2] + 9]), "flv") is End.MISSING
+
+
 def test_a_matroska_file_that_was_piped_promises_nothing(tmp_path: Path) -> None:
     path = make(tmp_path / "a.mkv", CLIPS["mkv"])
     content = path.read_bytes()
     size = content.index(b"\x18\x53\x80\x67") + 4
     piped = tmp_path / "piped.mkv"
     piped.write_bytes(content[:size] + b"\x01" + b"\xff" * 7 + content[size + 8 : -5000])
-    assert not is_cut_off(piped, "matroska,webm")
+    assert end(piped, "matroska,webm") is End.UNKNOWN
+
+
+def test_one_of_many_pictures_is_not_the_last(tmp_path: Path) -> None:
+    """Motion JPEG without a container: each picture ends, and another may follow."""
+    content = make(tmp_path / "a.mjpeg", CLIPS["mjpeg"]).read_bytes()
+    assert end(written(tmp_path, content), "jpeg_pipe") is End.UNKNOWN
+    assert end(written(tmp_path, content[:-9]), "jpeg_pipe") is End.MISSING
+
+
+def test_looking_for_an_end_is_bounded_and_leaves_the_file_alone(tmp_path: Path) -> None:
+    """Boxes without end: a million of them are not looked at."""
+    path = written(tmp_path, box(b"ftyp", b"isom") + box(b"free") * 1_000_000)
+    with path.open("rb") as file:
+        file.seek(77)
+        assert end_of(file.fileno(), "mov,mp4,m4a,3gp,3g2,mj2") is End.UNKNOWN
+        assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == 77
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1a\x45\xdf\xa3", b"OggS" + b"\xff" * 30, b"G" * 400])
 def test_no_content_leads_astray(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a"
-    for container in ("gif", "ogg", "asf", "matroska,webm", "mpegts", "mp4", ""):
+    for container in ("", *TRUSTED):
         for tail in (b"", ASF_PROPERTIES, b"\x18\x53\x80\x67", b"\x18\x53\x80\x67" + bytes(20)):
             path.write_bytes(content + tail)
-            assert is_cut_off(path, container) in (True, False)
+            assert end(path, container) in End
 
 
 def blanked(content: bytes) -> bytes:

@@ -1,7 +1,5 @@
 """Opening a video's container, and keeping its decoder within limits."""
 
-from pathlib import Path
-
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -20,15 +18,20 @@ _CONTAINERS = (
 )
 
 
-def open_container(path: Path, limits: Limits) -> InputContainer:
-    """Open a video file, and no other that it names. Raises Unreadable."""
+def open_container(descriptor: int, limits: Limits) -> InputContainer:
+    """Open a video in an open file, read from its start. Raises Unreadable.
+
+    FFmpeg is told a descriptor and no name: the content alone says what it is, and with the
+    one protocol that it may use it can open nothing else.
+    """
     options = {
         "format_whitelist": _CONTAINERS,
-        "protocol_whitelist": "file",
+        "protocol_whitelist": "fd",
+        "fd": str(descriptor),
         "max_pixels": str(limits.largest_pixels),  # opening decodes a picture, to see its format
     }
     try:
-        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
+        return av.open("fd:", options=options, metadata_errors="replace")
     except FFmpegError as error:
         raise Unreadable(
             "It is not a video in a format that can be read, or its header is missing "

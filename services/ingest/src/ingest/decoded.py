@@ -9,6 +9,7 @@ from av.video.frame import VideoFrame
 
 from ingest.choices import Choices
 from ingest.description import Description
+from ingest.file_end import End
 from ingest.orientation import UPRIGHT, Orientation
 from ingest.timing import Stamped
 
@@ -46,8 +47,8 @@ class Pictures(Protocol):
     """A file that is open, whose pictures can be taken once, from the first."""
 
     @property
-    def is_cut_off(self) -> bool:
-        """Whether the file's end is missing, as far as can be told before all is decoded."""
+    def end(self) -> End:
+        """Whether the file is whole, as far as can be told before all is decoded."""
 
     def nominal(self, choices: Choices) -> Fraction:
         """Return for how many seconds a picture is shown where the file does not say."""

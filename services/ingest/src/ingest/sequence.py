@@ -18,6 +18,7 @@ from ingest.choices import Choices
 from ingest.decoded import CodedPicture, Limits, Picture, Pictured
 from ingest.description import Description
 from ingest.errors import Unreadable
+from ingest.file_end import End
 from ingest.image_folder import ImageFolder
 from ingest.jpeg import whole_jpeg
 from ingest.stopwatch import Stopwatch
@@ -79,9 +80,9 @@ class ImageSequence:
         self._images.close()
 
     @property
-    def is_cut_off(self) -> bool:
+    def end(self) -> End:
         """See decoded.Pictures; a ZIP's end is needed to open it, and a folder has none."""
-        return False
+        return End.WHOLE
 
     def nominal(self, choices: Choices) -> Fraction:
         """Return for how many seconds a picture is shown."""

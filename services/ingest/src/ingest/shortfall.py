@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.container import InputContainer
@@ -14,21 +14,25 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ingest.container_end import is_cut_off
+from ingest.container_end import end_of
+from ingest.file_end import End
 
 # Containers in which nothing follows the last picture, so that what does is part of a picture.
 _NOTHING_BEHIND = ("dv", "obu", "yuv4mpegpipe")
+# An index may have millions; what lies beyond a file's end are the last ones.
+_LAST_ENTRIES = 64
 
 
 class Shortfall:
     """Is told of all that is read and decoded, and sums up what is missing."""
 
-    def __init__(self, path: Path, container: InputContainer, stream: VideoStream) -> None:
+    def __init__(self, descriptor: int, container: InputContainer, stream: VideoStream) -> None:
+        """Take the open file too, by its descriptor. Raises OSError."""
         self._container = container
         self._stream = stream
         self._start = Fraction(container.start_time or 0, av.time_base)
-        self._size_bytes = path.stat().st_size
-        self._lacks_its_end = is_cut_off(path, container.format.name)
+        self._descriptor = descriptor
+        self._says = end_of(descriptor, container.format.name)
         self._end_bytes = 0
         self._covered = Fraction(0)
         self._incomplete = 0
@@ -37,9 +41,15 @@ class Shortfall:
         self.decode_anew()
 
     @property
-    def is_cut_off(self) -> bool:
-        """Whether the file's end is missing, as far as can be told before all is read."""
-        return self._lacks_its_end or self._frames_beyond() > 0
+    def end(self) -> End:
+        """Whether the file is whole, as far as can be told before all is read."""
+        size_bytes = self._size_bytes()
+        for stream in self._container.streams:
+            entries = stream.index_entries
+            for number in range(max(0, len(entries) - _LAST_ENTRIES), len(entries)):
+                if entries[number].pos + entries[number].size > size_bytes:
+                    return End.MISSING
+        return self._says
 
     def decode_anew(self) -> None:
         """Forget what decoding has shown: it begins again with the first packet."""
@@ -76,7 +86,7 @@ class Shortfall:
             return f"The file was cut off: it ends before {beyond} of its frames."
         if self.unreadable:
             return self.unreadable
-        if self._lacks_its_end or self._ends_within_a_picture():
+        if self._says is End.MISSING or self._ends_within_a_picture():
             missing = "The file was cut off: the end of its container is missing."
             return self._missing_time(nominal) or missing
         if self._undecodable:
@@ -87,13 +97,17 @@ class Shortfall:
 
     def _frames_beyond(self) -> int:
         """Return of how many frames the container says that they lie behind the file's end."""
-        entries = self._stream.index_entries
-        beyond = sum(entry.pos + entry.size > self._size_bytes for entry in entries)
+        entries, size_bytes = self._stream.index_entries, self._size_bytes()
+        beyond = sum(entry.pos + entry.size > size_bytes for entry in entries)
         return beyond + max(0, self._stream.frames - len(entries) if beyond else 0)  # not indexed
 
     def _ends_within_a_picture(self) -> bool:
         nothing_behind = self._container.format.name in _NOTHING_BEHIND
-        return nothing_behind and self._end_bytes != self._size_bytes
+        return nothing_behind and self._end_bytes != self._size_bytes()
+
+    def _size_bytes(self) -> int:
+        """Return what the file has now: it may have grown since it was opened."""
+        return os.fstat(self._descriptor).st_size
 
     def _missing_time(self, nominal: Fraction) -> str | None:
         """Compare what was read with the duration in the header, where there is one."""

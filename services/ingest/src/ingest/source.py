@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -21,6 +23,7 @@ from ingest.containers import default_video, limit_decoder, no_frame, open_conta
 from ingest.decoded import Limits, Picture, Pictured
 from ingest.description import Description
 from ingest.errors import Unreadable
+from ingest.file_end import End
 from ingest.orientation import UPRIGHT, Orientation, from_display_matrix, from_rotation
 from ingest.passthrough import can_pass, coded
 from ingest.shortfall import Shortfall
@@ -43,13 +46,14 @@ class Source:
 
     def __init__(self, path: Path, limits: Limits, stopwatch: Stopwatch) -> None:
         av.logging.set_level(None)
-        if path.stat().st_size == 0:
-            raise Unreadable("The file is empty.")
-        self._container = open_container(path, limits)
-        try:
+        with ExitStack() as opened:
+            file = opened.enter_context(path.open("rb", buffering=0))
+            if os.fstat(file.fileno()).st_size == 0:
+                raise Unreadable("The file is empty.")
+            self._container = opened.enter_context(open_container(file.fileno(), limits))
             self._stream = default_video(self._container)
             limit_decoder(self._stream, limits)
-            self._shortfall = Shortfall(path, self._container, self._stream)
+            self._shortfall = Shortfall(file.fileno(), self._container, self._stream)
             self._ticks = -1
             self._trying = True
             self._tried: list[Packet[VideoStream] | None] = []
@@ -59,20 +63,18 @@ class Source:
             if first is None:
                 raise Unreadable(self._shortfall.unreadable or no_frame(self._stream, limits))
             self._first, self._trying = first, False
-        except BaseException:
-            self._container.close()
-            raise
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._container.close()
+        self._opened.close()
 
     @property
-    def is_cut_off(self) -> bool:
+    def end(self) -> End:
         """See decoded.Pictures."""
-        return self._shortfall.is_cut_off
+        return self._shortfall.end
 
     def nominal(self, _: Choices) -> Fraction:
         """Return for how many seconds a frame is shown where the container does not say."""

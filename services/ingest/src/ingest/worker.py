@@ -15,6 +15,7 @@ from ingest.description import NOTHING_KNOWN, Description
 from ingest.encoders import encoder
 from ingest.encoding import Encoding
 from ingest.errors import Unfinished, Unreadable
+from ingest.file_end import End
 from ingest.fingerprint import fingerprint, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches, first_alone
 from ingest.image_folder import size_bytes
@@ -60,8 +61,8 @@ class Worker:
         with self._probe.trace.span("open"):
             source = open_pictures(self._job.path, limits, self._probe.pulling)
         with source:
-            if self._job.may_grow and source.is_cut_off:
-                raise Unfinished(f"{self._job.path.name!r} has no end yet.")
+            if self._job.may_grow and source.end is not End.WHOLE:
+                raise Unfinished(f"{self._job.path.name!r} may go on.")
             description = source.describe(choices)
             check_size(description, choices)
             session = self._session(self._announced(description), self._supersedes)
