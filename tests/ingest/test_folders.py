@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ingest.folders import Folders, rename_no_replace
+from ingest.control_marks import Marks
+from ingest.folders import Folders
+from ingest.renaming import rename_no_replace
 
-from tests.ingest.replicas import claimed, contents, drop, replica
+from tests.ingest.clock import FakeClock
+from tests.ingest.replicas import TAKEOVER_SECONDS, claimed, contents, drop, replica
 
 NAMES = [
     "a b.mp4",
@@ -136,3 +139,102 @@ def test_a_rename_does_not_replace(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="too long") as raised:
         rename_no_replace(source, tmp_path / ("n" * 256))
     assert raised.value.errno == errno.ENAMETOOLONG
+
+
+def strange(path: Path, kind: str) -> None:
+    """Lay something that nobody expects where ingest's own file is to lie."""
+    path.unlink(missing_ok=True)
+    match kind:
+        case "folder":
+            (path / "within").mkdir(parents=True)
+        case "pipe":
+            os.mkfifo(path)
+        case "link":
+            path.symlink_to(path.parent / "elsewhere")
+        case "huge":
+            with path.open("wb") as file:
+                file.truncate(8 << 30)
+
+
+KINDS = pytest.mark.parametrize("kind", ["folder", "pipe", "link", "huge"])
+
+
+@KINDS
+def test_strange_signs_of_life_stop_no_service(tmp_path: Path, kind: str) -> None:
+    mine = tmp_path / "processing" / "one"
+    mine.mkdir(parents=True)
+    strange(mine / ".alive", kind)
+    with replica(tmp_path) as folders:
+        path = claimed(folders)
+        strange(mine / ".alive", kind)
+        folders.prepare()
+        assert folders.owns(path)
+        assert not (mine / "elsewhere").exists()
+        folders.finish(path, folders.done, None)
+
+
+@KINDS
+def test_strange_things_in_the_folder_of_another_keep_none_of_its_files(
+    tmp_path: Path, kind: str
+) -> None:
+    clock = FakeClock()
+    other = tmp_path / "processing" / "other"
+    other.mkdir(parents=True)
+    (other / "a.mp4").write_text("video", encoding="utf-8")
+    for name in (".alive", ".note", "b.mp4.toml"):
+        strange(other / name, kind)
+    with replica(tmp_path, "one", clock) as one:
+        taken: list[Path] = []
+        for _ in range(3):
+            taken += one.orphans()
+            clock.seconds += TAKEOVER_SECONDS + 0.1
+        assert [path.name for path in taken] == ["a.mp4"]
+
+
+@KINDS
+def test_a_strange_draft_keeps_no_note(folders: Folders, kind: str) -> None:
+    path = claimed(folders)
+    strange(path.parent / ".note", kind)
+    moved = folders.finish(path, folders.failed, "why")
+    assert moved is not None
+    assert moved.with_name("a.mp4.reason.txt").read_text(encoding="utf-8") == "why\n"
+    assert not (path.parent / "elsewhere").exists()
+
+
+@KINDS
+def test_strange_things_among_claimed_files_are_left_alone(folders: Folders, kind: str) -> None:
+    path = claimed(folders)
+    strange(path.with_name("strange.mp4"), kind)
+    names = [each.name for each in folders.claimed()]
+    assert names == (["a.mp4", "strange.mp4"] if kind in ("folder", "huge") else ["a.mp4"])
+
+
+def test_a_note_that_can_not_be_kept_keeps_no_file(folders: Folders) -> None:
+    (folders.failed / ".notes").write_text("no folder", encoding="utf-8")
+    path = folders.finish(claimed(folders), folders.failed, "why")
+    assert path is not None
+    assert folders.give_back(path) == folders.incoming / "a.mp4"
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "huge"])
+def test_strange_marks_mean_nothing(tmp_path: Path, kind: str) -> None:
+    marks = Marks(tmp_path)
+    content = "ab" * 32
+    marks.supersede(content, "0" * 32)
+    strange(tmp_path / ".again" / content, kind)
+    assert marks.superseded(content) is None
+    marks.clear(content)
+    outside = tmp_path / "outside"
+    outside.write_text("0" * 32, encoding="utf-8")
+    assert marks.superseded("../outside") is None
+    marks.clear("../outside")
+    assert outside.exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "huge"])
+def test_a_strange_mark_pauses_too(tmp_path: Path, kind: str) -> None:
+    marks = Marks(tmp_path)
+    strange(tmp_path / ".paused", kind)
+    assert marks.paused
+    marks.pause()
+    assert not (tmp_path / "elsewhere").exists()

@@ -10,9 +10,9 @@ from ingest.choices import Choices
 from ingest.decoded import CodedPicture
 from ingest.errors import Unreadable
 from ingest.fingerprint import fingerprint
-from ingest.folders import rename_no_replace
 from ingest.image_folder import size_bytes
 from ingest.opening import open_pictures
+from ingest.renaming import rename_no_replace
 from ingest.settling import Settling, Sight, sights
 
 from tests.ingest.test_passthrough import LIMITS, jpeg, pictures

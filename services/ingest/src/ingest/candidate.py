@@ -7,6 +7,7 @@ from ingest.choices import Choices
 from ingest.messages import AtWork, Ended, Opened
 from ingest.pool import Running
 from ingest.settling import Still
+from ingest.sidecars import Beside
 from ingest.sight import FileSight
 from ingest.statistics import ClientReport
 from ingest.traces import SpanContext
@@ -23,6 +24,8 @@ class Candidate:
     running: Running | None = None
     fingerprint: str = ""
     choices: Choices | None = None
+    beside: Beside | None = None
+    """The settings from which its choices are."""
     give_up: str | None = None
     crashes: int = 0
     faults: int = 0

@@ -64,6 +64,11 @@ class Candidates:
         candidate.fingerprint, candidate.opened = "", None
         candidate.not_before = self.now() + seconds
 
+    def choose_again(self, candidate: Candidate) -> None:
+        """Begin anew with a candidate whose settings are not what they were."""
+        self.rest(candidate, 0.0)
+        candidate.choices = candidate.beside = candidate.give_up = None
+
     def drop(self, candidate: Candidate, result: str = "let go", error: str | None = None) -> None:
         """Have no more to do with a candidate; result and error are for its trace."""
         self.dismiss(candidate)

@@ -14,6 +14,7 @@ from ingest.errors import Unreadable
 
 ENCODINGS = ("JPEG", "PNG", "WEBP")
 DEFAULT_QUALITY = 90
+SIDECAR_SUFFIX = ".toml"
 # What a dropped file's settings may be, since the service itself reads them. Python's parser
 # takes time that grows with the square of a key's dots.
 _MOST_BYTES = 16 << 10
@@ -94,25 +95,35 @@ def choices_in(beside: Path, defaults: Choices) -> Choices:
 
 
 def sidecar(path: Path) -> Path | None:
-    """Return the TOML file that belongs to a video: film.mp4.toml or film.toml."""
-    for name in (f"{path.name}.toml", f"{path.stem}.toml"):
+    """Return the TOML file that belongs to a video: film.mp4.toml or film.toml.
+
+    film.toml is that of all films of this stem, but where one is named just film: then it is
+    that one's alone.
+    """
+    for name in (f"{path.name}{SIDECAR_SUFFIX}", f"{path.stem}{SIDECAR_SUFFIX}"):
         beside = path.with_name(name)
         try:
             if stat.S_ISREG(beside.lstat().st_mode):
-                return beside
+                full = path.with_name(name.removesuffix(SIDECAR_SUFFIX))
+                return beside if full == path or not os.path.lexists(full) else None
         except OSError:  # there is none; its name may even be longer than a name can be
             continue
     return None
 
 
-def _bounded(beside: Path) -> str:
-    """Return the text of a file that may be anything. Raises OSError and ValueError."""
+def read_bounded(beside: Path) -> bytes:
+    """Return a file's first bytes, one more than settings may have. Raises OSError, ValueError."""
     # Not following links, nor waiting for the other end of a pipe.
     opened = os.open(beside, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(opened, "rb") as file:  # noqa: PTH123  (a Path has no such flags)
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             raise ValueError("it is not a regular file.")
-        data = file.read(_MOST_BYTES + 1)
+        return file.read(_MOST_BYTES + 1)
+
+
+def _bounded(beside: Path) -> str:
+    """Return the text of a file that may be anything. Raises OSError and ValueError."""
+    data = read_bounded(beside)
     if len(data) > _MOST_BYTES:
         raise ValueError(f"it is longer than {_MOST_BYTES} bytes.")
     text = data.decode()

@@ -4,12 +4,12 @@ import logging
 
 from ingest.candidate import Candidate
 from ingest.candidates import Candidates
-from ingest.choices import sidecar
 from ingest.control_marks import Marks
 from ingest.folders import Folders
 from ingest.messages import Proceed
 from ingest.settings import Settings
 from ingest.settling import sight
+from ingest.sidecars import beside
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ class Claims:
             if not _is_as_seen(candidate):
                 self._candidates.drop(candidate)  # to be seen anew, and to settle
                 return False
-            if candidate.choices is None and sidecar(candidate.path) is not None:
-                self._candidates.rest(candidate, 0.0)  # it came after the worker had begun
+            if beside(candidate.path) != candidate.beside:
+                self._candidates.choose_again(candidate)  # since its worker has begun
                 return False
             claimed = self._folders.claim(candidate.path)
         except OSError as error:

@@ -137,8 +137,11 @@ def _why_not(path: Path, status: os.stat_result) -> str | None:
 
 
 def _reason(path: Path) -> str | None:
-    notes = [note for note in notes_of(path) if note.is_file() and not note.is_symlink()]
-    if not notes:
-        return None
-    with notes[-1].open(encoding="utf-8", errors="replace") as file:
-        return file.read(_LONGEST_REASON_LETTERS).strip()
+    try:
+        notes = [note for note in notes_of(path) if note.is_file() and not note.is_symlink()]
+        if not notes:
+            return None
+        with notes[-1].open(encoding="utf-8", errors="replace") as file:
+            return file.read(_LONGEST_REASON_LETTERS).strip()
+    except OSError as error:
+        return f"Its note can't be read: {error.strerror}."

@@ -1,7 +1,5 @@
 """The watched folder: incoming/, processing/, done/ and failed/. Nothing is ever overwritten."""
 
-import ctypes
-import errno
 import fcntl
 import logging
 import os
@@ -10,8 +8,10 @@ from collections.abc import Callable, Iterator
 from itertools import count, takewhile
 from pathlib import Path
 
-from ingest.choices import sidecar
+from ingest.choices import SIDECAR_SUFFIX, sidecar
+from ingest.renaming import LONGEST_NAME_BYTES, numbered, rename_no_replace
 from ingest.settling import waits
+from ingest.sidecars import carried, is_same, owners, settings_in
 
 BEAT_SECONDS = 1.0
 
@@ -19,8 +19,9 @@ _ALIVE = ".alive"
 _DRAFT = ".note"
 _PAST_NOTES = ".notes"
 _NOTE_SUFFIX = ".reason.txt"
-_LONGEST_NAME_BYTES = 255
-_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+# So often settings that lie apart from their videos are looked for; and for so long those that
+# came after their video had been taken may be those of the next one.
+_TIDY_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ class Folders:
         self._heartbeats: dict[Path, tuple[int, float]] = {}
         self._lock: int | None = None
         self._beaten = now()
+        self._tidied: float | None = None
+        self._alone: dict[Path, float] = {}
+        self._parted: list[Path] = []
 
     def beat(self) -> None:
         """Show that this replica is alive, once in BEAT_SECONDS if it is called more often."""
@@ -59,12 +63,13 @@ class Folders:
         for folder in (self.incoming, self.done, self.failed, self._mine):
             folder.mkdir(parents=True, exist_ok=True)
         alive = self._mine / _ALIVE
-        if self._lock is not None and not alive.exists():
+        if self._lock is not None and not _is_file(alive):
             os.close(self._lock)  # of a folder that was deleted, or taken over by mistake
             self._lock = None
         if self._lock is None:
+            _set_aside(alive)
             self._lock = self._locked(alive)
-        os.utime(alive)
+        os.utime(self._lock)
         self._beaten = self._now()
 
     def release(self) -> None:
@@ -89,7 +94,10 @@ class Folders:
         moved = self._move(path, self.incoming)
         if moved is not None:
             for note in notes_of(path):
-                self._move(note, path.parent / _PAST_NOTES)
+                try:
+                    self._move(note, path.parent / _PAST_NOTES)
+                except OSError as error:  # the file has moved: a note must not stop it
+                    log.warning("event=note_not_moved file=%r reason=%r", note.name, str(error))
         return moved
 
     def finish(self, path: Path, folder: Path, note: str | None) -> Path | None:
@@ -101,6 +109,7 @@ class Folders:
         if not self.owns(path):
             return None
         draft = self._mine / _DRAFT
+        _set_aside(draft)
         if note is not None:
             draft.write_text(f"{note}\n", encoding="utf-8")
         moved = self._move(path, folder)
@@ -114,20 +123,22 @@ class Folders:
         for folder in sorted(self.processing.iterdir()):
             if folder == self._mine or folder.is_symlink() or not folder.is_dir():
                 continue
-            if self._is_dead(folder):
-                yield from self._adopt(folder)
+            try:
+                if self._is_dead(folder):
+                    yield from self._adopt(folder)
+            except OSError as error:  # one strange folder must not keep all others
+                log.error("event=not_taken_over replica=%r reason=%r", folder.name, str(error))
 
     def claimed(self) -> list[Path]:
         """Return this replica's files, also those that one of its name left behind."""
-        there = sorted(path for path in self._mine.iterdir() if not waits(path.name))
-        return [path for path in there if not path.is_symlink()]
+        return [path for path in sorted(self._mine.iterdir()) if _may_be_claimed(path)]
 
     def owns(self, path: Path) -> bool:
         """Whether a claimed file is still this replica's."""
         return path.parent == self._mine and path.exists()
 
     def _locked(self, alive: Path) -> int:
-        lock = os.open(alive, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        lock = os.open(alive, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -140,17 +151,16 @@ class Folders:
 
     def _is_dead(self, folder: Path) -> bool:
         alive = folder / _ALIVE
+        beat = 0
         try:
-            beat = alive.stat().st_mtime_ns
-            with alive.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            beat = 0
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise
-        else:
-            return True
+            status = alive.lstat()
+            beat = status.st_mtime_ns
+            if stat.S_ISREG(status.st_mode):
+                with alive.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    return True
+        except OSError:  # locked, gone, or not to be opened: then its time alone tells
+            log.debug("event=lock_unknown replica=%r", folder.name)
         last, since = self._heartbeats.get(folder, (None, 0.0))
         if last != beat:
             self._heartbeats[folder] = (beat, self._now())
@@ -160,70 +170,132 @@ class Folders:
     def _adopt(self, folder: Path) -> Iterator[Path]:
         log.warning("event=takeover replica=%r", folder.name)
         for path in sorted(folder.iterdir()):
-            if waits(path.name):
+            if not _may_be_claimed(path):
                 continue
             if (taken := self._move(path, self._mine)) is not None:
                 yield taken
-        for own in (_ALIVE, _DRAFT):
-            (folder / own).unlink(missing_ok=True)
+        self._clear_strays(folder)
+        self._tidied = None
         try:
+            for own in (_ALIVE, _DRAFT):
+                (folder / own).unlink(missing_ok=True)
             folder.rmdir()
         except OSError:
             log.debug("event=replica_folder_in_use replica=%r", folder.name)
         self._heartbeats.pop(folder, None)
 
     def _move(self, path: Path, folder: Path) -> Path | None:
-        number = 1
+        number, own = 1, sidecar(path)
         while True:
-            target = folder / (path.name if number == 1 else _numbered(path.name, number))
-            beside = sidecar(path)
+            target = folder / (path.name if number == 1 else numbered(path.name, number))
             try:
-                rename_no_replace(path, target)
+                with carried(own, path, target):
+                    rename_no_replace(path, target)
             except FileNotFoundError:
                 if folder.is_dir():
                     return None
                 folder.mkdir(parents=True, exist_ok=True)
             except FileExistsError:
                 number += 1
+            except Exception:
+                self._tidied = None  # it may have moved without its settings
+                raise
             else:
-                if beside is not None:
-                    _move_sidecar(beside, target)
+                if own is not None and is_same(own, sidecar(target)):
+                    self._parted.append(own)
                 return target
 
-
-def rename_no_replace(source: Path, target: Path) -> None:
-    """Rename in one step; raises FileExistsError where os.rename would overwrite target."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if hasattr(libc, "renameat2"):
-        if libc.renameat2(
-            _AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE
-        ):
-            number = ctypes.get_errno()
-            if number != errno.EINVAL:  # a file system that has no such rename
-                raise OSError(number, os.strerror(number), str(source), None, str(target))
-        else:
+    def tidy(self) -> None:
+        """Mend what crashes and late comers left: settings that lie apart from their video."""
+        now = self._now()
+        while self._parted:
+            own = self._parted.pop()
+            if own.exists() and own.lstat().st_nlink > 1:
+                own.unlink()  # it could not be taken away when its video went
+        if self._tidied is not None and now - self._tidied < _TIDY_SECONDS:
             return
-    if stat.S_ISDIR(source.lstat().st_mode):
-        target.mkdir()
-        source.rename(target)  # which replaces a folder only if it is empty, as this one is
-        return
-    os.link(source, target, follow_symlinks=False)
-    source.unlink()
+        self._tidied = now
+        self._clear_strays(self._mine)
+        claimed = [path for folder in self.processing.iterdir() for path in _linked(folder)]
+        alone = {}
+        for path, status in settings_in(self.incoming):
+            if status.st_nlink > 1 and (status.st_dev, status.st_ino) in claimed:
+                path.unlink(missing_ok=True)  # of a claim that a crash cut short
+            elif not owners(path):
+                alone[path] = self._alone.get(path, now)
+        self._alone = alone
+        for path in [path for path, since in alone.items() if now - since >= _TIDY_SECONDS]:
+            self._follow(path)
+
+    def _follow(self, settings: Path) -> None:
+        """Have settings that came after their video had been taken be those of no later one."""
+        there = owners(self._mine / settings.name)
+        videos = [path for path in there if _may_be_claimed(path) and sidecar(path) is None]
+        for video in videos[:1]:
+            _carry(settings, video.with_name(f"{video.name}{SIDECAR_SUFFIX}"))
+            log.warning(
+                "event=settings_too_late file=%r next='used if it is sent again'", video.name
+            )
+
+    def _clear_strays(self, folder: Path) -> None:
+        """Put settings where their video is, of which a crash has parted them."""
+        for path, status in settings_in(folder):
+            if owners(path):
+                continue
+            if status.st_nlink > 1:
+                path.unlink(missing_ok=True)  # they lie beside their video too
+                continue
+            name = path.name.removesuffix(SIDECAR_SUFFIX)
+            ends = (end / name for end in (self.done, self.failed))
+            homes = [video for video in ends if video.exists() and sidecar(video) is None]
+            home = homes[0].parent if homes else self.failed / _PAST_NOTES
+            _carry(path, home / path.name)
 
 
-def _move_sidecar(beside: Path, video: Path) -> None:
-    target = video.with_name(f"{video.name}.toml")
+def _may_be_claimed(path: Path) -> bool:
+    """Whether what lies in processing/ may be a video; what it is exactly its worker finds out."""
+    if waits(path.name):
+        return False
     try:
-        rename_no_replace(beside, target)
-    except OSError as error:  # the video has moved: what is chosen for it must not stop it
-        log.warning("event=settings_not_moved file=%r reason=%r", beside.name, str(error))
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
-def _numbered(name: str, number: int) -> str:
-    """Return 'name (2).mp4' for 'name.mp4', within the length that file systems take."""
-    stem, suffix = os.path.splitext(name)  # noqa: PTH122  (Path knows no bare names like '.mp4')
-    tail = os.fsencode(f" ({number})") + os.fsencode(suffix)[-100:]
-    return os.fsdecode(os.fsencode(stem)[: _LONGEST_NAME_BYTES - len(tail)] + tail)
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _set_aside(path: Path) -> None:
+    """Make room where ingest's own file is to lie, if something else lies there."""
+    number = 1
+    while os.path.lexists(path) and not _is_file(path):
+        number += 1
+        try:
+            rename_no_replace(path, path.with_name(numbered(path.name, number)))
+        except FileExistsError:
+            continue
+
+
+def _linked(folder: Path) -> list[tuple[int, int]]:
+    """Return device and inode of the settings in a replica's folder that lie beside videos."""
+    try:
+        found = [(path, status) for path, status in settings_in(folder) if status.st_nlink > 1]
+        return [(status.st_dev, status.st_ino) for path, status in found if owners(path)]
+    except OSError:  # no folder, or another's business
+        return []
+
+
+def _carry(settings: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(exist_ok=True)
+        rename_no_replace(settings, target)
+    except OSError as error:
+        log.warning("event=settings_not_moved file=%r reason=%r", settings.name, str(error))
 
 
 def notes_of(path: Path) -> list[Path]:
@@ -233,8 +305,8 @@ def notes_of(path: Path) -> list[Path]:
 
 def _note_paths(path: Path) -> Iterator[Path]:
     tail = os.fsencode(_NOTE_SUFFIX)
-    name = os.fsdecode(os.fsencode(path.name)[: _LONGEST_NAME_BYTES - len(tail)] + tail)
-    return (path.with_name(name if n == 1 else _numbered(name, n)) for n in count(1))
+    name = os.fsdecode(os.fsencode(path.name)[: LONGEST_NAME_BYTES - len(tail)] + tail)
+    return (path.with_name(name if n == 1 else numbered(name, n)) for n in count(1))
 
 
 def _move_note(draft: Path, path: Path) -> None:

@@ -29,6 +29,10 @@ def control_routes(control: Control) -> Blueprint:
     def tell(error: IngestError) -> Response:
         return _error(_STATUSES.get(type(error), 500), str(error))
 
+    @routes.errorhandler(OSError)
+    def tell_of_the_disk(error: OSError) -> Response:
+        return _error(503, f"The videos folder does not allow it: {error}.")
+
     @routes.get("/files")
     def files() -> Response:
         newest = request.args.get("newest", str(_NEWEST))

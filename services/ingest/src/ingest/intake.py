@@ -18,6 +18,7 @@ from ingest.messages import AtWork, Job
 from ingest.metrics import Metrics
 from ingest.settings import Settings
 from ingest.settling import Settling, Still
+from ingest.sidecars import beside
 from ingest.sight import Sight
 
 
@@ -61,6 +62,7 @@ class Intake:
         self._paused = self._marks.paused
         for taken in (*self._folders.orphans(), *self._folders.claimed()):
             self._candidates.at(str(taken), claimed=True)
+        self._folders.tidy()
         still = self._incoming.look()
         self._forget_changed(still)
         for path, file in still.items():
@@ -133,12 +135,12 @@ class Intake:
 
     def _choices(self, candidate: Candidate) -> Choices:
         if candidate.choices is None:
-            path = candidate.path
-            beside = sidecar(path) or sidecar(self._folders.incoming / path.name)
             candidate.choices = self._settings.choices
+            candidate.beside = beside(candidate.path)
             try:
-                if beside is not None:
-                    candidate.choices = choices_in(beside, self._settings.choices)
+                if candidate.beside is not None:
+                    path = candidate.path.with_name(candidate.beside.name)
+                    candidate.choices = choices_in(path, self._settings.choices)
             except Unreadable as error:
                 candidate.give_up = str(error)
         return candidate.choices

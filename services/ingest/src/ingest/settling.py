@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.choices import SIDECAR_SUFFIX
 from ingest.image_folder import survey
 
 _PARTIAL_SUFFIXES = (
     ".!qb", ".!ut", ".aria2", ".crdownload", ".download", ".filepart", ".opdownload", ".part",
     ".partial", ".tmp",
 )  # fmt: skip
-_SETTINGS_SUFFIX = ".toml"
 # So long before a file has settled it may be opened: about what that takes, and not sooner than
 # a further write would show in its time of change.
 _AHEAD_SECONDS = 0.4
@@ -129,7 +129,7 @@ def sight(path: str | Path, status: os.stat_result) -> Sight | str:
 
 def waits(name: str) -> bool:
     """Whether a file of this name is not, or not yet, a video to take."""
-    return name.startswith(".") or name.lower().endswith((*_PARTIAL_SUFFIXES, _SETTINGS_SUFFIX))
+    return name.startswith(".") or name.lower().endswith((*_PARTIAL_SUFFIXES, SIDECAR_SUFFIX))
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
