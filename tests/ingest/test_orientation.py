@@ -8,17 +8,38 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from ingest.choices import Choices
-from ingest.decoded import Picture
+from ingest.decoded import Limits, Picture
+from ingest.description import Description
 from ingest.encoders import encoder
+from ingest.encoding import Encoding
+from ingest.frame import Frame
+from ingest.jpeg import read_jpeg
+from ingest.opening import open_pictures
 from ingest.orientation import UPRIGHT, Orientation, from_display_matrix
+from ingest.photo import exif_orientation
 from ingest.picture import Converter, Plane
+from ingest.timing import timed
 
-from tests.ingest.clips import BLUE, GREEN, RED, WHITE, Clip, corners, make, opened, quarters
+from tests.ingest.clips import Clip, make, opened
+from tests.ingest.jpegs import (
+    LAID,
+    exif,
+    letters,
+    photo,
+    png_with,
+    put_in,
+    shown,
+    tiff,
+    tiff_with,
+    video_of,
+    webp_with,
+    zip_of,
+)
 
 ONE = 1 << 16
+ROTATED = Orientation(transpose=True, mirror_x=True)
 TURNS = [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)]
 MIRRORED_TURNS = [(-1, 0, 0, 1), (0, 1, 1, 0), (1, 0, 0, -1), (0, -1, -1, 0)]
-LETTERS = {RED: "R", GREEN: "G", BLUE: "B", WHITE: "W"}
 
 # What `ffmpeg -i` (7.1), which turns pictures by itself, makes of the quarters R G / B W.
 SHOWN = {
@@ -103,23 +124,91 @@ def test_a_files_picture_is_laid_as_ffmpeg_lays_it(
             picture = stamped.picture
             assert isinstance(picture, Picture)
             laid = Converter(None).pixels(picture, "rgb24").to_ndarray().astype(np.uint8)
-            assert "".join(LETTERS[name] for name in corners(laid)) == shown
+            assert letters(laid) == shown
             assert laid.shape[:2] == (description.height, description.width)
     assert (description.width > description.height) == (turned in {0, 180})
     assert description.rotation == -turned % 360
 
 
-@pytest.mark.parametrize(
-    ("exif", "shown"), [(1, "RGBW"), (3, "WBGR"), (6, "BRWG"), (8, "GWRB")], ids=str
-)
-def test_a_photo_is_laid_as_its_exif_says(tmp_path: Path, exif: int, shown: str) -> None:
-    rgb = VideoFrame.from_ndarray(quarters(64, 48), format="rgb24")
-    photo = encoder(Choices(), 1 << 24).encode(Picture(rgb)).data
-    entry = b"Exif\0\0" + struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, exif, 0, 0)
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(photo[:2] + struct.pack(">HH", 0xFFE1, len(entry) + 2) + entry + photo[2:])
-    with opened(path) as source:
-        (stamped,) = source.pictures(Choices(quality=90))
-    assert isinstance(stamped.picture, Picture)
-    laid = Converter(None).pixels(stamped.picture, "rgb24").to_ndarray().astype(np.uint8)
-    assert "".join(LETTERS[name] for name in corners(laid)) == shown
+@pytest.mark.parametrize("choices", [Choices(), Choices(quality=90, longest_side=48)], ids=str)
+@pytest.mark.parametrize("number", LAID)
+@pytest.mark.parametrize("kind", ["jpg", "avi", "mov", "mkv", "mjpeg", "zip", "folder"])
+def test_jpegs_are_laid_as_their_exif_says(
+    tmp_path: Path, kind: str, number: int, choices: Choices
+) -> None:
+    order = "<" if number % 2 else ">"
+    image = put_in(photo(), exif(number, order))
+    path = tmp_path / f"a.{kind}"
+    if kind == "folder":
+        path.mkdir()
+        (path / "1.jpg").write_bytes(image)
+        (path / "2.jpg").write_bytes(image)
+    elif kind == "zip":
+        zip_of(path, [image, image])
+    elif kind == "jpg":
+        path.write_bytes(image)
+    elif kind == "mjpeg":
+        path.write_bytes(image * 2)
+    else:
+        video_of(path, [image, image])
+    frames, missing, described = sent(path, choices)
+    assert missing is None
+    assert len(frames) == (1 if kind == "jpg" else 2)
+    for frame in frames:
+        pixels = shown(frame.image)
+        assert letters(pixels) == LAID[number]
+        assert pixels.shape[:2] == (frame.height, frame.width)
+        assert (frame.width > frame.height) == (number < 5)
+        header = read_jpeg(frame.image)
+        assert header is not None
+        assert (header.width, header.height) == (frame.width, frame.height)
+        assert header.orientation == UPRIGHT
+    assert (described.width > described.height) == (number < 5)
+
+
+@pytest.mark.parametrize("number", LAID)
+@pytest.mark.parametrize("suffix", ["png", "webp", "webp with EXIF's start", "tif"])
+def test_other_images_are_laid_as_their_exif_says(tmp_path: Path, suffix: str, number: int) -> None:
+    image = photo(None, f".{suffix.partition(' ')[0]}")
+    match suffix:
+        case "png":
+            image = png_with(image, b"eXIf", tiff(number))
+        case "webp":
+            image = webp_with(image, b"EXIF", tiff(number, "<"))
+        case "tif":
+            image = tiff_with(image, number)
+        case _:
+            image = webp_with(image, b"EXIF", b"Exif\0\0" + tiff(number))
+    path = zip_of(tmp_path / "a.zip", [image], suffix.partition(" ")[0])
+    for choices in (Choices(), Choices(encoding="PNG"), Choices(encoding="WEBP")):
+        frames, missing, described = sent(path, choices)
+        assert missing is None
+        pixels = shown(frames[0].image)
+        assert letters(pixels) == LAID[number]
+        assert pixels.shape[:2] == (frames[0].height, frames[0].width)
+        assert (frames[0].width, frames[0].height) == (described.width, described.height)
+
+
+@pytest.mark.parametrize("kind", [1, 4], ids=["a byte", "a long"])
+def test_exif_is_read_as_leniently_as_by_any_reader(kind: int) -> None:
+    content = bytearray(tiff(6, "<", kind))
+    assert exif_orientation(bytes(content)) == Orientation(transpose=True, mirror_x=True)
+    for end in range(len(content)):
+        assert exif_orientation(bytes(content[:end])) in {None, UPRIGHT, ROTATED}
+
+
+def sent(path: Path, choices: Choices) -> tuple[list[Frame], str | None, Description]:
+    """Return the frames that a worker would send."""
+    stage = Encoding(
+        encoder(choices, 1 << 24),
+        choices.encoding,
+        1 << 24,
+        lower_oversize=True,
+        attributes={},
+        now_us=lambda: 0,
+    )
+    with open_pictures(path, Limits(2, 1 << 24)) as source:
+        described = source.describe(choices)
+        pictures = timed(source.pictures(choices), source.nominal(choices))
+        frames = [frame for frame in stage.frames(pictures) if frame is not None]
+        return frames, source.shortfall(), described

@@ -1,6 +1,7 @@
 """Pictures that are JPEGs already go through byte for byte; others do not pretend to."""
 
 import zipfile
+import zlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,11 +12,34 @@ import numpy as np
 import pytest
 from ingest.choices import Choices
 from ingest.decoded import CodedPicture, Limits, Picture, Pictured
+from ingest.encoders import encoder
 from ingest.errors import Unreadable
-from ingest.jpeg import JpegShape, whole_jpeg
+from ingest.jpeg import read_jpeg
 from ingest.opening import open_pictures
 
 from tests.ingest.clips import Clip, make, quarters
+from tests.ingest.jpegs import (
+    EOI,
+    SOI,
+    adobe,
+    changed,
+    exif,
+    grey,
+    letters,
+    of_cmyk,
+    of_rgb,
+    photo,
+    png_with,
+    profile,
+    put_in,
+    segment,
+    shown,
+    tiff,
+    video_of,
+    webp_with,
+    without,
+    zip_of,
+)
 
 MJPEG = Clip(codec="mjpeg", pixel_format="yuvj420p", codec_options={}, noisy=True)
 LIMITS = Limits(decoder_threads=1, largest_pixels=1 << 20)
@@ -32,8 +56,7 @@ def packets(path: Path) -> list[bytes]:
 
 
 def jpeg(width: int = 64, height: int = 48) -> bytes:
-    _, data = cv2.imencode(".jpg", quarters(width, height)[:, :, ::-1])
-    return data.tobytes()
+    return photo(quarters(width, height))
 
 
 @pytest.mark.parametrize("suffix", ["avi", "mov", "mkv"])
@@ -86,26 +109,178 @@ def test_a_damaged_packet_is_not_passed_on_as_it_is(tmp_path: Path) -> None:
     assert coded == images[:10] + images[11:]
 
 
-def test_a_whole_jpeg_is_told_by_its_structure() -> None:
+NOT_TO_PASS = {
+    "turned": (put_in(jpeg(), exif(6)), "BRWG"),
+    "turned, little-endian, behind other segments": (
+        put_in(jpeg(), segment(0xE2, b"x" * 500), segment(0xFE, b"hello"), exif(8, "<")),
+        "GWRB",
+    ),
+    "turned, without JFIF": (put_in(without(jpeg(), 0xE0), exif(3)), "WBGR"),
+    "mirrored": (put_in(jpeg(), exif(2)), "GRWB"),
+    "EXIF that is broken": (put_in(jpeg(), segment(0xE1, b"Exif\0\0MM\0*\0\0\xff\xff")), "RGBW"),
+    "an orientation that does not exist": (put_in(jpeg(), exif(9)), "RGBW"),
+    "RGB by Adobe's word": (of_rgb(quarters(64, 48)), "RGBW"),
+    "CMYK": (of_cmyk(quarters(64, 48)), "RGBW"),
+    "YCCK or CMYK by Adobe's word": (put_in(of_cmyk(quarters(64, 48)), adobe(2)), "RGBW"),
+    "limited range": (put_in(jpeg(), segment(0xFE, b"CS=ITU601")), None),
+    "bytes behind it": (jpeg() + b"and then" * 9, "RGBW"),
+}
+
+
+@pytest.mark.parametrize(("image", "laid"), NOT_TO_PASS.values(), ids=NOT_TO_PASS.keys())
+@pytest.mark.parametrize("as_video", [False, True], ids=["zip", "video"])
+def test_each_picture_is_judged_by_itself(
+    tmp_path: Path, image: bytes, laid: str | None, *, as_video: bool
+) -> None:
+    images = [jpeg(), image, jpeg()]
+    path = video_of(tmp_path / "a.mkv", images) if as_video else zip_of(tmp_path / "a.zip", images)
+    found, missing = pictures(path)
+    assert missing is None
+    assert [type(stamped.picture) for stamped in found] == [CodedPicture, Picture, CodedPicture]
+    turned = found[1].picture
+    assert isinstance(turned, Picture)
+    sent = encoder(Choices(), 1 << 24).encode(turned)
+    if laid is not None:
+        assert letters(shown(sent.data)) == laid
+    header = read_jpeg(sent.data)
+    assert header is not None
+    assert header.can_pass
+    assert (header.width, header.height) == (sent.width, sent.height)
+    assert shown(sent.data).shape[:2] == (sent.height, sent.width)
+
+
+PLAIN = {
+    "JFIF": jpeg(),
+    "without JFIF": without(jpeg(), 0xE0),
+    "EXIF alone, upright": put_in(without(jpeg(), 0xE0), exif(1)),
+    "EXIF without an orientation": put_in(
+        jpeg(), segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\1" + tiff(1)[10:22] + bytes(4))
+    ),
+    "Adobe's YCbCr": put_in(jpeg(), adobe(1)),
+    "grey": grey(),
+    "progressive": photo(None, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+    "restarts": photo(None, ".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 1),
+    "4:4:4": photo(None, ".jpg", cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111),
+    "4:1:1": photo(None, ".jpg", cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x411111),
+    "padded": jpeg() + bytes(7),
+    "zeros before its end": jpeg()[:-2] + bytes(9) + EOI,
+}
+
+
+@pytest.mark.parametrize("image", PLAIN.values(), ids=PLAIN.keys())
+def test_whatever_any_decoder_shows_alike_is_passed_on(tmp_path: Path, image: bytes) -> None:
+    found, missing = pictures(zip_of(tmp_path / "a.zip", [jpeg(), image]))
+    assert missing is None
+    assert isinstance(found[1].picture, CodedPicture)
+    assert found[1].picture.image == image
+    assert (found[1].picture.width, found[1].picture.height) == (64, 48)
+
+
+def noise() -> bytes:
+    """Make a JPEG most of which are coded pixels."""
+    pixels = np.random.default_rng(7).integers(0, 256, (48, 64, 3), np.uint8)
+    return photo(pixels, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 90)
+
+
+def restarted() -> bytes:
+    pixels = np.random.default_rng(7).integers(0, 256, (48, 64, 3), np.uint8)
+    return photo(pixels, ".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 1)
+
+
+DAMAGED = {
+    "without its end": noise()[:-2],
+    "cut": noise()[: len(noise()) // 2],
+    "cut, with an end": noise()[: len(noise()) // 2] + EOI,
+    "zeros": noise()[:3000] + bytes(300) + noise()[3300:],
+    "an odd marker": noise()[:3000] + b"\xff\x17" + noise()[3002:],
+    "restarts out of order": restarted().replace(b"\xff\xd1", b"\xff\xd5", 1),
+    "a restart is missing": restarted().replace(b"\xff\xd1", b"\x12\x34", 1),
+}
+
+
+@pytest.mark.parametrize("image", DAMAGED.values(), ids=DAMAGED.keys())
+@pytest.mark.parametrize("choices", [Choices(), Choices(quality=90)], ids=["as it is", "decoded"])
+@pytest.mark.parametrize("as_video", [False, True], ids=["zip", "video"])
+def test_a_damaged_picture_is_not_passed_on_and_is_said(
+    tmp_path: Path, image: bytes, choices: Choices, *, as_video: bool
+) -> None:
+    images = [noise(), image, noise()]
+    path = video_of(tmp_path / "a.mkv", images) if as_video else zip_of(tmp_path / "a.zip", images)
+    found, missing = pictures(path, choices)
+    assert missing is not None
+    assert "damaged" in missing
+    damaged = found[1].picture
+    assert isinstance(damaged, Picture)
+    assert damaged.attributes == {"damaged": "true"}
+    if choices.keeps_pixels:
+        assert isinstance(found[0].picture, CodedPicture)
+        assert isinstance(found[2].picture, CodedPicture)
+
+
+@pytest.mark.parametrize("name", ["Display P3", "Adobe RGB (1998)"])
+def test_a_colour_profile_is_named(tmp_path: Path, name: str) -> None:
+    one = put_in(jpeg(), segment(0xE2, b"ICC_PROFILE\0\1\1" + profile(name)))
+    srgb = put_in(jpeg(), segment(0xE2, b"ICC_PROFILE\0\1\1" + profile("sRGB IEC61966-2.1")))
+    packed = b"icc\0\0" + zlib.compress(profile(name))
+    others = [
+        png_with(photo(None, ".png"), b"iCCP", packed),
+        webp_with(photo(None, ".webp"), b"ICCP", profile(name)),
+    ]
+    found, _ = pictures(zip_of(tmp_path / "a.zip", [one, srgb, *others]))
+    assert isinstance(found[0].picture, CodedPicture)
+    assert [stamped.picture.attributes for stamped in found] == [
+        {"colour_profile": name},
+        {},
+        {"colour_profile": name},
+        {"colour_profile": name},
+    ]
+
+
+def test_a_picture_of_too_many_pixels_is_not_passed_on(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", [jpeg(), jpeg(2000, 1000)])
+    found, missing = pictures(path)
+    assert len(found) == 1
+    assert missing == "1 of 2 images can't be decoded."
+
+
+def test_a_jpeg_is_told_by_its_structure() -> None:
     whole = jpeg(64, 48)
-    assert whole_jpeg(whole) == JpegShape(64, 48)
-    assert whole_jpeg(whole + b"\0\0") == JpegShape(64, 48)
-    tables = whole.find(b"\xff\xc4")
-    without_tables = bytearray(whole)
-    while (tables := without_tables.find(b"\xff\xc4")) >= 0:
-        length = int.from_bytes(without_tables[tables + 2 : tables + 4], "big")
-        del without_tables[tables : tables + 2 + length]
+    tables = without(whole, 0xC4)
+
+    def bits(frame: bytearray) -> None:
+        frame[0] = 12
+
+    def names(frame: bytearray) -> None:
+        frame[6::3] = b"RGB"
+
     for other in (
-        b"",
-        b"\xff\xd8",
         whole[:-2],
-        whole[: len(whole) // 2],
         whole + whole,
         whole[:-2] + b"\xff\xd8\0" + whole[-2:],  # a start where a picture can have none
-        bytes(without_tables),
-        b"\x89PNG" + whole,
+        tables,
+        changed(whole, 0xC0, bits),
+        changed(without(whole, 0xE0), 0xC0, names),
+        whole.replace(b"\xff\xc0", b"\xff\xc3"),
+        whole.replace(b"\xff\xc0", b"\xff\xc9"),
+        put_in(whole, segment(0xDC, b"\0\x30")),
     ):
-        assert whole_jpeg(other) is None
+        read = read_jpeg(other)
+        assert read is not None
+        assert not read.can_pass
+        assert (read.width, read.height) == (64, 48)
+    for none in (b"", SOI, b"\x89PNG" + whole, SOI + EOI, whole[:100]):
+        assert read_jpeg(none) is None
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_no_bytes_make_the_look_at_markers_fail(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    kinds = [*PLAIN.values(), *(image for image, _ in NOT_TO_PASS.values())]
+    image = bytearray(kinds[seed % len(kinds)])
+    for _ in range(chance.integers(1, 8)):
+        image[chance.integers(2, min(len(image), 700))] = chance.integers(0, 256)
+    read = read_jpeg(bytes(image[: chance.integers(2, len(image) + 1)]))
+    assert read is None or (read.width < 65_536 and read.height < 65_536)
 
 
 def test_images_in_a_zip_are_shown_in_the_order_of_their_numbers(tmp_path: Path) -> None:

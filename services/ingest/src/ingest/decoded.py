@@ -30,6 +30,7 @@ class CodedPicture:
     image: bytes
     width: int
     height: int
+    attributes: dict[str, str] = field(default_factory=dict)
 
 
 Pictured = Stamped[Picture | CodedPicture]

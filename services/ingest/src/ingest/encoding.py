@@ -72,7 +72,8 @@ class Encoding:
     def _image(self, picture: Picture | CodedPicture) -> tuple[Image, dict[str, str]]:
         attributes = dict(self._attributes)
         if isinstance(picture, CodedPicture):
-            return Image(picture.image, picture.width, picture.height, None), attributes
+            image = Image(picture.image, picture.width, picture.height, None)
+            return image, attributes | picture.attributes
         if (curve := hdr.curve(picture.frame)) is not None:
             attributes["tone_mapped"] = curve
         return self._encoder.encode(picture), attributes | picture.attributes

@@ -15,12 +15,15 @@ from av.video.frame import VideoFrame
 
 from ingest.archive import Archive
 from ingest.choices import Choices
-from ingest.decoded import CodedPicture, Limits, Picture, Pictured
+from ingest.decoded import Limits, Picture, Pictured
 from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.file_end import End
 from ingest.image_folder import ImageFolder
-from ingest.jpeg import whole_jpeg
+from ingest.jpeg import read_jpeg
+from ingest.orientation import UPRIGHT
+from ingest.passthrough import Judge
+from ingest.photo import said_in_image
 from ingest.stopwatch import Stopwatch
 from ingest.timing import Stamped
 
@@ -63,10 +66,10 @@ class ImageSequence:
         self._stopwatch = stopwatch
         self._largest_pixels = limits.largest_pixels
         self._options = {"format_whitelist": _FORMATS, "max_pixels": str(limits.largest_pixels)}
-        self._undecodable = 0
+        self._undecodable = self._damaged = 0
         self._images: Images = ImageFolder(path) if path.is_dir() else Archive(path)
         images = (self._read(number) for number in range(len(self._images.names)))
-        first = next((frame for data in images if (frame := self._decode(data))), None)
+        first = next((shown for data in images if (shown := self._decode(data))), None)
         if first is None:
             self._images.close()
             raise Unreadable(f"None of the images in {self._images.what} can be decoded.")
@@ -90,37 +93,55 @@ class ImageSequence:
 
     def describe(self, choices: Choices) -> Description:
         """Return what is known before the rest is decoded."""
+        frame, orientation = self._first.frame, self._first.orientation
+        width, height = orientation.size(frame.width, frame.height)
         return Description(
             container=self._images.container,
             codec=Path(self._images.names[0]).suffix[1:].lower(),
-            width=self._first.width,
-            height=self._first.height,
+            width=width,
+            height=height,
+            rotation=orientation.rotation,
             frame_rate=choices.sequence_rate,
             estimated_frame_count=len(self._images.names),
         )
 
     def pictures(self, choices: Choices) -> Iterator[Pictured]:
         """Yield every picture that can be decoded, in the order of their names."""
+        duration = 1 / choices.sequence_rate
+        judge = Judge(self._largest_pixels, looks_inside=True)
         for number in range(len(self._images.names)):
-            duration = 1 / choices.sequence_rate
-            pts = number * duration
             data = self._read(number)
-            if choices.keeps_pixels and (coded := _coded(data)) is not None:
-                yield Stamped(coded, pts, duration)
-            elif (frame := self._decode(data)) is not None:
-                yield Stamped(Picture(frame), pts, duration)
+            judged = None if data is None else judge.judge(data)
+            if judged is not None and judged.coded is not None and choices.keeps_pixels:
+                yield Stamped(judged.coded, number * duration, duration)
+            elif (picture := self._decode(data)) is not None:
+                if judged is not None and judged.is_damaged:
+                    self._damaged += 1
+                    picture.attributes["damaged"] = "true"
+                yield Stamped(picture, number * duration, duration)
 
     def shortfall(self) -> str | None:
         """Return, once pictures has ended, a sentence on what is missing; None if nothing is."""
+        count = len(self._images.names)
+        if self._undecodable and self._damaged:
+            return (
+                f"{self._undecodable} of {count} images can't be decoded, "
+                f"and {self._damaged} are damaged."
+            )
         if self._undecodable:
-            return f"{self._undecodable} of {len(self._images.names)} images can't be decoded."
+            return f"{self._undecodable} of {count} images can't be decoded."
+        if self._damaged:
+            return f"{self._damaged} of {count} images are damaged."
         return self._images.shortfall()
 
-    def _decode(self, data: bytes | None) -> VideoFrame | None:
+    def _decode(self, data: bytes | None) -> Picture | None:
         try:
             if data is not None:
                 with av.open(io.BytesIO(data), "r", options=self._options) as image:
-                    return self._frame(image)
+                    frame = self._frame(image)
+                jpeg = read_jpeg(data)
+                said = said_in_image(data) if jpeg is None else jpeg.said
+                return Picture(frame, said.orientation or UPRIGHT, said.attributes)
         except (FFmpegError, ValueError):
             pass
         self._undecodable += 1
@@ -138,8 +159,3 @@ class ImageSequence:
     def _read(self, number: int) -> bytes | None:
         with self._stopwatch.during("read"):
             return self._images.read(number, LARGEST_IMAGE_BYTES)
-
-
-def _coded(data: bytes | None) -> CodedPicture | None:
-    shape = whole_jpeg(data) if data is not None else None
-    return CodedPicture(data, shape.width, shape.height) if data and shape else None

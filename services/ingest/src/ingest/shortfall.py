@@ -73,6 +73,10 @@ class Shortfall:
         """Note what came out of a packet."""
         self._damaged += sum(frame.is_corrupt for frame in frames)
 
+    def found_damaged(self) -> None:
+        """Note a picture that is damaged, though something comes out of it."""
+        self._damaged += 1
+
     def decoding_failed(self) -> None:
         """Note a packet out of which nothing came."""
         self._undecodable += 1

@@ -25,7 +25,7 @@ from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.file_end import End
 from ingest.orientation import UPRIGHT, Orientation, from_display_matrix, from_rotation
-from ingest.passthrough import can_pass, coded
+from ingest.passthrough import Judge, Judged, can_pass
 from ingest.shortfall import Shortfall
 from ingest.stopwatch import Stopwatch
 from ingest.timing import Stamped
@@ -53,6 +53,7 @@ class Source:
             self._container = opened.enter_context(open_container(file.fileno(), limits))
             self._stream = default_video(self._container)
             limit_decoder(self._stream, limits)
+            self._judge = Judge(limits.largest_pixels, looks_inside=False)
             self._shortfall = Shortfall(file.fileno(), self._container, self._stream)
             self._ticks = -1
             self._trying = True
@@ -106,6 +107,7 @@ class Source:
         if choices.keeps_pixels and self._can_pass():
             self._stream.codec_context.flush_buffers()
             self._shortfall.decode_anew()
+            self._judge.begin_anew()
             # Not by opening the file again: it may have been moved since.
             for packet in chain(self._tried, self._packets):
                 yield from self._passed(packet)
@@ -135,26 +137,48 @@ class Source:
             self._shortfall.reading_failed(error)
             yield None
 
-    def _decode(self, packet: Packet[VideoStream] | None) -> Iterable[Stamped[Picture]]:
+    def _decode(
+        self, packet: Packet[VideoStream] | None, judged: Judged | None = None
+    ) -> Iterable[Stamped[Picture]]:
         """Decode a packet, or with None what the decoder still holds."""
+        if judged is None and packet is not None and packet.size:
+            judged = self._judged(packet)
         try:
             frames = self._stream.decode(packet)
             self._shortfall.decoded(frames)
-            return [self._stamped(frame) for frame in frames]
+            return [self._stamped(frame, judged) for frame in frames]
         except EOFError:  # the decoder was flushed before
             return []
         except FFmpegError:
             self._shortfall.decoding_failed()
             return []
 
+    def _judged(self, packet: Packet[VideoStream]) -> Judged | None:
+        """Judge a picture of Motion JPEG; of no other."""
+        if self._stream.codec_context.name != "mjpeg":
+            return None
+        judged = self._judge.judge(bytes(packet))
+        if judged.is_damaged:
+            self._shortfall.found_damaged()
+        return judged
+
     def _passed(self, packet: Packet[VideoStream] | None) -> Iterable[Pictured]:
-        """Take the picture from a packet as it is, if it is one."""
+        """Take the picture from a packet as it is, if it may be sent so."""
         if packet is None or not packet.size:
             return self._decode(packet)
-        picture = coded(packet)
-        return self._decode(packet) if picture is None else [picture]
+        judged = self._judged(packet)
+        if judged is None or judged.coded is None:
+            return self._decode(packet, judged)
+        ticks, base = packet.dts if packet.pts is None else packet.pts, packet.time_base
+        return [
+            Stamped(
+                judged.coded,
+                None if ticks is None else ticks * base,
+                packet.duration * base if packet.duration else None,
+            )
+        ]
 
-    def _stamped(self, frame: VideoFrame) -> Stamped[Picture]:
+    def _stamped(self, frame: VideoFrame, judged: Judged | None) -> Stamped[Picture]:
         time_base = frame.time_base or self._stream.time_base
         ticks = frame.pts
         if self._container.format.name == "avi":
@@ -163,7 +187,7 @@ class Source:
             ticks = self._ticks + 1 if frame.dts is None else frame.dts
             self._ticks = ticks
         return Stamped(
-            Picture(frame, _orientation(frame), _attributes(frame)),
+            Picture(frame, _orientation(frame, judged), _attributes(frame, judged)),
             ticks * time_base if ticks is not None and time_base else None,
             frame.duration * time_base if frame.duration and time_base else None,
         )
@@ -180,14 +204,18 @@ class Source:
         return max(1, round(Fraction(self._container.duration, av.time_base) * rate))
 
 
-def _attributes(frame: VideoFrame) -> dict[str, str]:
-    marks = {"interlaced": frame.interlaced_frame, "damaged": frame.is_corrupt}
-    return {name: "true" for name, marked in marks.items() if marked}
+def _attributes(frame: VideoFrame, judged: Judged | None) -> dict[str, str]:
+    is_damaged = frame.is_corrupt or (judged is not None and judged.is_damaged)
+    marks = {"interlaced": frame.interlaced_frame, "damaged": is_damaged}
+    attributes = {name: "true" for name, marked in marks.items() if marked}
+    return attributes if judged is None else attributes | judged.attributes
 
 
-def _orientation(frame: VideoFrame) -> Orientation:
+def _orientation(frame: VideoFrame, judged: Judged | None) -> Orientation:
     try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
-    except ValueError:  # PyAV can't name all that comes with it, as EXIF: a mirror is not seen
-        return from_rotation(-frame.rotation)
+    except ValueError:  # PyAV can't name all that comes with it, as EXIF
+        if judged is not None and judged.jpeg is not None and judged.jpeg.said.exif:
+            return judged.jpeg.orientation
+        return from_rotation(-frame.rotation)  # a mirror is not seen
     return from_display_matrix(bytes(matrix)) if isinstance(matrix, SideData) else UPRIGHT
