@@ -5,6 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.bounds import MOST_ENTRIES
 from ingest.errors import Unreadable
 from ingest.image_names import is_image, natural
 
@@ -29,13 +30,18 @@ class Survey:
     @property
     def why_not(self) -> str | None:
         """Say why it is not a sequence, as the end of a sentence; None where it is one."""
+        if len(self.images) > MOST_ENTRIES:
+            return f"a folder of more than {MOST_ENTRIES} images: divide it"
         if self.stranger is not None:
             return f"a folder that holds something else than images: {self.stranger!r}"
         return None if self.images else "an empty folder"
 
 
 def survey(folder: Path | int) -> Survey:
-    """Look at a folder, given by its path or as a descriptor. Raises OSError."""
+    """Look at a folder, given by its path or as a descriptor. Raises OSError.
+
+    Of one that holds more than may be in it, only so much is looked at.
+    """
     images: list[tuple[str, int]] = []
     strangers: list[str] = []
     changed_ns = os.stat(folder).st_mtime_ns  # noqa: PTH116  (a descriptor has no Path)
@@ -49,6 +55,8 @@ def survey(folder: Path | int) -> Survey:
                 images.append((entry.name, status.st_size))
             else:
                 strangers.append(entry.name)
+            if len(images) + len(strangers) > MOST_ENTRIES:
+                break
     images.sort(key=lambda image: (natural(image[0]), image[0]))
     return Survey(tuple(images), min(strangers, default=None), changed_ns)
 

@@ -1,6 +1,7 @@
 """Opening a file as whatever kind of pictures it holds."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ingest.choices import Choices
@@ -16,15 +17,19 @@ _LONGEST_SIDES = {"JPEG": 65_500, "PNG": 1_000_000, "WEBP": 16_383}
 
 
 def open_pictures(
-    path: Path, limits: Limits, stopwatch: Stopwatch | None = None
+    path: Path,
+    limits: Limits,
+    stopwatch: Stopwatch | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> Source | ImageSequence:
     """Open a video, or a ZIP or folder of images. Raises Unreadable, with a sentence.
 
-    stopwatch gives the time that reading the file takes to "read".
+    stopwatch gives the time that reading the file takes to "read"; alive is called for each image
+    of a ZIP or a folder.
     """
     stopwatch = stopwatch or Stopwatch(time.perf_counter)
     if path.suffix.lower() == ".zip" or path.is_dir():
-        return ImageSequence(path, limits, stopwatch)
+        return ImageSequence(path, limits, stopwatch, alive)
     return Source(path, limits, stopwatch)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, Self
@@ -62,7 +62,15 @@ class ImageSequence:
     Raises Unreadable, with a sentence. Reading and unpacking is timed as "read".
     """
 
-    def __init__(self, path: Path, limits: Limits, stopwatch: Stopwatch) -> None:
+    def __init__(
+        self,
+        path: Path,
+        limits: Limits,
+        stopwatch: Stopwatch,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take what to call for each image that is read, also while none can be decoded."""
+        self._alive = alive
         self._stopwatch = stopwatch
         self._largest_pixels = limits.largest_pixels
         self._options = {"format_whitelist": _FORMATS, "max_pixels": str(limits.largest_pixels)}
@@ -157,5 +165,6 @@ class ImageSequence:
         return frame
 
     def _read(self, number: int) -> bytes | None:
+        self._alive()
         with self._stopwatch.during("read"):
             return self._images.read(number, LARGEST_IMAGE_BYTES)

@@ -59,7 +59,9 @@ class Worker:
         settings, choices = self._settings, self._job.choices
         limits = Limits(settings.decoder_threads, settings.largest_pixels)
         with self._probe.trace.span("open"):
-            source = open_pictures(self._job.path, limits, self._probe.pulling)
+            source = open_pictures(
+                self._job.path, limits, self._probe.pulling, self._link.show_life
+            )
         with source:
             if self._job.may_grow and source.end is not End.WHOLE:
                 raise Unfinished(f"{self._job.path.name!r} may go on.")
