@@ -2,7 +2,7 @@
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import simplejpeg  # type: ignore[import-untyped]
 
@@ -59,25 +59,31 @@ class Jpeg:
         return self.said.orientation or UPRIGHT
 
 
+class JpegReader:
+    """Looks at the markers of JPEGs, one after the other; most of a video begin with the same."""
+
+    def __init__(self) -> None:
+        self._start = b""
+        self._head: _Head | None = None
+
+    def read(self, data: bytes) -> Jpeg | None:
+        """Look at a JPEG's markers; None where data is something else."""
+        if data[:2] != b"\xff\xd8":
+            return None
+        try:
+            if self._head is None or not data.startswith(self._start):
+                self._head = _Head(data)
+                self._start = data[: self._head.scan]
+            head = self._head
+            return head.whole if head.ends_well(data) else head.not_whole
+        except (struct.error, IndexError, ValueError, ZeroDivisionError):  # cut, or makes no sense
+            self._head = None
+            return None
+
+
 def read_jpeg(data: bytes) -> Jpeg | None:
-    """Look at a JPEG's markers; None where data is something else."""
-    if data[:2] != b"\xff\xd8":
-        return None
-    head = _Head()
-    try:
-        place = head.read(data)
-        bits, height, width, count = struct.unpack_from(">BHHB", head.frame)
-        is_ordinary = head.is_ordinary(bits, count)
-        is_plain = is_ordinary and head.is_plain(count)
-        is_whole = head.is_whole(data, place)
-    except (
-        struct.error,
-        IndexError,
-        ValueError,
-        ZeroDivisionError,
-    ):  # it is cut, or makes no sense
-        return None
-    return Jpeg(width, height, is_ordinary, is_plain, is_whole, head.said, place)
+    """Look at the markers of one JPEG; None where data is something else."""
+    return JpegReader().read(data)
 
 
 def is_damaged(data: bytes) -> bool:
@@ -98,71 +104,52 @@ def is_damaged(data: bytes) -> bool:
 
 
 class _Head:
-    """What stands before the first scan."""
+    """What stands before the first scan, and what follows from it for what comes behind.
 
-    def __init__(self) -> None:
-        self.frame = b""
+    Raises struct.error, IndexError, ValueError or ZeroDivisionError where it is cut or senseless.
+    """
+
+    def __init__(self, data: bytes) -> None:
         self.said = NOTHING_SAID
+        self._frame = b""
         self._kind = 0
-        self._tables = self._is_jfif = False
+        self._has_tables = self._is_jfif = False
         self._is_odd = self._is_doubtful = False
         self._transform: int | None = None
         self._interval = 0
         self._is_one_scan = False
-
-    def read(self, data: bytes) -> int:
-        """Read on to the first scan, and return where its coded pixels begin."""
-        place = 2
-        while data[place] == 0xFF:
-            marker = data[place + 1]
-            if marker == 0xFF:  # fill
-                place += 1
-                continue
-            if marker in _WITHOUT_LENGTH:
-                place += 2
-                continue
-            length = int.from_bytes(data[place + 2 : place + 4])
-            if marker in {_START, _END}:
-                break
-            behind = place + 2 + length
-            if marker == _SCAN:
-                is_sequential = self._kind in _SEQUENTIAL
-                self._is_one_scan = is_sequential and data[place + 4] == self.frame[5]
-                return behind
-            self._note(marker, data, place + 4, behind)
-            place = behind
-        return len(data)
-
-    def is_ordinary(self, bits: int, count: int) -> bool:
-        """See Jpeg."""
-        has_size = b"\0\0" not in {self.frame[1:3], self.frame[3:5]}
+        self.scan = self._read(data)
+        bits, height, width, count = struct.unpack_from(">BHHB", self._frame)
         is_known = self._kind in {*_SEQUENTIAL, _PROGRESSIVE} and not self._is_odd
-        return is_known and bits == 8 and has_size and count in {1, 3}
-
-    def is_plain(self, count: int) -> bool:
-        """See Jpeg; of one that is ordinary."""
-        if count == 1:
-            return self._tables and not self._is_doubtful and not self._transform
-        names, sampled = self.frame[6::3][:3], self.frame[7::3][:3]
-        luma, blue, red = (divmod(each, 16) for each in sampled)
-        is_sampled_alike = blue == red and all(
-            less and more % less == 0 and more <= 4 for more, less in zip(luma, blue, strict=True)
+        has_size = height > 0 and width > 0
+        is_ordinary = is_known and bits == 8 and has_size and count in {1, 3}
+        is_plain = (
+            is_ordinary
+            and self._has_tables
+            and not self._is_doubtful
+            and (self._has_jfif_colours() if count == 3 else not self._transform)
         )
-        is_jfif = (self._is_jfif or names in _PLAIN_NAMES) and names != _NAMED_RGB
-        is_jfif = is_jfif and self._transform in {None, 1}
-        return self._tables and not self._is_doubtful and is_sampled_alike and is_jfif
+        self.not_whole = Jpeg(width, height, is_ordinary, is_plain, False, self.said, self.scan)
+        self.whole = replace(self.not_whole, is_whole=True)
+        self._restarts = (
+            self._restart_count(width, height) if self._interval and self._is_one_scan else None
+        )
+        # Of the least that a picture of one colour takes.
+        blocks = -(-width // 8) * -(-height // 8)
+        self._least_bytes = blocks * _LEAST_BITS_A_BLOCK // 8 if self._is_one_scan else 0
 
-    def is_whole(self, data: bytes, place: int) -> bool:
-        """Whether the scans that begin at place follow one another up to the end of the image."""
-        first = place
+    def ends_well(self, data: bytes) -> bool:
+        """Whether the scans of such a picture follow one another up to the end of the image."""
+        place = self.scan
         # Without restarts none may be found: looking for them as well would take as long again.
         pattern = _BEHIND_SCAN if self._interval else _MARKER
         while (found := pattern.search(data, place)) is not None:
-            if self._interval and not self._restarts_in_order(data, place, found.start()):
+            end = found.start()
+            if self._interval and not self._restarts_in_order(data, place, end):
                 return False
-            if place == first and not self._has_enough(found.start() - place):
+            if place == self.scan and end - place < self._least_bytes:
                 return False
-            place, marker = found.start(), data[found.start() + 1]
+            place, marker = end, data[end + 1]
             while marker not in {_SCAN, _END, _START}:  # tables between scans
                 if place + 4 > len(data) or data[place] != 0xFF or not 0xC4 <= marker <= 0xFE:
                     return False
@@ -175,12 +162,43 @@ class _Head:
             place += 2 + int.from_bytes(data[place + 2 : place + 4])
         return False
 
+    def _read(self, data: bytes) -> int:
+        """Read on to the first scan, and return where its coded pixels begin."""
+        place = 2
+        while data[place] == 0xFF:
+            marker = data[place + 1]
+            if marker == 0xFF:  # fill
+                place += 1
+                continue
+            if marker in _WITHOUT_LENGTH:
+                place += 2
+                continue
+            behind = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+            if marker in {_START, _END}:
+                break
+            if marker == _SCAN:
+                is_sequential = self._kind in _SEQUENTIAL
+                self._is_one_scan = is_sequential and data[place + 4] == self._frame[5]
+                return behind
+            self._note(marker, data, place + 4, behind)
+            place = behind
+        return len(data)
+
+    def _has_jfif_colours(self) -> bool:
+        names, factors = self._frame[6::3][:3], self._frame[7::3][:3]
+        luma, blue, red = (divmod(each, 16) for each in factors)
+        is_sampled_alike = blue == red and all(
+            less and more % less == 0 and more <= 4 for more, less in zip(luma, blue, strict=True)
+        )
+        is_told = (self._is_jfif or names in _PLAIN_NAMES) and names != _NAMED_RGB
+        return is_sampled_alike and is_told and self._transform in {None, 1}
+
     def _note(self, marker: int, data: bytes, start: int, behind: int) -> None:
         if marker in _FRAMES:
-            self._is_odd |= bool(self.frame)
-            self._kind, self.frame = marker, data[start:behind]
+            self._is_odd |= bool(self._frame)
+            self._kind, self._frame = marker, data[start:behind]
         elif marker == _HUFFMAN:
-            self._tables = True
+            self._has_tables = True
         elif marker in {_ARITHMETIC, _LINES}:
             self._is_odd = True
         elif marker == _RESTARTS:
@@ -203,25 +221,14 @@ class _Head:
     def _restarts_in_order(self, data: bytes, start: int, end: int) -> bool:
         found = b"".join(_RESTART.findall(data, start, end))
         is_in_order = found == (_CYCLE * (len(found) // 16 + 1))[: len(found)]
-        return is_in_order and (not self._is_one_scan or len(found) == 2 * self._restarts())
+        return is_in_order and self._restarts in {None, len(found) // 2}
 
-    def _restarts(self) -> int:
+    def _restart_count(self, width: int, height: int) -> int:
         """Return how many restart markers the only scan of a picture has."""
-        factors = [divmod(part, 16) for part in self.frame[7::3]]
+        factors = [divmod(part, 16) for part in self._frame[7::3]]
         # A picture of one part is not cut into larger units, whatever its factors are.
-        across, down = map(max, zip(*factors, strict=True)) if len(factors) > 1 else (1, 1)
-        units = -(-self._width // (8 * across)) * -(-self._height // (8 * down))
+        is_cut = len(factors) > 1
+        across = max(factor[0] for factor in factors) if is_cut else 1
+        down = max(factor[1] for factor in factors) if is_cut else 1
+        units = -(-width // (8 * across)) * -(-height // (8 * down))
         return -(-units // self._interval) - 1
-
-    def _has_enough(self, scan_bytes: int) -> bool:
-        """Whether a scan of so many bytes can hold the picture, be it of one colour."""
-        blocks = -(-self._width // 8) * -(-self._height // 8)
-        return not self._is_one_scan or 8 * scan_bytes >= _LEAST_BITS_A_BLOCK * blocks
-
-    @property
-    def _width(self) -> int:
-        return int.from_bytes(self.frame[3:5])
-
-    @property
-    def _height(self) -> int:
-        return int.from_bytes(self.frame[1:3])

@@ -8,7 +8,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from ingest.decoded import CodedPicture, Picture
-from ingest.jpeg import Jpeg, is_damaged, read_jpeg
+from ingest.jpeg import Jpeg, JpegReader, is_damaged
 from ingest.orientation import UPRIGHT
 
 # What a JPEG file means by its numbers (JFIF): other Motion JPEG has to be converted.
@@ -47,6 +47,7 @@ class Judge:
     def __init__(self, largest_pixels: int, *, looks_inside: bool) -> None:
         self._largest_pixels = largest_pixels
         self._looks_inside = looks_inside
+        self._reader = JpegReader()
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -55,7 +56,7 @@ class Judge:
 
     def judge(self, data: bytes) -> Judged:
         """Judge the next picture."""
-        jpeg = read_jpeg(data)
+        jpeg = self._reader.read(data)
         size_bytes, before_bytes = len(data), self._before_bytes
         self._before_bytes = size_bytes
         if jpeg is None or not 0 < jpeg.width * jpeg.height <= self._largest_pixels:

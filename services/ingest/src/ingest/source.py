@@ -53,6 +53,7 @@ class Source:
             self._container = opened.enter_context(open_container(file.fileno(), limits))
             self._stream = default_video(self._container)
             limit_decoder(self._stream, limits)
+            self._is_motion_jpeg = self._stream.codec_context.name == "mjpeg"
             self._judge = Judge(limits.largest_pixels, looks_inside=False)
             self._shortfall = Shortfall(file.fileno(), self._container, self._stream)
             self._ticks = -1
@@ -155,7 +156,7 @@ class Source:
 
     def _judged(self, packet: Packet[VideoStream]) -> Judged | None:
         """Judge a picture of Motion JPEG; of no other."""
-        if self._stream.codec_context.name != "mjpeg":
+        if not self._is_motion_jpeg:
             return None
         judged = self._judge.judge(bytes(packet))
         if judged.is_damaged:
