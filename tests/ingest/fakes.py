@@ -6,10 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ingest.errors import Fenced, Unavailable
+from ingest.errors import (
+    Aborted,
+    Blocked,
+    Broken,
+    Fenced,
+    IngestError,
+    LimitsChanged,
+    Replaced,
+    Unavailable,
+)
 from ingest.frame import Frame
 from ingest.ledger import Ledger
 from ingest.publisher import Advance
+from ingest.record_limits import RecordLimits
 from ingest.stream import Placement, Segment, Stream
 
 T = TypeVar("T")
@@ -22,9 +32,23 @@ class Fault(enum.Enum):
 
     LOST = "not done, and Unavailable"
     UNANSWERED = "done, but Unavailable"
+    ABORTED = "not done, and Aborted: the same publisher may do it"
+    REFUSED = "not done, and LimitsChanged"
+    BROKEN = "not done, and Broken"
     FENCED = "not done, and Fenced"
+    BLOCKED = "not done, and Blocked"
     DIED_BEFORE = "not done, and the process is gone"
     DIED_AFTER = "done, but the process is gone"
+
+
+_RAISED: dict[Fault | None, type[IngestError]] = {
+    Fault.LOST: Unavailable,
+    Fault.ABORTED: Aborted,
+    Fault.REFUSED: LimitsChanged,
+    Fault.BROKEN: Broken,
+    Fault.FENCED: Fenced,
+    Fault.BLOCKED: Blocked,
+}
 
 
 class Died(BaseException):
@@ -52,6 +76,7 @@ class FakeLog:
     states: list[Stream] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     topic_id: str = "the first frames topic"
+    limits: RecordLimits = field(default_factory=RecordLimits)
     _end: int = 0
     _newest: dict[str, int] = field(default_factory=dict)
 
@@ -63,10 +88,8 @@ class FakeLog:
         """Do act, unless a fault is due."""
         fault = self.faults.get(len(self.calls))
         self.calls.append(what)
-        if fault is Fault.FENCED:
-            raise Fenced(what)
-        if fault is Fault.LOST:
-            raise Unavailable(what)
+        if fault in _RAISED:
+            raise _RAISED[fault](what)
         if fault is Fault.DIED_BEFORE:
             raise Died
         done = act()
@@ -82,6 +105,8 @@ class FakeLog:
 
     def write(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """Commit what one transaction holds; a marker follows, which takes an offset too."""
+        if batch and stream.frame_count and stream.frames_topic_id != self.topic_id:
+            raise Replaced("The topic has been deleted and made anew.")
         offsets = list(range(self._end, self._end + len(batch)))
         placement = Placement(PARTITION, offsets, self.topic_id) if batch else None
         after = advance(stream, placement)
@@ -110,6 +135,11 @@ class FakePublisher:
     fingerprint: str
     epoch: int
 
+    @property
+    def limits(self) -> RecordLimits:
+        """See ingest.publisher.Publisher."""
+        return self.log.limits
+
     def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """See ingest.publisher.Publisher."""
         if not self.log.is_newest(self.fingerprint, self.epoch):
@@ -125,6 +155,10 @@ class FakeLedger(Ledger):
 
     def __init__(self, log: FakeLog) -> None:
         self._log = log
+
+    def has_lost(self, stream: Stream) -> bool:
+        """See ingest.ledger.Ledger."""
+        return bool(stream.frame_count) and stream.frames_topic_id != self._log.topic_id
 
     def find(self, fingerprint: str) -> list[Stream]:
         """See ingest.ledger.Ledger."""

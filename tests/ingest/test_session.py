@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
-from ingest.errors import Fenced
+from ingest.errors import Blocked, Fenced, StartOver
 from ingest.session import Session
 from ingest.stream import State, Stream
 
@@ -17,7 +17,8 @@ FRAMES, BATCH = 7, 3
 OTHER_RUN = "b" * 32
 DIGEST = sha256(b"".join(f.image for f in frames(0, FRAMES))).hexdigest()
 CALLS_WITHOUT_FAULT = ["open", "find", "hash", "commit", "commit", "commit"]
-SURVIVABLE = [fault for fault in Fault if fault is not Fault.FENCED]
+ENDING = {Fault.FENCED: Fenced, Fault.BLOCKED: Blocked}
+SURVIVABLE = [fault for fault in Fault if fault not in ENDING]
 
 
 def session_on(
@@ -94,12 +95,73 @@ def test_a_log_that_is_away_for_long_is_waited_for() -> None:
     assert len(waits) == 37
 
 
+@pytest.mark.parametrize("fault", ENDING)
 @pytest.mark.parametrize("call", range(len(CALLS_WITHOUT_FAULT)))
-def test_being_fenced_ends_the_session(call: int) -> None:
-    log = FakeLog({call: Fault.FENCED})
-    with pytest.raises(Fenced):
+def test_being_fenced_or_blocked_ends_the_session(call: int, fault: Fault) -> None:
+    log = FakeLog({call: fault})
+    with pytest.raises(ENDING[fault]):
         send_rest(session_on(log))
     assert len(log.calls) == call + 1
+
+
+def test_a_transaction_that_was_aborted_is_repeated_by_the_same_publisher() -> None:
+    waits: list[str] = []
+    log = FakeLog({4: Fault.ABORTED})
+    check_whole(log, send_rest(session_on(log, wait=waits.append)))
+    assert log.calls == ["open", "find", "hash", "commit", "commit", "commit", "commit"]
+    assert waits == ["commit"]
+
+
+def test_one_that_is_aborted_again_is_repeated_by_another_publisher() -> None:
+    log = FakeLog({4: Fault.ABORTED, 5: Fault.ABORTED})
+    check_whole(log, send_rest(session_on(log)))
+    assert log.calls[4:8] == ["commit", "commit", "open", "find"]
+
+
+def test_limits_that_have_changed_are_asked_for_at_once() -> None:
+    log = FakeLog({4: Fault.REFUSED})
+    check_whole(log, send_rest(session_on(log, wait=pytest.fail)))
+    assert log.calls[4:8] == ["commit", "open", "find", "commit"]
+
+
+@pytest.mark.parametrize("fault", [Fault.BROKEN, Fault.REFUSED])
+def test_what_no_other_publisher_mends_is_left_to_a_person(fault: Fault) -> None:
+    waits: list[str] = []
+    log = FakeLog(dict.fromkeys(range(3, 1000), fault))
+    session = session_on(log, wait=waits.append)
+    with pytest.raises(Blocked, match="3 times in a row"):
+        send_rest(session)
+    assert len(waits) == 2
+    assert len(log.calls) < 100
+
+
+def test_what_is_broken_now_and_then_is_mended_each_time() -> None:
+    log = FakeLog({4: Fault.BROKEN, 8: Fault.BROKEN, 12: Fault.BROKEN, 16: Fault.BROKEN})
+    check_whole(log, send_rest(session_on(log), batch=1))
+
+
+def test_a_topic_that_was_made_anew_has_the_stream_begun_again_by_another_session() -> None:
+    log = FakeLog()
+    session = session_on(log)
+    send_rest(session, stop=4)
+    log.topic_id = "the second frames topic"
+    with pytest.raises(StartOver, match="deleted and made anew"):
+        send_rest(session)
+    resumed = session_on(log, OTHER_RUN)
+    assert resumed.stream.run_id not in {RUN, OTHER_RUN}
+    assert resumed.stream.frame_count == 0
+    stream = send_rest(resumed)
+    assert stream.frames_topic_id == "the second frames topic"
+    check_whole(log, stream, other_runs=4)
+
+
+def test_a_topic_that_was_made_anew_meanwhile_has_the_stream_begun_again() -> None:
+    log = FakeLog()
+    send_rest(session_on(log), stop=4)
+    log.topic_id = "the second frames topic"
+    resumed = session_on(log, OTHER_RUN)
+    assert (resumed.stream.run_id, resumed.stream.frame_count) == (OTHER_RUN, 0)
+    check_whole(log, send_rest(resumed), other_runs=4)
 
 
 def test_a_run_is_continued_where_it_was_committed(world: World) -> None:

@@ -70,7 +70,7 @@ def run(settings: Settings) -> None:
     metrics = Metrics(
         registry, version("framelog-ingest"), settings.workers + settings.paced_workers
     )
-    health = Health(settings, time.monotonic)
+    health = Health(settings, time.monotonic, lambda: intake.blocked)
     app = create_app(health.alive, health.ready, registry)
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
     pool = Pool(settings)

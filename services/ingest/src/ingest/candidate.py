@@ -6,6 +6,7 @@ from pathlib import Path
 from ingest.choices import Choices
 from ingest.messages import AtWork, Ended, Opened
 from ingest.pool import Running
+from ingest.record_limits import Learned
 from ingest.settling import Still
 from ingest.sidecars import Beside
 from ingest.sight import FileSight
@@ -44,6 +45,12 @@ class Candidate:
     estimated_frame_count: int | None = None
     waits_for: str | None = None
     kafka: ClientReport | None = None
+    learned: Learned | None = None
+    """What its workers have learned of how large records may be."""
+    refusals: int = 0
+    """How often in a row it was refused what no retry mends."""
+    fresh_starts: int = 0
+    """How often what had been read could not be sent as it was."""
     ended: Ended | None = None
     """How its stream ended, when the file is only to be moved any more."""
 
@@ -67,6 +74,7 @@ class Candidate:
             self.frame_count,
             self.estimated_frame_count,
             self.waits_for,
+            self.refusals > 0,
         )
 
     @property

@@ -6,33 +6,44 @@ from contextlib import contextmanager, suppress
 
 from ingest.codec import Codec
 from ingest.doors import kafka_options, registry_options
-from ingest.errors import Unavailable
+from ingest.errors import Blocked, Unavailable
 from ingest.fingerprint import content_id
 from ingest.ledger import Ledger
 from ingest.probe import Probe
 from ingest.publisher import KafkaPublisher
+from ingest.record_limits import Learned, LimitsBook
 from ingest.settings import Settings
 
 
 class Connection:
     """A way to write one content: opened, and after each failure opened again."""
 
-    def __init__(self, settings: Settings, fingerprint: str, probe: Probe) -> None:
-        """Take the content's fingerprint, and what measures its publisher."""
+    def __init__(
+        self,
+        settings: Settings,
+        fingerprint: str,
+        probe: Probe,
+        learned: Learned | None = None,
+    ) -> None:
+        """Take the content's fingerprint, and what measures its publisher.
+
+        learned: what workers before have learned of how large records may be.
+        """
         self._settings = settings
         self._fingerprint = fingerprint
         self._probe = probe
+        self.book = LimitsBook(_topics(settings), learned)
         self._ready: tuple[KafkaPublisher, Ledger] | None = None
 
     def prepare(self) -> None:
         """Have what takes time done before; nobody is fenced yet. What fails is tried again."""
-        with suppress(Unavailable):
+        with suppress(Unavailable, Blocked):
             self._ready = self._made()
 
     def open(self) -> tuple[KafkaPublisher, Ledger]:
         """Open the one publisher of this content, which fences any earlier one, and its ledger.
 
-        Raises Unavailable.
+        Raises Unavailable and Blocked.
         """
         (publisher, ledger), self._ready = self._ready or self._made(), None
         publisher.open()
@@ -40,7 +51,7 @@ class Connection:
 
     def _made(self) -> tuple[KafkaPublisher, Ledger]:
         settings = self._settings
-        topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
+        topics = _topics(settings)
         codec = Codec(registry_options(settings), *topics)
         publisher = KafkaPublisher(
             kafka_options(settings),
@@ -48,6 +59,7 @@ class Connection:
             f"{settings.frames_topic}.{content_id(self._fingerprint)}",
             codec,
             self._probe,
+            book=self.book,
         )
         return publisher, _ledger(settings, codec)
 
@@ -60,16 +72,15 @@ def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, Ledge
 @contextmanager
 def reading(settings: Settings) -> Iterator[tuple[Ledger, Codec]]:
     """Give a ledger, and what reads its records, that fence nobody. Raises Unavailable."""
-    codec = Codec(
-        registry_options(settings),
-        settings.frames_topic,
-        settings.index_topic,
-        settings.streams_topic,
-    )
+    codec = Codec(registry_options(settings), *_topics(settings))
     try:
         yield _ledger(settings, codec), codec
     finally:
         codec.close()
+
+
+def _topics(settings: Settings) -> tuple[str, str, str]:
+    return settings.frames_topic, settings.index_topic, settings.streams_topic
 
 
 def _ledger(settings: Settings, codec: Codec) -> Ledger:

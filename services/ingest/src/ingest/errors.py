@@ -21,6 +21,30 @@ class Unavailable(IngestError):
     """Wait and try again: the broker or the registry is away, or not set up yet."""
 
 
+class Aborted(Unavailable):
+    """Wait and commit again by the same publisher: nothing of the transaction is in the log."""
+
+
+class Broken(Unavailable):
+    """Wait and try another publisher, but not for ever: nobody says that waiting helps."""
+
+
+class LimitsChanged(Unavailable):
+    """Open another publisher at once: the log takes smaller records than this one was told."""
+
+
+class Blocked(IngestError):
+    """Let go of the worker, and try again later: a person must mend what the text says."""
+
+
+class StartOver(IngestError):
+    """Begin anew at what is committed: what has been read of the file can't be sent as it is."""
+
+
+class Replaced(StartOver):
+    """Begin the stream again, as a new run: what is committed of it is no longer in the log."""
+
+
 class Fenced(IngestError):
     """Let go of the file: another worker has taken its stream over."""
 

@@ -10,18 +10,15 @@ from confluent_kafka.admin import AdminClient
 
 from ingest.codec import Codec
 from ingest.doors import kafka_options, registry_options
-from ingest.errors import Unavailable
+from ingest.errors import Blocked, Unavailable
+from ingest.kafka_errors import DOORS
 from ingest.logs import ClientLog
 from ingest.settings import Settings
+from ingest.topics import no_topic
 
 _ANSWER_SECONDS = 5.0
 _FRESH_SECONDS = 5.0
 _LOOP_SECONDS = 60.0
-_DOORS = {
-    KafkaError._AUTHENTICATION: "refuses ingest's login: check FRAMELOG_KAFKA_SASL_USERNAME "  # noqa: SLF001
-    "and FRAMELOG_KAFKA_SASL_PASSWORD.",
-    KafkaError._SSL: "can't be reached by TLS: check FRAMELOG_KAFKA_SSL_CA_LOCATION.",  # noqa: SLF001
-}
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +26,15 @@ log = logging.getLogger(__name__)
 class Health:
     """Answers for /healthz and /readyz: None when all is well, else a sentence."""
 
-    def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: Settings, now: Callable[[], float], blocked: Callable[[], str | None]
+    ) -> None:
+        """Take a monotonic clock in seconds, and why a file can't be ingested, if one can't.
+
+        Only what a person has to mend of Kafka or the registry counts as that.
+        """
         self._settings = settings
+        self._blocked = blocked
         self._now = now
         self._ticked = now()
         self._lock = threading.Lock()
@@ -68,12 +72,12 @@ class Health:
             Codec(registry_options(settings), *topics).close()
         except KafkaException as error:
             admin.poll(0)  # to be told why
-            reasons = (_DOORS[one.code()] for one in told if one.code() in _DOORS)
+            reasons = (DOORS[one.code()] for one in told if one.code() in DOORS)
             reason = next(reasons, f"does not answer: {error.args[0].str()}.")
             return f"Kafka at {settings.bootstrap_servers} {reason}"
-        except Unavailable as error:
+        except (Unavailable, Blocked) as error:
             return str(error)
         missing = [topic for topic in topics if topic not in present]
         if missing:
-            return f"Kafka has no topic {missing[0]}: run the setup step (make up does)."
-        return None
+            return no_topic(missing[0])
+        return self._blocked()

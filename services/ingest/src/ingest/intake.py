@@ -82,6 +82,11 @@ class Intake:
             self._waiting.popleft()
 
     @property
+    def blocked(self) -> str | None:
+        """What a person has to mend, so that a claimed file can be ingested; for any thread."""
+        return next((work.waits_for for work in self.at_work if work.blocked), None)
+
+    @property
     def has_backlog(self) -> bool:
         """Whether so many files wait that none that comes now can be the next."""
         return len(self._waiting) > self._settings.workers
@@ -129,7 +134,14 @@ class Intake:
         still_enough = candidate.still_seconds >= self._settings.incomplete_seconds
         may_grow = not candidate.claimed and not still_enough
         after_loss = candidate.crashes > 0
-        job = Job(candidate.path, choices, candidate.give_up, may_grow, after_loss)
+        job = Job(
+            candidate.path,
+            choices,
+            candidate.give_up,
+            may_grow,
+            after_loss,
+            learned=candidate.learned,
+        )
         self._candidates.start(candidate, job)
         return True
 

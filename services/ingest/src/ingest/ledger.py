@@ -102,8 +102,27 @@ class Ledger:
         ends = {(0, first), (stream.frame_count - 1, last)}
         return all(self._has_frame(stream, index, offset) for index, offset in ends)
 
+    def has_lost(self, stream: Stream) -> bool:
+        """Tell whether frames of a stream that is being written are gone that did not expire.
+
+        As they are where the frames topic was deleted and made anew, or where a partition has
+        lost its newest records: what is sent next would not follow on them.
+        """
+        first, last = stream.first_offset, stream.last_offset
+        if stream.partition is None or first is None or last is None:
+            return False
+        if stream.frames_topic_id not in (None, self.frames_topic_id()):
+            return True
+        whole = self.whole(self._frames_topic)
+        begins = {place.partition: place.offset for place in whole}
+        if stream.partition not in begins:
+            return True
+        ends = {(0, first), (stream.frame_count - 1, last)}
+        kept = [(i, offset) for i, offset in ends if offset >= begins[stream.partition]]
+        return not all(self._has_frame(stream, i, offset) for i, offset in kept)
+
     def frames_topic_id(self) -> str | None:
-        """Return Kafka's id of the frames topic; None where there is none."""
+        """Return Kafka's id of the frames topic; None where the broker has no ids."""
         topic = self._frames_topic
         try:
             return topic_ids(AdminClient(self._connection), [topic], _ANSWER_SECONDS)[topic]

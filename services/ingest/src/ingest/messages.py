@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.choices import Choices
+from ingest.record_limits import Learned
 from ingest.statistics import ClientReport
 from ingest.stream import State
 from ingest.traces import Span, SpanContext
@@ -16,6 +17,7 @@ class Job:
     may_grow: where the file's end is missing, it may be on its way. after_loss: the worker before
     was lost, so that what this one decodes is to be in the log before it is lost too. span: the
     one in which the worker's spans lie; None when nothing is traced.
+    learned: what workers before have learned of how large records may be.
     """
 
     path: Path
@@ -24,6 +26,7 @@ class Job:
     may_grow: bool = False
     after_loss: bool = False
     span: SpanContext | None = None
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,29 @@ class LetGo:
 
 
 @dataclass(frozen=True)
+class TurnedAway:
+    """Kafka or the registry refuse, for this reason, what no retry mends. The worker ends."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Anew:
+    """What was read can't be sent as it is: another worker begins at what is committed.
+
+    learned: what is known by now of how large records may be. The worker ends.
+    """
+
+    reason: str
+    learned: Learned
+
+
+@dataclass(frozen=True)
 class AtWork:
     """A claimed file as it is told to people; the stream's id is empty until it is known.
 
-    waits_for: why its worker waits for the cluster, None when it does not.
+    waits_for: why its worker waits for the cluster, None when it does not. blocked: it is not
+    tried all the time, as a person has to mend what waits_for says.
     """
 
     path: Path
@@ -129,6 +151,9 @@ class AtWork:
     frame_count: int
     estimated_frame_count: int | None
     waits_for: str | None
+    blocked: bool = False
 
 
-Report = Opened | Begun | NotAVideo | NotYet | Progress | Waiting | Ended | LetGo
+Report = (
+    Opened | Begun | NotAVideo | NotYet | Progress | Waiting | Ended | LetGo | TurnedAway | Anew
+)

@@ -8,9 +8,9 @@ from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from ingest import logs
-from ingest.errors import Fenced, Unfinished, Unreadable
+from ingest.errors import Blocked, Fenced, StartOver, Unfinished, Unreadable
 from ingest.link import Link
-from ingest.messages import Job, LetGo, NotAVideo, NotYet, Progress, Report
+from ingest.messages import Anew, Job, LetGo, NotAVideo, NotYet, Progress, Report, TurnedAway
 from ingest.probe import Probe
 from ingest.settings import Settings
 from ingest.worker import Worker
@@ -46,12 +46,19 @@ def main(settings: Settings, job: Job, service: Connection) -> None:
 def _last_words(worker: Worker, settings: Settings) -> Report:
     try:
         return worker.run()
-    except Unreadable as error:
-        return NotAVideo(str(error))
-    except Unfinished:
-        return NotYet()
-    except Fenced:
-        return LetGo()
+    except (Unreadable, Unfinished, Fenced, Blocked, StartOver) as error:
+        match error:
+            case Unreadable():
+                report: Report = NotAVideo(str(error))
+            case Unfinished():
+                report = NotYet()
+            case Fenced():
+                report = LetGo()
+            case Blocked():
+                report = TurnedAway(str(error))
+            case _:
+                report = Anew(str(error), worker.learned)
+        return report
     except MemoryError:
         return NotAVideo(
             "Decoding it takes more memory than FRAMELOG_INGEST_MEMORY_BYTES allows, "

@@ -9,6 +9,7 @@ from ingest.claims import Claims
 from ingest.endings import Endings
 from ingest.folders import Folders
 from ingest.messages import (
+    Anew,
     Begun,
     Ended,
     LetGo,
@@ -17,11 +18,17 @@ from ingest.messages import (
     Opened,
     Progress,
     Report,
+    TurnedAway,
     Waiting,
 )
 from ingest.metrics import Metrics
 from ingest.pool import Exited, Running
 from ingest.settings import Settings
+
+# How often a file is begun anew because of what became of the log, until its stream is ended.
+_MOST_FRESH_STARTS = 20
+_SHORTEST_BLOCK_SECONDS = 1.0
+_LONGEST_BLOCK_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +78,7 @@ class Reports:
                 log.info("event=unfinished next='look again'", extra=candidate.about)
                 self._candidates.rest(candidate, self._patience_seconds(candidate))
             case Progress():
-                self._metrics.progress(report)
-                self._candidates.traces.add(report.spans)
-                candidate.kafka = report.kafka or candidate.kafka
-                if report.frames:
-                    candidate.crashes = 0
-                    candidate.frame_count += report.frames
-                    candidate.since = self._candidates.now()
-                    candidate.waits_for = None
+                self._progress(candidate, report)
             case Waiting(reason):
                 self._metrics.waits.inc()
                 candidate.waits_for = reason
@@ -90,9 +90,23 @@ class Reports:
                 self._endings.finish(candidate, report)
             case LetGo():
                 self._let_go(candidate)
+            case TurnedAway(reason):
+                self._turned_away(candidate, reason)
+            case Anew():
+                self._begin_anew(candidate, report)
             case Exited(how, hung, begun):
                 self._metrics.restarts.labels("hung" if hung else "crash").inc()
                 self._crashed(candidate, how, begun=begun)
+
+    def _progress(self, candidate: Candidate, report: Progress) -> None:
+        self._metrics.progress(report)
+        self._candidates.traces.add(report.spans)
+        candidate.kafka = report.kafka or candidate.kafka
+        if report.frames:
+            candidate.crashes = 0
+            candidate.frame_count += report.frames
+            candidate.since = self._candidates.now()
+            candidate.waits_for, candidate.refusals = None, 0
 
     def _not_a_video(self, candidate: Candidate, reason: str) -> None:
         """Record the failure, unless the file may be one that is still being written."""
@@ -113,6 +127,25 @@ class Reports:
         else:
             log.warning("event=fenced next='let go'", extra=candidate.about)
             self._candidates.drop(candidate)
+
+    def _turned_away(self, candidate: Candidate, reason: str) -> None:
+        """Leave the worker to other files; what a person mends is found out by trying again."""
+        self._metrics.waits.inc()
+        candidate.waits_for = reason
+        candidate.refusals += 1
+        log.error("event=blocked reason=%r next='try again later'", reason, extra=candidate.about)
+        pause_seconds = _SHORTEST_BLOCK_SECONDS * 2 ** min(candidate.refusals - 1, 16)
+        self._candidates.rest(candidate, min(pause_seconds, _LONGEST_BLOCK_SECONDS))
+
+    def _begin_anew(self, candidate: Candidate, anew: Anew) -> None:
+        candidate.learned = anew.learned
+        candidate.fresh_starts += 1
+        log.warning("event=begun_anew reason=%r", anew.reason, extra=candidate.about)
+        if candidate.fresh_starts >= _MOST_FRESH_STARTS:
+            candidate.give_up = (
+                f"It was begun anew {candidate.fresh_starts} times, at last because: {anew.reason}"
+            )
+        self._candidates.rest(candidate, 0.0)
 
     def _crashed(self, candidate: Candidate, how: str, *, begun: bool) -> None:
         # A worker that never came to its job says nothing of the file: memory may be short, or

@@ -1,13 +1,30 @@
 """One stream being written: where it stands, and what to do when the cluster goes away."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
-from ingest.errors import Fenced, Unavailable
+from ingest.errors import (
+    Aborted,
+    Blocked,
+    Broken,
+    Fenced,
+    LimitsChanged,
+    Replaced,
+    StartOver,
+    Unavailable,
+)
 from ingest.frame import Frame
 from ingest.ledger import Ledger
 from ingest.publisher import Publisher
+from ingest.record_limits import RecordLimits
 from ingest.stream import Placement, Stream
+
+# So many publishers in a row may fail by what is not known to pass, until a person is asked for.
+_MOST_BROKEN = 3
+# Each halves the size of the records that are still sent, or nearly.
+_MOST_LIMITS = 40
 
 
 class Session:
@@ -34,6 +51,8 @@ class Session:
         self._now_us = now_us
         self._step = step
         self._publisher: Publisher | None = None
+        self._broken = 0
+        self._limits_changed = 0
 
     def open(self, fresh: Stream, supersedes: str | None = None) -> Stream:
         """Return the stream to write: fresh, or the committed one of the same content.
@@ -42,8 +61,10 @@ class Session:
         to be superseded. In place of that one fresh's run is begun, and that is committed
         before anything else: whoever takes over from here goes on with the new run.
         """
+        self._fresh = fresh
         self.stream = self._reopen(fresh) or fresh
-        if self.stream.ended and self.stream.run_id == supersedes:
+        superseded = self.stream.ended and self.stream.run_id == supersedes
+        if superseded or (not self.stream.ended and self._is_lost(self.stream)):
             self.stream = self._begin_again(self.stream, fresh)
         if self.stream.ended:
             return self.stream
@@ -51,14 +72,22 @@ class Session:
             try:
                 self._digest = self._ledger.hash_images(self.stream)
             except Unavailable as error:
-                self._wait(str(error))
+                self._pause(error)
             else:
                 return self.stream
+
+    @property
+    def limits(self) -> RecordLimits:
+        """How large the records may be that are sent."""
+        return self._writer().limits
 
     def commit(self, batch: Sequence[Frame], missing: str | None) -> Stream:
         """Send the next frames. With the last of them, the stream ends: missing says how.
 
-        missing is a sentence on what of the video is not in the log, or None. Raises Fenced.
+        missing is a sentence on what of the video is not in the log, or None. Raises Fenced;
+        Blocked when a person has to mend something first; StartOver when what has been read
+        can't be sent as it is: then another session goes on from what is committed, which may
+        be a new run that has no frames yet.
         """
         with self._step("serialize"):
             digest = None if self._digest is None else self._digest.copy()
@@ -100,10 +129,14 @@ class Session:
         before = self.stream
         while True:
             try:
-                self.stream = self._writer().commit(before, batch, advance)
+                self.stream = self._commit_once(before, batch, advance)
+            except Replaced as error:
+                self._begin_again(before, self._another_run())
+                raise StartOver(str(error)) from error
             except Unavailable as error:
-                self._wait(str(error))
+                self._pause(error)
             else:
+                self._broken = self._limits_changed = 0
                 return
             found = self._reopen(before)
             if found is None and before.segment_count == 0:
@@ -122,13 +155,48 @@ class Session:
                 return
             raise Fenced("Another worker has moved the stream on.")
 
+    def _commit_once(
+        self,
+        before: Stream,
+        batch: Sequence[Frame],
+        advance: Callable[[Stream, Placement | None], Stream],
+    ) -> Stream:
+        """Commit by the publisher at hand: once more where it has aborted the transaction."""
+        try:
+            return self._writer().commit(before, batch, advance)
+        except Aborted as error:
+            self._pause(error)
+        return self._writer().commit(before, batch, advance)
+
+    def _pause(self, error: Unavailable) -> None:
+        """Wait before the next try. Raises Blocked where tries like it have not helped."""
+        if isinstance(error, LimitsChanged) and self._limits_changed < _MOST_LIMITS:
+            self._limits_changed += 1
+            return
+        self._broken += isinstance(error, Broken | LimitsChanged)
+        if self._broken >= _MOST_BROKEN:
+            raise Blocked(f"{error} It has happened {self._broken} times in a row.") from error
+        self._wait(str(error))
+
+    def _is_lost(self, stream: Stream) -> bool:
+        while True:
+            try:
+                return self._ledger.has_lost(stream)
+            except Unavailable as error:
+                self._pause(error)
+
+    def _another_run(self) -> Stream:
+        now_us = self._now_us()
+        run_id = uuid.uuid4().hex
+        return replace(self._fresh, run_id=run_id, started_at_us=now_us, updated_at_us=now_us)
+
     def _begin_again(self, old: Stream, fresh: Stream) -> Stream:
         new = old.again(fresh)
         while True:
             try:
                 return self._writer().commit(old, [], lambda *_: new)
             except Unavailable as error:
-                self._wait(str(error))
+                self._pause(error)
             found = self._reopen(new)
             if found is not None and found.run_id == new.run_id:
                 return found
@@ -143,7 +211,7 @@ class Session:
                 self._publisher, self._ledger = self._connect()
                 found = self._ledger.find(own.fingerprint)
             except Unavailable as error:
-                self._wait(str(error))
+                self._pause(error)
             else:
                 holding = [stream for stream in found if stream.holds_frames]
                 return holding[-1] if holding else None

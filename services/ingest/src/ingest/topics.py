@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from ingest.errors import Unavailable
+
 _UNKNOWN_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 
 
 def topic_ids(admin: AdminClient, topics: Sequence[str], seconds: float) -> dict[str, str | None]:
     """Return each topic's id as Kafka's tools print it; a topic made anew has another one.
 
-    None: there is no such topic, or the broker is too old to have ids. Raises KafkaException.
+    None: the broker is too old to have ids. Raises KafkaException, and Unavailable when there
+    is no such topic.
     """
     answers = admin.describe_topics(TopicCollection(list(topics)), request_timeout=seconds)
     ids: dict[str, str | None] = {}
@@ -21,7 +24,11 @@ def topic_ids(admin: AdminClient, topics: Sequence[str], seconds: float) -> dict
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise
-            ids[topic] = None
-        else:
-            ids[topic] = None if text == _UNKNOWN_ID else text
+            raise Unavailable(no_topic(topic)) from error
+        ids[topic] = None if text == _UNKNOWN_ID else text
     return ids
+
+
+def no_topic(topic: str) -> str:
+    """Return the sentence on a topic that is missing."""
+    return f"Kafka has no topic {topic}: run the setup step (make up does)."

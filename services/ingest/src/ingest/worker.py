@@ -25,6 +25,7 @@ from ingest.messages import Begun, Ended, Job, Opened, Progress, Waiting
 from ingest.opening import check_size, open_pictures
 from ingest.pacing import Pacer
 from ingest.probe import Probe, Pulled
+from ingest.record_limits import Learned
 from ingest.sampling import sampled
 from ingest.session import Session
 from ingest.settings import Settings
@@ -74,17 +75,26 @@ class Worker:
                 self._send(source, session)
             return _ended(session.stream, duplicate)
 
+    @property
+    def learned(self) -> Learned:
+        """What is known of how large records may be, once a stream was begun."""
+        return self._connection.book.learned
+
     def _send(self, source: Pictures, session: Session) -> None:
         """Publish every frame that is not in the log yet: the pipeline."""
         settings, timing = self._settings, self._probe.pulling.timing
         # What the run began with, not what is asked for now: its indices depend on it.
         choices = with_named(Choices(), session.stream.choices)
-        limits = BatchLimits(settings.batch_frames, settings.batch_bytes, settings.batch_seconds)
+        largest_bytes = min(
+            settings.largest_frame_bytes, session.limits.image_bytes(session.stream)
+        )
+        batch_frames = min(settings.batch_frames, session.limits.segment_frames(session.stream))
+        limits = BatchLimits(batch_frames, settings.batch_bytes, settings.batch_seconds)
         pacer = Pacer(choices.pace, time.monotonic, self._sleep, settings.batch_seconds)
         encoding = Encoding(
-            encoder(choices, settings.largest_frame_bytes),
+            encoder(choices, largest_bytes),
             choices.encoding,
-            settings.largest_frame_bytes,
+            largest_bytes,
             lower_oversize=settings.lower_oversize,
             attributes=_attributes(session.stream),
             now_us=_now_us,
@@ -150,7 +160,7 @@ class Worker:
         with self._probe.trace.span("fingerprint"):
             content, content_bytes = self._content()
         self._link.send(Opened(content))
-        self._connection = Connection(self._settings, content, self._probe)
+        self._connection = Connection(self._settings, content, self._probe, self._job.learned)
         with self._link.showing_life(), self._probe.trace.span("prepare"):
             self._connection.prepare()
         with self._probe.trace.span("claim"):
