@@ -39,29 +39,6 @@ def open_container(descriptor: int, limits: Limits) -> InputContainer:
         ) from error
 
 
-def limit_decoder(stream: VideoStream, limits: Limits) -> None:
-    """Keep the decoder within limits; too large a picture is refused before it is decoded."""
-    context = stream.codec_context
-    if context.width * context.height > limits.largest_pixels:
-        raise Unreadable(
-            f"Its pictures are {context.width}x{context.height}: more pixels than "
-            f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
-        )
-    context.options = {"max_pixels": str(limits.largest_pixels)}
-    context.thread_count = limits.decoder_threads
-    stream.thread_type = "AUTO"
-
-
-def no_frame(stream: VideoStream, limits: Limits) -> str:
-    """Return a sentence on a video that was opened, and of which nothing can be decoded."""
-    if stream.codec_context.width:
-        return "No frame of its video can be decoded."
-    return (
-        "No frame of its video can be decoded: its pictures have no size, or more pixels than "
-        f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
-    )
-
-
 def default_video(container: InputContainer) -> VideoStream:
     """Return the video that a player would show. Raises Unreadable when there is none."""
     stream = container.streams.best("video")

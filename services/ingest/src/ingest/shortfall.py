@@ -53,7 +53,7 @@ class Shortfall:
 
     def decode_anew(self) -> None:
         """Forget what decoding has shown: it begins again with the first packet."""
-        self._undecodable = self._damaged = 0
+        self._undecodable = self._damaged = self._came = 0
 
     def read(self, packet: Packet[Stream]) -> None:
         """Note a packet, of any stream."""
@@ -72,6 +72,11 @@ class Shortfall:
     def decoded(self, frames: Sequence[VideoFrame]) -> None:
         """Note what came out of a packet."""
         self._damaged += sum(frame.is_corrupt for frame in frames)
+        self._came += len(frames)
+
+    def passed(self) -> None:
+        """Note a picture that was taken out of a packet without decoding it."""
+        self._came += 1
 
     def found_damaged(self) -> None:
         """Note a picture that is damaged, though something comes out of it."""
@@ -87,7 +92,10 @@ class Shortfall:
         nominal: for how many seconds a frame is shown where the container does not say.
         """
         if beyond := self._frames_beyond():
-            return f"The file was cut off: it ends before {beyond} of its frames."
+            promised = max(self._stream.frames, len(self._stream.index_entries))
+            # Of the frame in which the file ends something may be seen.
+            lacking = min(beyond, promised - self._came) if self._came < promised else beyond
+            return f"The file was cut off: it ends before {lacking} of its {promised} frames."
         if self.unreadable:
             return self.unreadable
         if self._says is End.MISSING or self._ends_within_a_picture():

@@ -19,8 +19,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ingest.choices import Choices
-from ingest.containers import default_video, limit_decoder, no_frame, open_container
+from ingest.containers import default_video, open_container
 from ingest.decoded import Limits, Picture, Pictured
+from ingest.decoder import emptying, limit_decoder, no_frame
 from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.file_end import End
@@ -125,23 +126,27 @@ class Source:
         return whole and can_pass(self._stream, self._first.picture)
 
     def _demuxed(self) -> Iterator[Packet[VideoStream] | None]:
-        """Yield the video's packets; a None where the rest can't be read, which is noted."""
+        """Yield the video's packets, and then what empties the decoder, whatever ended them."""
+        for packet in chain(self._read(), emptying(self._stream)):
+            if self._trying and len(self._tried) <= _MOST_TRIED:
+                self._tried.append(packet)
+            yield packet
+
+    def _read(self) -> Iterator[Packet[VideoStream]]:
+        """Yield the video's packets. That the rest can't be read is noted."""
         try:
             for packet in self._container.demux():
                 self._shortfall.read(packet)
-                if packet.stream is self._stream:
-                    video = cast("Packet[VideoStream]", packet)
-                    if self._trying and len(self._tried) <= _MOST_TRIED:
-                        self._tried.append(video)
-                    yield video
+                # One without content is none: PyAV's at the end, and what AVI has for a repeat.
+                if packet.stream is self._stream and packet.size:
+                    yield cast("Packet[VideoStream]", packet)
         except FFmpegError as error:
             self._shortfall.reading_failed(error)
-            yield None
 
     def _decode(
         self, packet: Packet[VideoStream] | None, judged: Judged | None = None
     ) -> Iterable[Stamped[Picture]]:
-        """Decode a packet, or with None what the decoder still holds."""
+        """Decode a packet, or one of those that empty the decoder."""
         if judged is None and packet is not None and packet.size:
             judged = self._judged(packet)
         try:
@@ -151,7 +156,8 @@ class Source:
         except EOFError:  # the decoder was flushed before
             return []
         except FFmpegError:
-            self._shortfall.decoding_failed()
+            if packet is not None:
+                self._shortfall.decoding_failed()
             return []
 
     def _judged(self, packet: Packet[VideoStream]) -> Judged | None:
@@ -170,6 +176,7 @@ class Source:
         judged = self._judged(packet)
         if judged is None or judged.coded is None:
             return self._decode(packet, judged)
+        self._shortfall.passed()
         ticks, base = packet.dts if packet.pts is None else packet.pts, packet.time_base
         return [
             Stamped(

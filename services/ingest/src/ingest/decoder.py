@@ -1,0 +1,65 @@
+"""A video's decoder: kept within limits, and emptied to the last picture that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import cast
+
+from av.codec.codec import Capabilities
+from av.codec.context import Flags
+from av.packet import Packet, PacketSideData
+from av.video.stream import VideoStream
+
+from ingest.decoded import Limits
+from ingest.errors import Unreadable
+
+# What makes a packet count as one without any data; it means nothing to a decoder.
+_MPEGTS_STREAM_ID = 19  # AV_PKT_DATA_MPEGTS_STREAM_ID
+
+
+def limit_decoder(stream: VideoStream, limits: Limits) -> None:
+    """Keep the decoder within limits; too large a picture is refused before it is decoded."""
+    context = stream.codec_context
+    if context.width * context.height > limits.largest_pixels:
+        raise Unreadable(
+            f"Its pictures are {context.width}x{context.height}: more pixels than "
+            f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
+        )
+    context.options = {"max_pixels": str(limits.largest_pixels)}
+    context.thread_count = limits.decoder_threads
+    stream.thread_type = "AUTO"
+    if context.codec.name == "libdav1d":
+        # With several pictures at work, an error costs the good ones that are there too. Its
+        # threads still share the work of one picture.
+        context.flags |= Flags.low_delay
+
+
+def no_frame(stream: VideoStream, limits: Limits) -> str:
+    """Return a sentence on a video that was opened, and of which nothing can be decoded."""
+    if stream.codec_context.width:
+        return "No frame of its video can be decoded."
+    return (
+        "No frame of its video can be decoded: its pictures have no size, or more pixels than "
+        f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
+    )
+
+
+def emptying(stream: VideoStream) -> Iterator[Packet[VideoStream] | None]:
+    """Yield what makes the decoder give out all that it holds, to be decoded one by one.
+
+    A decoder with frame threads tells of a damaged packet some packets later. If it does so
+    while it is flushed (None), PyAV gives up, and all that it still held is lost. Packets without
+    data, one for each packet that is at work, bring such errors out before; what is raised at
+    the None is of those alone.
+    """
+    context = stream.codec_context
+    if context.codec.capabilities & Capabilities.frame_threads and context.is_open:
+        for _ in range(context.thread_count - 1):
+            nothing = cast("Packet[VideoStream]", Packet())
+            # PyAV's stub lacks what its class takes: the kind and the size in bytes.
+            data = cast("Callable[[int, int], PacketSideData]", PacketSideData)
+            nothing.set_sidedata(data(_MPEGTS_STREAM_ID, 1))
+            nothing.time_base = stream.time_base or Fraction(1)
+            yield nothing
+    yield None
