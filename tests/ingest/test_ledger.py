@@ -17,6 +17,7 @@ from ingest.ledger import Ledger
 from ingest.stream import Stream
 
 from tests.ingest.builders import CONTENT, NOW_US, frames, fresh
+from tests.ingest.test_codec import foreign_values
 from tests.ingest.test_publishers import send
 from tests.ingest.worlds import Kafka
 from tests.support.cluster import Cluster, Topics, make_anew
@@ -241,6 +242,39 @@ def test_foreign_records_in_a_frames_place_are_not_held(
     assert len(told) == 3
     for offset in told:
         assert not holds_all(kafka, replace(stream, last_offset=offset))
+
+
+def test_foreign_records_among_the_streams_are_passed_over(
+    cluster: Cluster, topics: Topics, kafka: Kafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Under a key that looks like the stream's own, and whole but under another's key."""
+    stream = written(kafka, fresh())
+    with closing(_codec(cluster, topics)) as codec:
+        values = [*foreign_values(cluster, topics, codec).values(), codec.stream(stream)]
+    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers})
+    for number, value in enumerate(values):
+        producer.produce(topics.streams, value, f"foreign{number}-{CONTENT[:12]}".encode())
+    producer.produce(topics.streams, b"no text", b"\xff-" + CONTENT[:12].encode())
+    assert producer.flush(LIMIT_SECONDS) == 0
+    _, ledger = kafka.connect(CONTENT)
+    assert ledger.find(CONTENT) == [stream]
+    assert ledger.streams(lambda _: True) == [stream]
+    assert "event=foreign_record" in caplog.text
+
+
+def test_foreign_records_among_the_frames_are_passed_over(
+    cluster: Cluster, topics: Topics, kafka: Kafka
+) -> None:
+    publisher, _ = kafka.connect(CONTENT)
+    stream = send(publisher, fresh(), frames(0, 2))
+    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers})
+    with closing(_codec(cluster, topics)) as codec:
+        for value in foreign_values(cluster, topics, codec).values():
+            key = stream.stream_id.encode()
+            producer.produce(topics.frames, value, key, stream.partition or 0)
+    assert producer.flush(LIMIT_SECONDS) == 0
+    stream = send(publisher, stream, frames(2, 4))
+    assert found_digest(kafka, stream) == digest(*frames(0, 4))
 
 
 def test_a_topic_that_is_missing_is_waited_for(

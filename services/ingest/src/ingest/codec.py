@@ -13,15 +13,25 @@ from confluent_kafka.schema_registry import (
     topic_subject_name_strategy,
 )
 from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 from fastavro import parse_schema, schemaless_writer
 
-from ingest.errors import Unavailable
+from ingest.errors import Blocked, Foreign, IngestError, Unavailable
 from ingest.frame import Frame
-from ingest.records import frame_record, segment_record, stream_from_record, stream_record
+from ingest.records import (
+    SAMPLES,
+    frame_record,
+    segment_record,
+    stream_from_record,
+    stream_record,
+)
 from ingest.stream import Segment, Stream
 
 _MAGIC = 0
+# HTTP answers by which the registry asks to be asked again: too early, too many, and timeouts.
+_TRY_AGAIN = frozenset({408, 425, 429})
+_HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -30,20 +40,22 @@ class Codec:
 
     Writes with the newest schema of each topic's subject; the subjects are looked up once,
     here, so that the registry may be away later. Raises Unavailable when it is away or a
-    subject is missing.
+    subject is missing, and Blocked when it refuses or a schema is not one to write by.
     """
 
     def __init__(
         self, registry: Mapping[str, Any], frames_topic: str, index_topic: str, streams_topic: str
     ) -> None:
         """Take what the registry's client needs, and the topics."""
+        self._url = registry["url"]
         client = SchemaRegistryClient({**registry, "timeout": 10, "max.retries": 0})
         topics = (frames_topic, index_topic, streams_topic)
         try:
             self._frame, self._segment, self._stream = (
-                _Writer(_look_up(client, registry["url"], f"{topic}-value")) for topic in topics
+                _Writer(_look_up(client, registry["url"], f"{topic}-value"), sample)
+                for topic, sample in zip(topics, SAMPLES, strict=True)
             )
-        except Unavailable:
+        except IngestError:
             client.close()
             raise
         self._client = client
@@ -67,16 +79,30 @@ class Codec:
         return self._stream.write(stream_record(stream))
 
     def read_stream(self, value: bytes) -> Stream:
-        """Return the stream of a record's value."""
-        return stream_from_record(self._read(value, self._of_streams))
+        """Return the stream of a record's value. Raises Foreign, and Unavailable.
+
+        So does what reads the others: the registry is asked for a schema that is not known yet.
+        """
+        record = self._read(value, self._of_streams)
+        try:
+            return stream_from_record(record)
+        except (LookupError, ValueError, TypeError) as error:
+            raise Foreign(f"It is no stream: {error!r}.") from error
 
     def read_segment(self, value: bytes) -> Segment:
         """Return the segment of a record's value."""
-        return Segment(**self._read(value, self._of_index))
+        record = self._read(value, self._of_index)
+        try:
+            return Segment(**{name: record[name] for name in Segment.__dataclass_fields__})
+        except LookupError as error:
+            raise Foreign(f"It is no segment: {error!r}.") from error
 
     def read_frame(self, value: bytes) -> dict[str, Any]:
         """Return the record of a frame, with its times in microseconds."""
-        return self._read(value, self._of_frames)
+        record = self._read(value, self._of_frames)
+        if lacking := SAMPLES[0].keys() - {"attributes"} - record.keys():
+            raise Foreign(f"It is no frame: it lacks {min(lacking)}.")
+        return record
 
     def close(self) -> None:
         """Close the connections to the registry."""
@@ -84,11 +110,21 @@ class Codec:
 
     def _read(self, value: bytes, context: SerializationContext) -> dict[str, Any]:
         try:
-            record = cast("dict[str, Any]", self._deserializer(value, context))
-        except SerializationError:
-            raise
-        except Exception as error:  # of the registry, asked for a schema that is not known yet
-            raise Unavailable(f"The schema registry does not answer: {error}") from error
+            record = cast("object", self._deserializer(value, context))
+        except SerializationError as error:
+            raise Foreign(f"It is not in the registry's wire format: {error}.") from error
+        except SchemaRegistryError as error:
+            if error.http_status_code == 404:
+                raise Foreign(f"The registry does not know its schema: {error}.") from error
+            raise _of_registry(error, self._url, "the schema of a record") from error
+        except OSError as error:
+            raise _of_registry(error, self._url, "the schema of a record") from error
+        except Exception as error:
+            if _of_network(error):
+                raise _of_registry(error, self._url, "the schema of a record") from error
+            raise Foreign(f"It can't be decoded: {error!r}.") from error
+        if not isinstance(record, dict):
+            raise Foreign("It is no record of Avro's.")
         return {name: _plain(field) for name, field in record.items()}
 
 
@@ -99,9 +135,18 @@ class _Writer:
     anew for each record.
     """
 
-    def __init__(self, registered: RegisteredSchema) -> None:
-        self._schema = parse_schema(json.loads(registered.schema.schema_str or ""))
+    def __init__(self, registered: RegisteredSchema, sample: Mapping[str, Any]) -> None:
+        """Take the schema, and a record such as will be written. Raises Blocked."""
         self._head = struct.pack(">bI", _MAGIC, registered.schema_id)
+        try:
+            self._schema = parse_schema(json.loads(registered.schema.schema_str or ""))
+            self.write(sample)
+        except Exception as error:  # fastavro lets through whatever a schema leads to
+            raise Blocked(
+                f"Records can't be written by the registry's newest schema for "
+                f"{registered.subject} ({error!r}): it is of a newer version, so upgrade ingest, "
+                "or it is another's, so register the one in schemas/ again."
+            ) from error
 
     def write(self, record: Mapping[str, Any]) -> bytes:
         """Return the value of a record."""
@@ -121,14 +166,29 @@ def _look_up(client: SchemaRegistryClient, url: str, subject: str) -> Registered
     try:
         return client.get_latest_version(subject)
     except Exception as error:  # the client lets its HTTP library's own errors through
-        status = getattr(error, "http_status_code", None)
-        if status in {401, 403}:
-            raise Unavailable(
-                f"The schema registry at {url} refuses ingest's login: check "
-                "FRAMELOG_SCHEMA_REGISTRY_USER_INFO."
-            ) from error
-        if status == 404:
-            raise Unavailable(
-                f"The registry has no schema for {subject}: run the setup step (make up does)."
-            ) from error
-        raise Unavailable(f"The schema registry at {url} does not answer: {error}") from error
+        raise _of_registry(error, url, subject) from error
+
+
+def _of_registry(error: Exception, url: str, subject: str) -> IngestError:
+    """Return what to raise for an error of the registry, asked for a subject's schema."""
+    status = getattr(error, "http_status_code", None)
+    if status in {401, 403}:
+        return Blocked(
+            f"The schema registry at {url} refuses ingest's login: check "
+            "FRAMELOG_SCHEMA_REGISTRY_USER_INFO."
+        )
+    if status == 404:
+        return Unavailable(
+            f"The registry has no schema for {subject}: run the setup step (make up does)."
+        )
+    if isinstance(status, int) and 400 <= status < 500 and status not in _TRY_AGAIN:
+        return Blocked(
+            f"The schema registry at {url} refuses to give {subject}: {error}. Check "
+            "FRAMELOG_SCHEMA_REGISTRY_URL, its path too."
+        )
+    return Unavailable(f"The schema registry at {url} does not answer: {error}")
+
+
+def _of_network(error: Exception) -> bool:
+    """Whether it is one of the HTTP library's: its classes have no base that we could name."""
+    return type(error).__module__.partition(".")[0] in _HTTP_LIBRARIES

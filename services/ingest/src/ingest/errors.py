@@ -37,6 +37,10 @@ class Blocked(IngestError):
     """Let go of the worker, and try again later: a person must mend what the text says."""
 
 
+class Foreign(IngestError):
+    """Pass the record over: it is not one that ingest, of any version, has written."""
+
+
 class StartOver(IngestError):
     """Begin anew at what is committed: what has been read of the file can't be sent as it is."""
 

@@ -7,11 +7,11 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from ingest.control import Control
-from ingest.errors import IngestError, Refused, Unavailable, Unknown
+from ingest.errors import Blocked, IngestError, Refused, Unavailable, Unknown
 
 _NEWEST = 100
 _MOST = 10_000
-_STATUSES = {Unknown: 404, Refused: 409, Unavailable: 503}
+_STATUSES = {Unknown: 404, Refused: 409, Unavailable: 503, Blocked: 503}
 
 
 def control_routes(control: Control) -> Blueprint:

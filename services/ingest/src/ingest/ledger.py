@@ -15,10 +15,9 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from confluent_kafka.serialization import SerializationError
 
 from ingest.codec import Codec
-from ingest.errors import Unavailable
+from ingest.errors import Foreign, Unavailable
 from ingest.fingerprint import content_id
 from ingest.logs import ClientLog
 from ingest.stream import Stream
@@ -65,7 +64,22 @@ class Ledger:
             if wanted(key):
                 latest.pop(key, None)
                 latest[key] = message.value()
-        return [self._codec.read_stream(value) for value in latest.values() if value]
+        read = (self._own(key, value) for key, value in latest.items() if value)
+        return [stream for stream in read if stream is not None]
+
+    def _own(self, key: bytes, value: bytes) -> Stream | None:
+        """Return the stream of a record; None, which is logged, where it is another's record."""
+        try:
+            stream = self._codec.read_stream(value)
+            if stream.stream_id.encode() != key:
+                raise Foreign(f"It is of {stream.stream_id}.")
+        except Foreign as error:
+            log.warning(
+                "event=foreign_record topic=%s key=%r reason=%r next='pass it over'",
+                self._streams_topic, key.decode(errors="replace"), str(error),
+            )  # fmt: skip
+            return None
+        return stream
 
     def hash_images(self, stream: Stream) -> "hashlib._Hash | None":
         """Return SHA-256 over the images committed so far; None when some have expired."""
@@ -78,8 +92,11 @@ class Ledger:
             value = message.value()
             if message.key() != stream.stream_id.encode() or not value:
                 continue
-            frame = self._codec.read_frame(value)
-            if frame["run_id"] == stream.run_id:
+            try:
+                frame = self._codec.read_frame(value)
+            except Foreign:
+                continue
+            if (frame["stream_id"], frame["run_id"]) == (stream.stream_id, stream.run_id):
                 if frame["frame_index"] != expected:
                     return None
                 digest.update(frame["image"])
@@ -143,8 +160,8 @@ class Ledger:
         for message in self.records(topic, {place: offset + 1}):
             try:
                 frame = self._codec.read_frame(message.value() or b"")
-            except (SerializationError, ValueError, EOFError, LookupError, TypeError):
-                return False  # a foreign record
+            except Foreign:
+                return False
             found = (message.key(), frame.get("run_id"), frame.get("frame_index"))
             return found == (stream.stream_id.encode(), stream.run_id, frame_index)
         return False

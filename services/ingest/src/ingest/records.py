@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ingest.choices import Choices
+from ingest.description import NOTHING_KNOWN
 from ingest.frame import Frame
-from ingest.stream import Segment, State, Stream
+from ingest.stream import Placement, Segment, State, Stream
 
 # What schemas/stream.avsc gives to fields that a record of an older schema does not have.
 _DEFAULTS: Mapping[str, Any] = {
@@ -16,6 +18,10 @@ _DEFAULTS: Mapping[str, Any] = {
     "frames_topic_id": None,
 }
 _TIMES = ("started_at", "updated_at", "ended_at")
+
+
+SAMPLES: tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
+"""A record of a frame, a segment and a stream each: every field is there, of its type."""
 
 
 def frame_record(frame: Frame, stream: Stream) -> dict[str, Any]:
@@ -68,3 +74,21 @@ def stream_from_record(record: Mapping[str, Any]) -> Stream:
         fields[f"{name}_us"] = fields.pop(name)
     fields["state"] = State(record["state"])
     return Stream(**{name: fields[name] for name in Stream.__dataclass_fields__})
+
+
+_BEGUN = Stream.begin(
+    NOTHING_KNOWN,
+    stream_id="",
+    run_id="",
+    source_name="",
+    source_bytes=0,
+    fingerprint="",
+    choices=Choices(),
+    now_us=0,
+)
+_FRAME = Frame(0, 0, 0, 0, 0, "JPEG", b"", False, 0, 0)
+SAMPLES = (
+    frame_record(_FRAME, _BEGUN),
+    segment_record(_BEGUN.segment([_FRAME], Placement(0, [0]))),
+    stream_record(_BEGUN),
+)

@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition
 from ingest.cli import plain, size
 from ingest.cluster import reading
 from ingest.codec import Codec
-from ingest.errors import IngestError, Refused, Unknown
+from ingest.errors import Foreign, IngestError, Refused, Unknown
 from ingest.fingerprint import fingerprint
 from ingest.ledger import Ledger
 from ingest.settings import Settings
@@ -128,7 +128,7 @@ class Verifier:
                 continue
             try:
                 record = self._codec.read_frame(value)
-            except (ValueError, EOFError, LookupError, TypeError) as error:
+            except Foreign as error:
                 findings.differ("record", f"the record at offset {offset} is no frame ({error})")
                 continue
             names = [name for name in Found.__dataclass_fields__ if name != "offset"]
