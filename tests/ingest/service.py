@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ingest.barrier import Barrier
 from ingest.candidates import Candidates
+from ingest.cards import Cards
 from ingest.claims import Claims
 from ingest.endings import Endings
 from ingest.folders import Folders
@@ -60,14 +61,16 @@ class Service:
         self.workers = Workers(settings)
         candidates = Candidates(self.workers, Traces(int), self.clock)
         metrics = Metrics(CollectorRegistry(), "0", 4)
-        endings = Endings(settings, self.folders, candidates, metrics)
+        cards = Cards(self.folders, self.clock)
+        endings = Endings(settings, self.folders, candidates, cards, metrics)
         claims = Claims(settings, self.folders, candidates)
-        barrier = Barrier(settings, self.folders, candidates)
+        barrier = Barrier(settings, self.folders, candidates, cards)
         self.intake = Intake(
             settings,
             self.folders,
             candidates,
             barrier=barrier,
+            cards=cards,
             claims=claims,
             endings=endings,
             metrics=metrics,

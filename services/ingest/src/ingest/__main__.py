@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from ingest import cli, logs, verify
 from ingest.barrier import Barrier
 from ingest.candidates import Candidates
+from ingest.cards import Cards
 from ingest.claims import Claims
 from ingest.control import Control
 from ingest.control_catalogue import KafkaCatalogue
@@ -76,14 +77,16 @@ def run(settings: Settings) -> None:
     pool = Pool(settings)
     traces = Traces(time.time_ns)
     candidates = Candidates(pool, traces, time.monotonic)
-    endings = Endings(settings, folders, candidates, metrics)
+    cards = Cards(folders, time.monotonic)
+    endings = Endings(settings, folders, candidates, cards, metrics)
     claims = Claims(settings, folders, candidates)
-    barrier = Barrier(settings, folders, candidates)
+    barrier = Barrier(settings, folders, candidates, cards)
     intake = Intake(
         settings,
         folders,
         candidates,
         barrier=barrier,
+        cards=cards,
         claims=claims,
         endings=endings,
         metrics=metrics,

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 
 from ingest.candidate import Candidate
 from ingest.candidates import Candidates
+from ingest.cards import Cards
 from ingest.folders import Folders
 from ingest.settings import Settings
+from ingest.verdict import Verdict
 
 _MOST_LETTERS = 300
 _LATER_SECONDS = 60.0
@@ -18,7 +20,10 @@ log = logging.getLogger(__name__)
 class Barrier:
     """Stands around all that is done for a file."""
 
-    def __init__(self, settings: Settings, folders: Folders, candidates: Candidates) -> None:
+    def __init__(
+        self, settings: Settings, folders: Folders, candidates: Candidates, cards: Cards
+    ) -> None:
+        self._cards = cards
         self._settings = settings
         self._folders = folders
         self._candidates = candidates
@@ -56,6 +61,10 @@ class Barrier:
 
     def _put_away(self, candidate: Candidate, note: str) -> None:
         self._candidates.dismiss(candidate)
+        if candidate.within is not None:
+            self._cards.ended(candidate, Verdict(whole=False, note=note, result="failed"))
+            self._candidates.drop(candidate, "failed", note)
+            return
         if not candidate.claimed:
             claimed = self._folders.claim(candidate.path)
             if claimed is not None:

@@ -22,6 +22,8 @@ class Candidate:
     claimed: bool
     since: float
     """When it was first seen or, once it is claimed, when it last moved on; monotonic seconds."""
+    within: Path | None = None
+    """The claimed folder in which it lies, and which is moved in its place."""
     running: Running | None = None
     fingerprint: str = ""
     choices: Choices | None = None
@@ -55,6 +57,13 @@ class Candidate:
     """How its stream ended, when the file is only to be moved any more."""
 
     @property
+    def name(self) -> str:
+        """What it is called: of one in a folder that was dropped, the path from there on."""
+        if self.within is None:
+            return self.path.name
+        return str(self.path.relative_to(self.within.parent))
+
+    @property
     def settled(self) -> bool:
         """Whether it is taken for whole."""
         return self.claimed or (self.still is not None and self.looked_at >= self.still.settles_at)
@@ -80,13 +89,13 @@ class Candidate:
     @property
     def about(self) -> dict[str, str]:
         """What a line of the log on it concerns."""
-        return {"file": self.path.name, "stream_id": self.stream_id, "run_id": self.run_id}
+        return {"file": self.name, "stream_id": self.stream_id, "run_id": self.run_id}
 
     @property
     def traced(self) -> dict[str, str | int]:
         """What its span tells of it."""
         return {
-            "file": self.path.name,
+            "file": self.name,
             "stream_id": self.stream_id,
             "run_id": self.run_id,
             "frames": self.frame_count,

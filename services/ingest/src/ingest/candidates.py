@@ -25,11 +25,16 @@ class Candidates:
         """Iterate over those there are now; they may be changed meanwhile."""
         return iter(list(self._by_path.values()))
 
-    def at(self, path: str, *, claimed: bool) -> Candidate:
-        """Return the candidate at path, which is a new one where none is known."""
+    def at(self, path: str, *, claimed: bool, within: Path | None = None) -> Candidate:
+        """Return the candidate at path, which is a new one where none is known.
+
+        within: the claimed folder in which it lies.
+        """
         known = self._by_path.get(path)
         if known is None:
-            known = self._by_path[path] = Candidate(Path(path), claimed=claimed, since=self.now())
+            known = self._by_path[path] = Candidate(
+                Path(path), claimed=claimed, since=self.now(), within=within
+            )
         return known
 
     def of(self, running: Running) -> Candidate | None:
@@ -55,6 +60,8 @@ class Candidates:
     def start(self, candidate: Candidate, job: Job) -> None:
         """Set a worker to work on a candidate; the first one begins its trace."""
         candidate.span = candidate.span or self.traces.begin()
+        if candidate.within is not None:
+            candidate.since = self.now()  # it had waited, claimed as it was, for its turn
         candidate.running = self._pool.start(replace(job, span=candidate.span))
         self._by_worker[candidate.running] = candidate
 

@@ -37,7 +37,13 @@ class Claims:
             return
         candidate.fingerprint = opened.fingerprint
         superseded = self._marks.superseded(opened.fingerprint)
-        running.tell(Proceed(candidate.path.name, superseded))
+        running.tell(Proceed(candidate.name, superseded))
+
+    def take_folder(self, candidate: Candidate) -> None:
+        """Claim a folder of videos, which are files of their own from then on."""
+        candidate.beside = beside(candidate.path)  # read by its videos, when their turn comes
+        if self._claim(candidate):
+            self._candidates.drop(candidate, "folder")
 
     def _claim(self, candidate: Candidate) -> bool:
         if self._marks.paused:

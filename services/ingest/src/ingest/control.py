@@ -61,10 +61,11 @@ class Control:
             path = control_files.find(self._folders.failed, name)
             if path is None:
                 raise Unknown(f"There is no file {name!r} in failed/.")
-            content = _content(path)
-            held = self._catalogue.holding(content)
-            if held is not None and held.state is State.TRUNCATED:
-                self._marks.supersede(content, held.run_id)
+            for video in control_files.videos(path):
+                content = _content(video)
+                held = self._catalogue.holding(content)
+                if held is not None and held.state is State.TRUNCATED:
+                    self._marks.supersede(content, held.run_id)
             return self._give_back(path)
 
     def reprocess(self, stream_id: str) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class Control:
                 )
             if stream.holds_frames:
                 self._marks.supersede(stream.fingerprint, stream.run_id)
-            return {**self._give_back(path), "stream_id": stream_id}
+            return {**self._give_back(_dropped(path, self._folders)), "stream_id": stream_id}
 
     def forget(self, stream_id: str) -> dict[str, Any]:
         """Take a stream out of the catalogue and the index; its frames stay until they expire."""
@@ -127,12 +128,14 @@ class Control:
             return True
         elsewhere = self._folders.processing.glob("*/*")
         names = {printable(path.name) for path in elsewhere}
-        return not stream.ended and stream.source_name in names
+        # Of a video in a folder the name begins with the folder's.
+        return not stream.ended and stream.source_name.partition("/")[0] in names
 
     def _file_of(self, stream: Stream) -> Path | None:
         for folder in (self._folders.done, self._folders.failed):
             files = control_files.with_size(folder, stream.source_bytes)
-            for path in sorted(files, key=lambda path: path.name != stream.source_name):
+            named = folder / stream.source_name
+            for path in [*(p for p in files if p == named), *(p for p in files if p != named)]:
                 if _content(path) == stream.fingerprint:
                     return path
         return None
@@ -143,6 +146,12 @@ class Control:
             raise Unknown(f"{printable(path.name)!r} has just been taken away.")
         name = printable(moved.name)
         return {"message": f"{name} is in incoming/ again.", "name": name}
+
+
+def _dropped(path: Path, folders: Folders) -> Path:
+    """Return what was dropped: the file, or the folder of done/ or failed/ in which it lies."""
+    ends = (folders.done, folders.failed)
+    return next((each for each in (path, *path.parents) if each.parent in ends), path)
 
 
 def _content(path: Path) -> str:

@@ -12,6 +12,7 @@ from ingest.fingerprint import printable
 from ingest.folders import notes_of
 from ingest.messages import AtWork
 from ingest.settling import Sight, sight, waits
+from ingest.video_folder import contents, holds_pictures
 
 _LONGEST_REASON_LETTERS = 2000
 _NOTE = re.compile(r"\.reason( \(\d+\))?\.txt", re.DOTALL)
@@ -44,9 +45,20 @@ def ingesting(processing: Path, at_work: Sequence[AtWork], newest: int) -> tuple
     """Return how many files are being ingested, and the newest, with what is known of them."""
     known = {work.path: work for work in at_work}
     folders = [path for path in processing.iterdir() if path.is_dir() and not path.is_symlink()]
-    files = (file for folder in folders for file in _visible(folder) if not waits(file[1].name))
+    files = [file for folder in folders for file in _visible(folder) if not waits(file[1].name)]
+    within: dict[Path, list[AtWork]] = {path: [] for _, path in files}
+    for work in at_work:
+        for folder in work.path.parents:
+            if folder in within:
+                within[folder].append(work)
     total, found = _newest(files, newest)
-    return total, [_at_work(path, status, known) for status, path in found]
+    entries: list[Entry] = []
+    for status, path in found:
+        works = within[path][: newest - len(entries)]
+        entries += [_video_at_work(work, path) for work in works]
+        if not works:
+            entries.append(_at_work(path, status, known))
+    return total, entries
 
 
 def ended(folder: Path, state: str, newest: int) -> tuple[int, list[Entry]]:
@@ -69,12 +81,31 @@ def find(folder: Path, name: str) -> Path | None:
 
 
 def with_size(folder: Path, size_bytes: int) -> list[Path]:
-    """Return the files, and folders of images, of done/ or failed/ of exactly this size."""
+    """Return the files, and folders of images, of done/ or failed/ of exactly this size.
+
+    Among them are the videos in folders, however deep.
+    """
     return [
         path
-        for status, path in _visible(folder)
-        if _is_video(path, status) and _bytes(path, status) == size_bytes
+        for status, top in _visible(folder)
+        if _is_video(top, status)
+        for path in (top, *_videos_in(top, status))
+        if _bytes(path, path.lstat()) == size_bytes
     ]
+
+
+def videos(path: Path) -> list[Path]:
+    """Return the videos in a folder of videos, or else just the file or folder of images."""
+    return _videos_in(path, path.lstat()) or [path]
+
+
+def _videos_in(path: Path, status: os.stat_result) -> list[Path]:
+    if not stat.S_ISDIR(status.st_mode):
+        return []
+    seen = sight(path, status)
+    if not isinstance(seen, Sight) or not seen.has_videos:
+        return []
+    return [path / name for name in contents(path).videos]
 
 
 def _visible(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
@@ -91,7 +122,10 @@ def _is_video(path: Path, status: os.stat_result) -> bool:
     note = _NOTE.search(path.name)
     is_note = note is not None and note.end() == len(path.name)
     if stat.S_ISDIR(status.st_mode):
-        return not waits(path.name) and isinstance(sight(path, status), Sight)
+        try:
+            return not waits(path.name) and holds_pictures(path)
+        except OSError:
+            return False
     return stat.S_ISREG(status.st_mode) and not waits(path.name) and not is_note
 
 
@@ -112,8 +146,10 @@ def _entry(path: Path, status: os.stat_result, state: str, reason: str | None) -
     return Entry(printable(path.name), state, _bytes(path, status), status.st_ctime, reason)
 
 
-def _at_work(path: Path, status: os.stat_result, known: Mapping[Path, AtWork]) -> Entry:
-    name, work = printable(path.name), known.get(path)
+def _at_work(
+    path: Path, status: os.stat_result, known: Mapping[Path, AtWork], name: str | None = None
+) -> Entry:
+    name, work = name or printable(path.name), known.get(path)
     if work is None:
         reason = f"The replica {printable(path.parent.name)} has it, and knows how far it is."
         return Entry(name, "ingesting", _bytes(path, status), status.st_ctime, reason)
@@ -127,6 +163,16 @@ def _at_work(path: Path, status: os.stat_result, known: Mapping[Path, AtWork]) -
         work.frame_count,
         work.estimated_frame_count,
     )
+
+
+def _video_at_work(work: AtWork, folder: Path) -> Entry:
+    """Tell of a video in a folder that is being ingested."""
+    name = printable(str(work.path.relative_to(folder.parent)))
+    try:
+        status = work.path.lstat()
+    except OSError:
+        return Entry(name, "ingesting", 0, 0.0)
+    return _at_work(work.path, status, {work.path: work}, name)
 
 
 def _why_not(path: Path, status: os.stat_result) -> str | None:

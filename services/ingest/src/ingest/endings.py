@@ -1,15 +1,17 @@
 """Where a file goes whose stream has ended."""
 
 import logging
+from pathlib import Path
 
 from ingest.candidate import Candidate
 from ingest.candidates import Candidates
+from ingest.cards import Cards
 from ingest.control_marks import Marks
 from ingest.folders import Folders
 from ingest.messages import Ended
 from ingest.metrics import Metrics
 from ingest.settings import Settings
-from ingest.verdict import verdict
+from ingest.verdict import Verdict, verdict
 
 log = logging.getLogger(__name__)
 
@@ -22,21 +24,21 @@ class Endings:
         settings: Settings,
         folders: Folders,
         candidates: Candidates,
+        cards: Cards,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._folders = folders
         self._candidates = candidates
+        self._cards = cards
         self._metrics = metrics
         self._marks = Marks(folders.root)
 
     def finish(self, candidate: Candidate, ended: Ended) -> None:
         """Move a file whose stream has ended; where it can't be, as on a full disk, later."""
-        folders, final = self._folders, verdict(ended)
+        final = verdict(ended)
         try:
-            moved = folders.finish(
-                candidate.path, folders.done if final.whole else folders.failed, final.note
-            )
+            moved = self._move(candidate, final)
         except OSError as error:
             about = candidate.about
             log.error("event=not_moved reason=%r next='try again'", str(error), extra=about)
@@ -51,7 +53,15 @@ class Endings:
             "event=ended result=%s frames=%d moved_to=%r reason=%r",
             final.result,
             ended.frame_count,
-            str(moved.relative_to(folders.root)) if moved else None,
+            str(moved.relative_to(self._folders.root)) if moved else None,
             final.note,
             extra=candidate.about,
         )
+
+    def _move(self, candidate: Candidate, final: Verdict) -> Path | None:
+        """Move a file or, of one in a folder, note how it ended. Raises OSError."""
+        if candidate.within is not None:
+            self._cards.ended(candidate, final)
+            return None
+        folder = self._folders.done if final.whole else self._folders.failed
+        return self._folders.finish(candidate.path, folder, final.note)

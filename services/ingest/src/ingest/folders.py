@@ -135,7 +135,7 @@ class Folders:
 
     def owns(self, path: Path) -> bool:
         """Whether a claimed file is still this replica's."""
-        return path.parent == self._mine and path.exists()
+        return self._mine in path.parents and path.exists()
 
     def _locked(self, alive: Path) -> int:
         lock = os.open(alive, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)

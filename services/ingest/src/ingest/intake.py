@@ -2,11 +2,13 @@
 
 import shutil
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from ingest.barrier import Barrier
 from ingest.candidate import Candidate
 from ingest.candidates import Candidates
+from ingest.cards import Cards
 from ingest.choices import Choices, choices_in, sidecar
 from ingest.claims import Claims
 from ingest.control_marks import Marks
@@ -32,6 +34,7 @@ class Intake:
         candidates: Candidates,
         *,
         barrier: Barrier,
+        cards: Cards,
         claims: Claims,
         endings: Endings,
         metrics: Metrics,
@@ -40,6 +43,7 @@ class Intake:
         self._folders = folders
         self._candidates = candidates
         self._barrier = barrier
+        self._cards = cards
         self._claims = claims
         self._endings = endings
         self._metrics = metrics
@@ -60,8 +64,7 @@ class Intake:
         """
         self._folders.prepare()
         self._paused = self._marks.paused
-        for taken in (*self._folders.orphans(), *self._folders.claimed()):
-            self._candidates.at(str(taken), claimed=True)
+        self._know({*self._folders.orphans(), *self._folders.claimed()})
         self._folders.tidy()
         still = self._incoming.look()
         self._forget_changed(still)
@@ -72,9 +75,23 @@ class Intake:
             with self._barrier.around(candidate):
                 self._claims.proceed(candidate)
         self._waiting = deque(each for each in self._candidates if not self._attended(each))
+        self._cards.finish()
         self._measure()
         self.at_work = [c.at_work for c in self._candidates if c.claimed]
         return self._incoming.due
+
+    def _know(self, claimed: Collection[Path]) -> None:
+        """Have a candidate for each file that is claimed, and for each video in such a folder."""
+        self._cards.keep(claimed)
+        for path in sorted(claimed):
+            videos = self._cards.videos(path)
+            for video in [path] if videos is None else videos:
+                within = None if videos is None else path
+                self._candidates.at(str(video), claimed=True, within=within)
+        for candidate in self._candidates:
+            is_gone = candidate.within is not None and candidate.within not in claimed
+            if is_gone and candidate.running is None:
+                self._candidates.drop(candidate)
 
     def fill(self) -> None:
         """Start what there is room for among the files of the latest look, the first ones first."""
@@ -95,7 +112,8 @@ class Intake:
         now, room = self._candidates.now(), shutil.disk_usage(self._folders.root)
         waiting, files = [], []
         for candidate in self._candidates:
-            if candidate.claimed or candidate.running is not None:
+            is_begun = candidate.claimed and candidate.within is None
+            if is_begun or candidate.running is not None:
                 files.append(candidate.sight(now))
             else:
                 waiting.append(candidate.since)
@@ -126,6 +144,13 @@ class Intake:
             return True
         if self._paused and not candidate.claimed:
             return False
+        if candidate.still is not None and candidate.still.sight.has_videos:
+            self._claims.take_folder(candidate)
+            return True
+        return self._begin(candidate)
+
+    def _begin(self, candidate: Candidate) -> bool:
+        """Set a worker to work on a file, if it is time; False where it waits to be begun with."""
         if not candidate.settled and (candidate.crashes or sidecar(candidate.path)):
             return True  # in doubt, nothing is begun early
         choices = self._choices(candidate) if candidate.settled else self._settings.choices
@@ -149,10 +174,12 @@ class Intake:
         if candidate.choices is None:
             candidate.choices = self._settings.choices
             candidate.beside = beside(candidate.path)
+            of_folder = sidecar(candidate.within) if candidate.within is not None else None
+            own = sidecar(candidate.path) if candidate.beside is not None else None
             try:
-                if candidate.beside is not None:
-                    path = candidate.path.with_name(candidate.beside.name)
-                    candidate.choices = choices_in(path, self._settings.choices)
+                for settings in (of_folder, own):
+                    if settings is not None:
+                        candidate.choices = choices_in(settings, candidate.choices)
             except Unreadable as error:
                 candidate.give_up = str(error)
         return candidate.choices

@@ -2,17 +2,14 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.choices import SIDECAR_SUFFIX
 from ingest.image_folder import survey
+from ingest.video_folder import contents, is_partial
 
-_PARTIAL_SUFFIXES = (
-    ".!qb", ".!ut", ".aria2", ".crdownload", ".download", ".filepart", ".opdownload", ".part",
-    ".partial", ".tmp",
-)  # fmt: skip
 # So long before a file has settled it may be opened: about what that takes, and not sooner than
 # a further write would show in its time of change.
 _AHEAD_SECONDS = 0.4
@@ -21,12 +18,14 @@ _GLANCE_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a look at a file showed."""
+    """What a look at a file showed; a folder is one of images, or has videos in it."""
 
     inode: int
     size_bytes: int
     mtime_ns: int
     is_folder: bool = False
+    has_videos: bool = False
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +90,22 @@ class Settling:
         return Still(sight, now, opens_at, settles_at)
 
 
-def sights(folder: Path) -> tuple[dict[str, Sight], dict[str, str]]:
+def sights(
+    folder: Path, look: Callable[[str, os.stat_result], Sight | str] | None = None
+) -> tuple[dict[str, Sight], dict[str, str]]:
     """Look at a folder: what may be videos, oldest first, and what is left alone, and why.
 
     Paths are strings: to make a Path of each would take as long as the rest of the look.
 
-    Left alone are links, devices, pipes, and folders of anything but images. Names that wait
+    Left alone are links, devices, pipes, and folders of neither images alone nor a video. look
+    is how to look at each. Names that wait
     (hidden ones, unfinished downloads, settings that lie beside a video) are in neither. Raises
     OSError.
     """
     files: dict[str, Sight] = {}
     strange: dict[str, str] = {}
     for path, status in _entries(folder):
-        seen = sight(path, status)
+        seen = (look or sight)(path, status)
         if isinstance(seen, Sight):
             files[path] = seen
         else:
@@ -113,23 +115,34 @@ def sights(folder: Path) -> tuple[dict[str, Sight], dict[str, str]]:
 
 
 def sight(path: str | Path, status: os.stat_result) -> Sight | str:
-    """Return what a look shows of a file or a folder of images, or why it is left alone."""
+    """Return what a look shows of a file or a folder, or why it is left alone."""
     if stat.S_ISREG(status.st_mode):
         return Sight(status.st_ino, status.st_size, status.st_mtime_ns)
     if not stat.S_ISDIR(status.st_mode):
         return "not a regular file"
     try:
         found = survey(Path(path))
+        within = None if found.why_not is None else contents(Path(path))
     except OSError as error:
         return f"a folder that can't be read ({error.strerror})"
-    if found.why_not is not None:
-        return found.why_not
-    return Sight(status.st_ino, found.size_bytes, found.changed_ns, is_folder=True)
+    if within is None:
+        return Sight(status.st_ino, found.size_bytes, found.changed_ns, is_folder=True)
+    why_not = within.why_not or (None if within.videos else found.why_not)
+    if why_not is not None:
+        return why_not
+    return Sight(
+        status.st_ino,
+        within.size_bytes,
+        within.changed_ns,
+        is_folder=True,
+        has_videos=True,
+        entries=within.entries,
+    )
 
 
 def waits(name: str) -> bool:
     """Whether a file of this name is not, or not yet, a video to take."""
-    return name.startswith(".") or name.lower().endswith((*_PARTIAL_SUFFIXES, SIDECAR_SUFFIX))
+    return name.startswith(".") or is_partial(name) or name.lower().endswith(SIDECAR_SUFFIX)
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:

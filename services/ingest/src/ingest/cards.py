@@ -1,0 +1,123 @@
+"""Claimed folders of videos: what has ended in each, and where it goes in the end."""
+
+import logging
+import stat
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.candidate import Candidate
+from ingest.fingerprint import printable
+from ingest.folders import Folders
+from ingest.image_folder import survey
+from ingest.verdict import Verdict
+from ingest.video_folder import Contents, contents
+
+_MOST_TOLD = 50
+_LATER_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Card:
+    """A folder of videos that is claimed; verdicts are those of the videos that have ended."""
+
+    path: Path
+    contents: Contents
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    not_before: float = 0.0
+
+    @property
+    def left(self) -> list[Path]:
+        """The videos that have not ended."""
+        return [self.path / name for name in self.contents.videos if name not in self.verdicts]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything of all videos is in the log."""
+        return all(verdict.whole for verdict in self.verdicts.values())
+
+    @property
+    def note(self) -> str | None:
+        """Say what is to be known of the folder, a line for each video of which something is."""
+        note = ""
+        verdicts = self.verdicts.items()
+        told = [(name, each) for name, each in verdicts if not each.whole]
+        if told:
+            note = f"{len(told)} of {len(verdicts)} videos in the folder are not whole in the log."
+        told += [(name, each) for name, each in verdicts if each.whole and each.note]
+        lines = [f"{printable(name)}: {each.note}" for name, each in told[:_MOST_TOLD]]
+        if len(told) > _MOST_TOLD:
+            lines.append(f"{len(told) - _MOST_TOLD} more.")
+        if self.contents.others:
+            lines.append(
+                f"{self.contents.others} other files were left alone, "
+                f"{self.contents.images} images among them."
+            )
+        return "\n".join([note, *lines] if note else lines) or None
+
+
+class Cards:
+    """The folders of videos that this replica has claimed. Nothing of it outlives the process."""
+
+    def __init__(self, folders: Folders, now: Callable[[], float]) -> None:
+        """Take the folders, and a monotonic clock in seconds."""
+        self._folders = folders
+        self._now = now
+        self._cards: dict[Path, Card] = {}
+        self._others: set[Path] = set()
+
+    def videos(self, claimed: Path) -> list[Path] | None:
+        """Return the videos that have not ended in what was claimed; None if it is no card."""
+        if claimed in self._others:
+            return None
+        card = self._cards.get(claimed)
+        if card is None:
+            within = _contents(claimed)
+            if within is None:
+                self._others.add(claimed)
+                return None
+            card = self._cards[claimed] = Card(claimed, within)
+        return card.left
+
+    def keep(self, claimed: Collection[Path]) -> None:
+        """Forget all but these."""
+        self._others &= set(claimed)
+        self._cards = {path: card for path, card in self._cards.items() if path in claimed}
+
+    def ended(self, candidate: Candidate, verdict: Verdict) -> None:
+        """Note what became of a video."""
+        card = self._cards.get(candidate.within) if candidate.within is not None else None
+        if card is not None:
+            card.verdicts[str(candidate.path.relative_to(card.path))] = verdict
+
+    def finish(self) -> None:
+        """Move the folders of which all videos have ended; one that can't be moved, later."""
+        for card in list(self._cards.values()):
+            if card.left or card.not_before > self._now():
+                continue
+            folder = self._folders.done if card.is_whole else self._folders.failed
+            try:
+                moved = self._folders.finish(card.path, folder, card.note)
+            except OSError as error:
+                log.error("event=not_moved file=%r reason=%r", card.path.name, str(error))
+                card.not_before = self._now() + _LATER_SECONDS
+                continue
+            del self._cards[card.path]
+            log.info(
+                "event=folder_ended file=%r videos=%d moved_to=%r",
+                card.path.name,
+                len(card.verdicts),
+                str(moved.relative_to(self._folders.root)) if moved else None,
+            )
+
+
+def _contents(claimed: Path) -> Contents | None:
+    try:
+        if not stat.S_ISDIR(claimed.lstat().st_mode) or survey(claimed).why_not is None:
+            return None
+        within = contents(claimed)
+    except OSError:
+        return None  # its worker says so
+    return within if within.videos else None
