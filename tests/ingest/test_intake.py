@@ -99,7 +99,7 @@ def test_a_change_after_the_latest_look_is_noticed_at_the_claim(
     assert service.workers.told(worker) == ["the end"]
 
 
-@pytest.mark.parametrize("found", [NotAVideo("No moov atom."), NotYet()])
+@pytest.mark.parametrize("found", [NotAVideo("No moov atom."), NotYet("Its end is missing.")])
 def test_that_a_file_can_not_be_opened_says_nothing_before_it_has_been_still_for_long(
     service: Service, found: NotAVideo | NotYet
 ) -> None:

@@ -36,7 +36,7 @@ REPORTS: list[Report] = [
     Opened("ab" * 32),
     Begun("id", "run", 3, None),
     NotAVideo("It is \udcff no video."),
-    NotYet(),
+    NotYet("Its end is missing."),
     Progress(),
     Progress(3, 4, {"read": 0.5}, 1.5, 0.1, ClientReport({"0.5": 0.1}, 3, {"retry": 2}), SPANS),
     Waiting("why"),

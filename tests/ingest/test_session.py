@@ -43,7 +43,7 @@ def run_to_the_end(log: FakeLog, name: str = "clip", supersedes: str | None = No
         session = Session(lambda: log.connect(CONTENT), lambda _: None, lambda: NOW_US)
         run_id = f"{len(log.calls):032x}"
         try:
-            session.open(fresh(run_id, name=name), supersedes)
+            session.open(fresh(run_id, name=name), lambda old, _: old.run_id == supersedes)
             return send_rest(session)
         except Died:
             continue

@@ -45,13 +45,26 @@ class LogReader:
         what comes after its beginning is left out.
         """
         isolation = IsolationLevel.READ_UNCOMMITTED if await_open else IsolationLevel.READ_COMMITTED
-        return list(self._records(topic, isolation))
+        records = list(self._records(topic, isolation))
+        assert all(isinstance(record, Record) for record in records), "there is a tombstone"
+        return [record for record in records if isinstance(record, Record)]
+
+    def latest(self, topic: str) -> dict[str, Record]:
+        """Return the latest record of each key; none of a key whose latest is a tombstone."""
+        latest: dict[str, Record] = {}
+        for record in self._records(topic, IsolationLevel.READ_UNCOMMITTED):
+            if isinstance(record, Record):
+                latest[record.key] = record
+            else:
+                latest.pop(record, None)
+        return latest
 
     def frames(self, topic: str, stream_id: str) -> list[Record]:
         """Return the frames of one stream in the log's order."""
         return [record for record in self.read(topic) if record.key == stream_id]
 
-    def _records(self, topic: str, isolation: IsolationLevel) -> Iterator[Record]:
+    def _records(self, topic: str, isolation: IsolationLevel) -> Iterator[Record | str]:
+        """Yield records, and of a tombstone its key."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self._cluster.bootstrap_servers,
@@ -73,7 +86,9 @@ class LogReader:
                 if error is None:
                     key, value = message.key(), message.value()
                     assert key is not None
-                    assert value is not None
+                    if value is None:
+                        yield key.decode()
+                        continue
                     schema_id, body = self._body(value)
                     headers: Any = message.headers() or []
                     yield Record(key.decode(), body, partition, offset, schema_id, dict(headers))

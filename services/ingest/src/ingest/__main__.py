@@ -19,6 +19,7 @@ from ingest.cards import Cards
 from ingest.claims import Claims
 from ingest.control import Control
 from ingest.control_catalogue import KafkaCatalogue
+from ingest.doors import kafka_options
 from ingest.endings import Endings
 from ingest.errors import BadSetting
 from ingest.folders import BEAT_SECONDS, Folders
@@ -26,6 +27,7 @@ from ingest.health import Health
 from ingest.http import create_app, serving
 from ingest.http_control import control_routes
 from ingest.intake import Intake
+from ingest.lookup import StreamLookup
 from ingest.metrics import Metrics
 from ingest.pool import Pool
 from ingest.reports import Reports
@@ -91,6 +93,7 @@ def run(settings: Settings) -> None:
         endings=endings,
         metrics=metrics,
     )
+    lookup = StreamLookup(kafka_options(settings), settings.streams_topic)
     reports = Reports(
         settings,
         folders,
@@ -99,6 +102,7 @@ def run(settings: Settings) -> None:
         claims=claims,
         endings=endings,
         metrics=metrics,
+        lookup=lookup.known,
     )
     rhythm = Rhythm(
         intake.look,
@@ -115,6 +119,7 @@ def run(settings: Settings) -> None:
         _exporting(traces, settings),
         serving(app, settings.host, settings.port) as port,
         Watcher(folders.incoming) as watcher,
+        lookup,
     ):
 
         def stop(*_: object) -> None:

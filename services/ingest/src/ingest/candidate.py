@@ -7,11 +7,24 @@ from ingest.choices import Choices
 from ingest.messages import AtWork, Ended, Opened
 from ingest.pool import Running
 from ingest.record_limits import Learned
-from ingest.settling import Still
+from ingest.settling import Sight, Still
 from ingest.sidecars import Beside
 from ingest.sight import FileSight
 from ingest.statistics import ClientReport
 from ingest.traces import SpanContext
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A stream that another worker may be sending, and since when it has not moved.
+
+    state: its run and how many segments it has. pause_seconds: until it is looked at again.
+    """
+
+    state: tuple[str, int]
+    since: float
+    pause_seconds: float
+    is_abandoned: bool = False
 
 
 @dataclass(eq=False)
@@ -37,6 +50,14 @@ class Candidate:
     still: Still | None = None
     """How it lay in incoming/ at the latest look, which was made at looked_at."""
     looked_at: float = 0.0
+    content: str = ""
+    """Its content's fingerprint since a worker has found it; see fingerprint for one at work."""
+    changes: int = 0
+    """How many times it was changed while it was read, or before it could be moved."""
+    lay: Sight | str | None = None
+    """After such a change, how it lay since when it is waited for to be still."""
+    elsewhere: Elsewhere | None = None
+    """How far another worker is that sends the same content."""
     opened: Opened | None = None
     """What its worker has found, while that waits to be told to go on."""
     stream_id: str = ""
@@ -67,6 +88,12 @@ class Candidate:
     def settled(self) -> bool:
         """Whether it is taken for whole."""
         return self.claimed or (self.still is not None and self.looked_at >= self.still.settles_at)
+
+    @property
+    def abandoned(self) -> tuple[str, int] | None:
+        """The state of a stream of its content whose worker is taken for lost."""
+        there = self.elsewhere
+        return there.state if there is not None and there.is_abandoned else None
 
     @property
     def still_seconds(self) -> float:

@@ -36,8 +36,7 @@ class Claims:
         if not candidate.claimed and not self._claim(candidate):
             return
         candidate.fingerprint = opened.fingerprint
-        superseded = self._marks.superseded(opened.fingerprint)
-        running.tell(Proceed(candidate.name, superseded))
+        running.tell(Proceed(candidate.name))
 
     def take_folder(self, candidate: Candidate) -> None:
         """Claim a folder of videos, which are files of their own from then on."""

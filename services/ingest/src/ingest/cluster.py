@@ -1,7 +1,7 @@
 """Connecting to Kafka and the registry, as the settings say."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from ingest.codec import Codec
@@ -9,6 +9,7 @@ from ingest.doors import kafka_options, registry_options
 from ingest.errors import Blocked, Unavailable
 from ingest.fingerprint import content_id
 from ingest.ledger import Ledger
+from ingest.lookup import Known
 from ingest.probe import Probe
 from ingest.publisher import KafkaPublisher
 from ingest.record_limits import Learned, LimitsBook
@@ -24,8 +25,9 @@ class Connection:
         fingerprint: str,
         probe: Probe,
         learned: Learned | None = None,
+        lookup: Callable[[str], Known | None] = lambda _: None,
     ) -> None:
-        """Take the content's fingerprint, and what measures its publisher.
+        """Take the content's fingerprint, what measures its publisher, and a ledger's lookup.
 
         learned: what workers before have learned of how large records may be.
         """
@@ -33,12 +35,26 @@ class Connection:
         self._fingerprint = fingerprint
         self._probe = probe
         self.book = LimitsBook(_topics(settings), learned)
+        self._lookup = lookup
         self._ready: tuple[KafkaPublisher, Ledger] | None = None
 
     def prepare(self) -> None:
         """Have what takes time done before; nobody is fenced yet. What fails is tried again."""
         with suppress(Unavailable, Blocked):
             self._ready = self._made()
+
+    @property
+    def ledger(self) -> Ledger:
+        """A ledger that fences nobody. Raises Unavailable."""
+        if self._ready is None:
+            self._ready = self._made()
+        return self._ready[1]
+
+    def close(self) -> None:
+        """Let go of what was prepared and not opened."""
+        if self._ready is not None:
+            self._ready[0].close()
+            self._ready = None
 
     def open(self) -> tuple[KafkaPublisher, Ledger]:
         """Open the one publisher of this content, which fences any earlier one, and its ledger.
@@ -61,7 +77,7 @@ class Connection:
             self._probe,
             book=self.book,
         )
-        return publisher, _ledger(settings, codec)
+        return publisher, _ledger(settings, codec, self._lookup)
 
 
 def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, Ledger]:
@@ -83,11 +99,14 @@ def _topics(settings: Settings) -> tuple[str, str, str]:
     return settings.frames_topic, settings.index_topic, settings.streams_topic
 
 
-def _ledger(settings: Settings, codec: Codec) -> Ledger:
+def _ledger(
+    settings: Settings, codec: Codec, lookup: Callable[[str], Known | None] = lambda _: None
+) -> Ledger:
     return Ledger(
         kafka_options(settings),
         settings.frames_topic,
         settings.streams_topic,
         codec,
         time.monotonic,
+        lookup=lookup,
     )

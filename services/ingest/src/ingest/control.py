@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ingest import control_files
+from ingest.content import HeldFile, holds
 from ingest.control_catalogue import Catalogue
 from ingest.control_marks import Marks
 from ingest.errors import Refused, Unknown, Unreadable
-from ingest.fingerprint import fingerprint, printable
+from ingest.fingerprint import printable
 from ingest.folders import Folders
 from ingest.messages import AtWork
 from ingest.stream import State, Stream
@@ -44,7 +45,7 @@ class Control:
         """List the files: of each state the newest ones, and how many there are."""
         folders = self._folders
         by_state = {
-            "waiting": control_files.waiting(folders.incoming, newest),
+            "waiting": control_files.waiting(folders.incoming, self._at_work(), newest),
             "ingesting": control_files.ingesting(folders.processing, self._at_work(), newest),
             "failed": control_files.ended(folders.failed, "failed", newest),
             "done": control_files.ended(folders.done, "done", newest),
@@ -62,10 +63,9 @@ class Control:
             if path is None:
                 raise Unknown(f"There is no file {name!r} in failed/.")
             for video in control_files.videos(path):
-                content = _content(video)
-                held = self._catalogue.holding(content)
+                held = self._holding(video)
                 if held is not None and held.state is State.TRUNCATED:
-                    self._marks.supersede(content, held.run_id)
+                    self._marks.supersede(held.fingerprint, held.run_id)
             return self._give_back(path)
 
     def reprocess(self, stream_id: str) -> dict[str, Any]:
@@ -136,9 +136,20 @@ class Control:
             files = control_files.with_size(folder, stream.source_bytes)
             named = folder / stream.source_name
             for path in [*(p for p in files if p == named), *(p for p in files if p != named)]:
-                if _content(path) == stream.fingerprint:
-                    return path
+                with _readable(path):
+                    if holds(path, stream.fingerprint, stream.content_sha256):
+                        return path
         return None
+
+    def _holding(self, path: Path) -> Stream | None:
+        """Return the stream that holds, or is getting, a file's content."""
+        with _readable(path), HeldFile(path) as file:
+            content = file.identify(lambda: None)
+            held = self._catalogue.holding(content.fingerprint)
+            if held is None or content.is_whole or held.content_sha256 is None:
+                return held
+            whole = file.sha256(lambda: None)
+            return held if held.content_sha256 == whole else self._catalogue.holding(whole)
 
     def _give_back(self, path: Path) -> dict[str, Any]:
         moved = self._folders.give_back(path)
@@ -154,9 +165,11 @@ def _dropped(path: Path, folders: Folders) -> Path:
     return next((each for each in (path, *path.parents) if each.parent in ends), path)
 
 
-def _content(path: Path) -> str:
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Refuse what can't be done because a file can't be read."""
     try:
-        return fingerprint(path)
-    except (OSError, Unreadable) as error:
-        reason = getattr(error, "strerror", None) or error
+        yield
+    except Unreadable as error:
+        reason = getattr(error.__cause__, "strerror", None) or error
         raise Refused(f"{printable(path.name)!r} can't be read: {reason}.") from error

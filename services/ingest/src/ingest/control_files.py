@@ -33,11 +33,13 @@ class Entry:
     estimated_frame_count: int | None = None
 
 
-def waiting(incoming: Path, newest: int) -> tuple[int, list[Entry]]:
-    """Return how many files wait, and the newest of them."""
+def waiting(incoming: Path, at_work: Sequence[AtWork], newest: int) -> tuple[int, list[Entry]]:
+    """Return how many files wait, and the newest, with what they wait for if known."""
+    reasons = {work.path: work.waits_for for work in at_work}
     total, found = _newest(_visible(incoming), newest)
     return total, [
-        _entry(path, status, "waiting", _why_not(path, status)) for status, path in found
+        _entry(path, status, "waiting", _why_not(path, status) or reasons.get(path))
+        for status, path in found
     ]
 
 

@@ -11,7 +11,15 @@ from ingest.folders import Folders
 from ingest.messages import Ended
 from ingest.metrics import Metrics
 from ingest.settings import Settings
+from ingest.settling import seen
 from ingest.verdict import Verdict, verdict
+
+MOST_CHANGES = 3
+"""So many times a file is begun with again that is changed while it is read."""
+
+_CHANGED = (
+    "The file was changed again and again while it was read: what came last is not in the log."
+)
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +44,13 @@ class Endings:
 
     def finish(self, candidate: Candidate, ended: Ended) -> None:
         """Move a file whose stream has ended; where it can't be, as on a full disk, later."""
-        final = verdict(ended)
+        folders, final = self._folders, verdict(ended)
+        if ended.sight is not None and seen(candidate.path) != ended.sight:
+            if candidate.changes < MOST_CHANGES and folders.owns(candidate.path):
+                self._begin_again(candidate)
+                return
+            if final.whole:
+                final = Verdict(False, f"{_CHANGED} {final.note or ''}".rstrip(), final.result)
         try:
             moved = self._move(candidate, final)
         except OSError as error:
@@ -47,7 +61,9 @@ class Endings:
         why = None if final.whole else final.note
         self._candidates.drop(candidate, final.result, why)
         if not ended.duplicate:
-            self._marks.clear(candidate.fingerprint)
+            self._marks.clear(ended.fingerprint)
+        if ended.sight is not None:
+            self._marks.end(ended.sight.inode)
         self._metrics.files.labels(final.result).inc()
         log.info(
             "event=ended result=%s frames=%d moved_to=%r reason=%r",
@@ -65,3 +81,10 @@ class Endings:
             return None
         folder = self._folders.done if final.whole else self._folders.failed
         return self._folders.finish(candidate.path, folder, final.note)
+
+    def _begin_again(self, candidate: Candidate) -> None:
+        """Have a file looked into once more: it is not any more what was read of it."""
+        log.warning("event=changed next='begin again'", extra=candidate.about)
+        candidate.ended, candidate.lay = None, None
+        candidate.changes += 1
+        self._candidates.rest(candidate, 0.0)

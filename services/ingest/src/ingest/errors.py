@@ -14,7 +14,18 @@ class Unreadable(IngestError):
 
 
 class Unfinished(IngestError):
-    """Look at the file again later: its end is missing, and may be on its way."""
+    """Look at the file again later: more of it may be on its way.
+
+    is_being_written: somebody has it open for writing.
+    """
+
+    def __init__(self, reason: str, *, is_being_written: bool = False) -> None:
+        super().__init__(reason)
+        self.is_being_written = is_being_written
+
+
+class FileChanged(IngestError):
+    """Begin again with the file: it was changed while it was read."""
 
 
 class Unavailable(IngestError):

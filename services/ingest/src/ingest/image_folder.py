@@ -76,10 +76,14 @@ class ImageFolder:
     what = "the folder"
     container = "image2"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, folder: Path | int) -> None:
+        """Take the folder's path, or a descriptor of it, which stays the caller's."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            self._folder = os.open(path, flags)
+            if isinstance(folder, int):
+                self._folder = os.open(".", flags, dir_fd=folder)
+            else:
+                self._folder = os.open(folder, flags)
         except OSError as error:
             raise Unreadable(f"The folder can't be opened: {error.strerror}.") from error
         try:

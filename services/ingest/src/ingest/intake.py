@@ -12,14 +12,14 @@ from ingest.cards import Cards
 from ingest.choices import Choices, choices_in, sidecar
 from ingest.claims import Claims
 from ingest.control_marks import Marks
-from ingest.endings import Endings
+from ingest.endings import MOST_CHANGES, Endings
 from ingest.errors import Unreadable
 from ingest.folders import Folders
 from ingest.incoming import Incoming
 from ingest.messages import AtWork, Job
 from ingest.metrics import Metrics
 from ingest.settings import Settings
-from ingest.settling import Settling, Still
+from ingest.settling import Settling, Still, seen
 from ingest.sidecars import beside
 from ingest.sight import Sight
 
@@ -55,7 +55,10 @@ class Intake:
         self._marks = Marks(folders.root)
         self._waiting: deque[Candidate] = deque()
         self.at_work: Sequence[AtWork] = ()
-        """The claimed files as of the latest look; replaced, never changed: any thread may read."""
+        """The claimed files, and those that wait for a reason, as of the latest look.
+
+        Replaced, never changed: any thread may read.
+        """
 
     def look(self) -> float | None:
         """Look at the folders, take over what dead replicas left, start what there is room for.
@@ -77,7 +80,7 @@ class Intake:
         self._waiting = deque(each for each in self._candidates if not self._attended(each))
         self._cards.finish()
         self._measure()
-        self.at_work = [c.at_work for c in self._candidates if c.claimed]
+        self.at_work = [c.at_work for c in self._candidates if c.claimed or c.waits_for]
         return self._incoming.due
 
     def _know(self, claimed: Collection[Path]) -> None:
@@ -151,24 +154,49 @@ class Intake:
 
     def _begin(self, candidate: Candidate) -> bool:
         """Set a worker to work on a file, if it is time; False where it waits to be begun with."""
-        if not candidate.settled and (candidate.crashes or sidecar(candidate.path)):
-            return True  # in doubt, nothing is begun early
+        if self._is_to_wait(candidate):
+            return True
         choices = self._choices(candidate) if candidate.settled else self._settings.choices
         if not self._has_room(choices):
             return False
         still_enough = candidate.still_seconds >= self._settings.incomplete_seconds
         may_grow = not candidate.claimed and not still_enough
-        after_loss = candidate.crashes > 0
         job = Job(
             candidate.path,
             choices,
             candidate.give_up,
-            may_grow,
-            after_loss,
+            may_grow=may_grow,
+            is_resumed=candidate.claimed,
+            is_final=candidate.changes >= MOST_CHANGES,
+            abandoned=candidate.abandoned,
+            after_loss=candidate.crashes > 0,
             learned=candidate.learned,
         )
         self._candidates.start(candidate, job)
         return True
+
+    def _is_to_wait(self, candidate: Candidate) -> bool:
+        if not candidate.settled and (candidate.crashes or sidecar(candidate.path)):
+            return True  # in doubt, nothing is begun early
+        return self._follows(candidate) or not self._is_still(candidate)
+
+    def _follows(self, candidate: Candidate) -> bool:
+        """Whether a worker is at the same content: what it sends need not be sent again."""
+        content = candidate.content
+        return bool(content) and any(
+            other.fingerprint == content for other in self._candidates.running
+        )
+
+    def _is_still(self, candidate: Candidate) -> bool:
+        """Whether a claimed file that was changed while it was read has been still since."""
+        if not (candidate.claimed and candidate.changes):
+            return True
+        now = seen(candidate.path)
+        if now == candidate.lay:
+            return True
+        candidate.lay = now
+        candidate.not_before = self._candidates.now() + self._settings.incomplete_seconds
+        return False
 
     def _choices(self, candidate: Candidate) -> Choices:
         if candidate.choices is None:

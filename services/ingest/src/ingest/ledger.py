@@ -20,6 +20,7 @@ from ingest.codec import Codec
 from ingest.errors import Foreign, Unavailable
 from ingest.fingerprint import content_id
 from ingest.logs import ClientLog
+from ingest.lookup import Known
 from ingest.stream import Stream
 from ingest.topics import topic_ids
 
@@ -39,27 +40,37 @@ class Ledger:
         streams_topic: str,
         codec: Codec,
         now: Callable[[], float],
+        *,
+        lookup: Callable[[str], Known | None] = lambda _: None,
     ) -> None:
-        """Take what every Kafka client needs, and a monotonic clock in seconds."""
+        """Take what every Kafka client needs, and a monotonic clock in seconds.
+
+        lookup tells where records of a content lie, by its id; None where that is not known.
+        """
         self._connection: dict[str, Any] = {**connection, "logger": ClientLog(log)}
         self._frames_topic = frames_topic
         self._streams_topic = streams_topic
         self._codec = codec
         self._now = now
+        self._lookup = lookup
 
     def find(self, fingerprint: str) -> list[Stream]:
         """Return the latest state of every stream with this content, oldest change first.
 
         Everything committed before the call is seen, also while others' transactions are open.
         """
-        suffix = f"-{content_id(fingerprint)}".encode()
-        streams = self.streams(lambda key: key.endswith(suffix))
+        content = content_id(fingerprint)
+        suffix = f"-{content}".encode()
+        streams = self.streams(lambda key: key.endswith(suffix), self._lookup(content))
         return [stream for stream in streams if stream.fingerprint == fingerprint]
 
-    def streams(self, wanted: Callable[[bytes], bool]) -> list[Stream]:
-        """Return the latest state of every stream whose key is wanted, oldest change first."""
+    def streams(self, wanted: Callable[[bytes], bool], known: Known | None = None) -> list[Stream]:
+        """Return the latest state of every stream whose key is wanted, oldest change first.
+
+        known: where the wanted ones are known to lie; only what came after that is read through.
+        """
         latest: dict[bytes, bytes | None] = {}
-        for message in self.records(self._streams_topic, self.whole(self._streams_topic)):
+        for message in self._states(known):
             key = message.key() or b""
             if wanted(key):
                 latest.pop(key, None)
@@ -80,6 +91,25 @@ class Ledger:
             )  # fmt: skip
             return None
         return stream
+
+    def _states(self, known: Known | None) -> Iterator[Message]:
+        """Yield the records of the streams topic: all, or the known ones and those behind."""
+        topic, ranges = self._streams_topic, self.whole(self._streams_topic)
+        ends = {} if known is None else known.ends
+        if known is None or any(ends.get(p.partition, 0) > end for p, end in ranges.items()):
+            yield from self.records(topic, ranges)  # the topic was made anew since it was read
+            return
+        begins = {place.partition: place.offset for place in ranges}
+        for partition, offset in sorted(known.places):
+            if offset >= begins.get(partition, offset):
+                place = TopicPartition(topic, partition, offset)
+                # Where it was compacted away, a later record of its stream is among those behind.
+                yield from self.records(topic, {place: offset + 1})
+        behind = {
+            TopicPartition(topic, p.partition, max(p.offset, ends.get(p.partition, 0))): end
+            for p, end in ranges.items()
+        }
+        yield from self.records(topic, behind)
 
     def hash_images(self, stream: Stream) -> "hashlib._Hash | None":
         """Return SHA-256 over the images committed so far; None when some have expired."""
@@ -209,7 +239,7 @@ class Ledger:
                 "fetch.wait.max.ms": 10,
             }
         )
-        waiting = {place.partition: end for place, end in ranges.items() if end > 0}
+        waiting = {p.partition: end for p, end in ranges.items() if end > max(0, p.offset)}
         with closing(consumer):
             consumer.assign([place for place in ranges if place.partition in waiting])
             heard = self._now()

@@ -6,7 +6,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
 from ingest.line import encoded
-from ingest.messages import Proceed, Progress, Report
+from ingest.lookup import Known
+from ingest.messages import Answer, Lookup, Proceed, Progress, Report
 
 
 class Link:
@@ -54,6 +55,14 @@ class Link:
         finally:
             over.set()
             shower.join()
+
+    def ask(self, question: Lookup) -> Known | None:
+        """Ask where records of a content lie; None while the service does not know."""
+        self.send(question)
+        answer = self._service.recv()
+        if not isinstance(answer, Answer):
+            raise EOFError  # noqa: TRY004  (as recv does)
+        return answer.known
 
     def wait_for_go(self) -> Proceed:
         """Return under which name the service has claimed the file."""

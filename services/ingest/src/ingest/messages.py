@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.choices import Choices
+from ingest.lookup import Known
 from ingest.record_limits import Learned
+from ingest.settling import Sight
 from ingest.statistics import ClientReport
 from ingest.stream import State
 from ingest.traces import Span, SpanContext
@@ -14,9 +16,12 @@ from ingest.traces import Span, SpanContext
 class Job:
     """A file to ingest. With give_up, only record that its video ends, and this reason.
 
-    may_grow: where the file's end is missing, it may be on its way. after_loss: the worker before
-    was lost, so that what this one decodes is to be in the log before it is lost too. span: the
-    one in which the worker's spans lie; None when nothing is traced.
+    may_grow: where nothing says that the file has its end, more of it may be on its way.
+    is_resumed: the file was claimed before, so that a run may have been begun from it. is_final:
+    it was changed again and again while it was read, so that what is read now has to do.
+    abandoned: run and number of segments of a stream whose worker is taken for lost. after_loss:
+    the worker before was lost, so that what this one decodes is to be in the log before it is
+    lost too. span: the one in which the worker's spans lie; None when nothing is traced.
     learned: what workers before have learned of how large records may be.
     """
 
@@ -24,6 +29,9 @@ class Job:
     choices: Choices
     give_up: str | None = None
     may_grow: bool = False
+    is_resumed: bool = False
+    is_final: bool = False
+    abandoned: tuple[str, int] | None = None
     after_loss: bool = False
     span: SpanContext | None = None
     learned: Learned | None = None
@@ -37,14 +45,24 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Proceed:
-    """The file is claimed: ingest it under this name.
+class Lookup:
+    """The worker asks where records of the content with this id lie, and waits for Answer."""
 
-    supersedes: the ended run that the file is to be sent again in place of, if there is one.
-    """
+    content: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the service knows of that; None where it has not read the log yet."""
+
+    known: Known | None
+
+
+@dataclass(frozen=True)
+class Proceed:
+    """The file is claimed: ingest it under this name."""
 
     name: str
-    supersedes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +87,29 @@ class NotAVideo:
 
 @dataclass(frozen=True)
 class NotYet:
-    """The file's end is missing, and may be on its way. The worker ends."""
+    """More of the file may be on its way, for this reason. The worker ends."""
+
+    reason: str
+    is_being_written: bool = False
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another worker may be sending the same content, in this stream. The worker ends.
+
+    segment_count: how far that one was. is_paced: it keeps a schedule, so that it may stand
+    still for a while.
+    """
+
+    stream_id: str
+    run_id: str
+    segment_count: int
+    is_paced: bool
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The file was changed while it was read; what was sent of it is forgotten. The worker ends."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +143,9 @@ class Waiting:
 class Ended:
     """The stream has ended and is committed. The worker ends.
 
-    duplicate: the log had this content before, and no frame was sent.
+    duplicate: the log had this content before, of a file of the name source_name, and no frame
+    was sent. fingerprint: the stream's. sight: how the file was that all this is said of; None
+    where it could not be opened.
     """
 
     stream_id: str
@@ -112,6 +154,9 @@ class Ended:
     frame_count: int
     error: str | None
     duplicate: bool
+    source_name: str = ""
+    fingerprint: str = ""
+    sight: Sight | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +179,7 @@ class Anew:
     """
 
     reason: str
-    learned: Learned
+    learned: Learned | None
 
 
 @dataclass(frozen=True)
@@ -155,5 +200,17 @@ class AtWork:
 
 
 Report = (
-    Opened | Begun | NotAVideo | NotYet | Progress | Waiting | Ended | LetGo | TurnedAway | Anew
+    Lookup
+    | Opened
+    | Begun
+    | NotAVideo
+    | NotYet
+    | Busy
+    | Changed
+    | Progress
+    | Waiting
+    | Ended
+    | LetGo
+    | TurnedAway
+    | Anew
 )

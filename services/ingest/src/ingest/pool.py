@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from ingest.line import Garbled, Inbox
-from ingest.messages import Job, Proceed, Report
+from ingest.messages import Answer, Job, Proceed, Report
 from ingest.process import main
 from ingest.settings import Settings
 
@@ -57,7 +57,7 @@ class Running:
     garbled: bool = False
     inbox: Inbox = field(default_factory=Inbox)
 
-    def tell(self, message: Proceed) -> None:
+    def tell(self, message: Answer | Proceed) -> None:
         """Send a message; a worker that has died is heard of by its end."""
         with suppress(ConnectionError):
             self.line.send(message)

@@ -27,6 +27,7 @@ def main(settings: Settings, job: Job, service: Connection) -> None:
     lines = logs.set_up(settings.log_level, settings.log_format)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # see content: of a lease that is broken
     resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
     silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
     link = Link(service, time.monotonic, silence_seconds)
@@ -51,7 +52,7 @@ def _last_words(worker: Worker, settings: Settings) -> Report:
             case Unreadable():
                 report: Report = NotAVideo(str(error))
             case Unfinished():
-                report = NotYet()
+                report = NotYet(str(error), error.is_being_written)
             case Fenced():
                 report = LetGo()
             case Blocked():

@@ -133,7 +133,8 @@ class KafkaPublisher:
     def forget(self, stream_id: str, segments: Iterable[tuple[bytes, int]]) -> None:
         """Take a stream out of the catalogue, and segments (key, partition) out of the index.
 
-        In one transaction. Raises as commit does.
+        The partition is that of a segment's frames, or of its row, which comes to the same. In
+        one transaction. Raises as commit does.
         """
         self._transaction(lambda: self._bury(stream_id, segments))
 
@@ -209,7 +210,8 @@ class KafkaPublisher:
     def _bury(self, stream_id: str, segments: Iterable[tuple[bytes, int]]) -> None:
         self._producer.begin_transaction()
         for number, (key, partition) in enumerate(segments, 1):
-            self._produce(self._index_topic, None, key, partition)
+            where = partition % self._index_partition_count()
+            self._produce(self._index_topic, None, key, where)
             if number % _TOMBSTONES_AT_ONCE == 0:
                 self._producer.flush(_TRANSACTION_SECONDS)
         self._produce(self._streams_topic, None, stream_id.encode())

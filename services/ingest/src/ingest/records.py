@@ -51,7 +51,12 @@ def segment_record(segment: Segment) -> dict[str, Any]:
 
 def segment_key(segment: Segment) -> str:
     """Return the key under which segment stands in the index."""
-    return f"{segment.stream_id}/{segment.segment_number:08d}"
+    return segment_key_of(segment.stream_id, segment.segment_number)
+
+
+def segment_key_of(stream_id: str, segment_number: int) -> str:
+    """Return the key under which a stream's segment stands in the index."""
+    return f"{stream_id}/{segment_number:08d}"
 
 
 def stream_record(stream: Stream) -> dict[str, Any]:

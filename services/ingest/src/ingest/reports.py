@@ -1,18 +1,25 @@
 """What workers say, and what follows from it for their files."""
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 
 from ingest.barrier import Barrier
-from ingest.candidate import Candidate
+from ingest.candidate import Candidate, Elsewhere
 from ingest.candidates import Candidates
 from ingest.claims import Claims
 from ingest.endings import Endings
 from ingest.folders import Folders
+from ingest.lookup import Known
 from ingest.messages import (
     Anew,
+    Answer,
     Begun,
+    Busy,
+    Changed,
     Ended,
     LetGo,
+    Lookup,
     NotAVideo,
     NotYet,
     Opened,
@@ -29,6 +36,9 @@ from ingest.settings import Settings
 _MOST_FRESH_STARTS = 20
 _SHORTEST_BLOCK_SECONDS = 1.0
 _LONGEST_BLOCK_SECONDS = 60.0
+_FIRST_PAUSE_SECONDS = 1.0
+# A stream with a schedule may stand still for as long as one of its pictures is shown.
+_PACED_TIMES = 6
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +56,9 @@ class Reports:
         claims: Claims,
         endings: Endings,
         metrics: Metrics,
+        lookup: Callable[[str], Known | None] = lambda _: None,
     ) -> None:
+        """Take what else the service consists of; lookup tells where streams lie in the log."""
         self._settings = settings
         self._folders = folders
         self._candidates = candidates
@@ -54,6 +66,7 @@ class Reports:
         self._claims = claims
         self._endings = endings
         self._metrics = metrics
+        self._lookup = lookup
 
     def hear(self, running: Running, report: Report | Exited) -> None:
         """Act on what a worker said, or on its end."""
@@ -64,25 +77,44 @@ class Reports:
 
     def _act(self, candidate: Candidate, report: Report | Exited) -> None:
         match report:
+            case Lookup(content):
+                if candidate.running is not None:
+                    candidate.running.tell(Answer(self._lookup(content)))
             case Opened():
-                candidate.opened = report
+                candidate.opened, candidate.content = report, report.fingerprint
                 self._claims.proceed(candidate)
             case Begun():
-                candidate.stream_id, candidate.run_id = report.stream_id, report.run_id
-                candidate.frame_count = report.frame_count
-                candidate.estimated_frame_count = report.estimated_frame_count
-                log.info("event=started frames=%d", report.frame_count, extra=candidate.about)
-            case NotAVideo(reason):
-                self._not_a_video(candidate, reason)
-            case NotYet():
-                log.info("event=unfinished next='look again'", extra=candidate.about)
-                self._candidates.rest(candidate, self._patience_seconds(candidate))
+                self._begun(candidate, report)
             case Progress():
                 self._progress(candidate, report)
             case Waiting(reason):
                 self._metrics.waits.inc()
                 candidate.waits_for = reason
                 log.warning("event=waiting reason=%r", reason, extra=candidate.about)
+            case Exited(how, hung, begun):
+                self._metrics.restarts.labels("hung" if hung else "crash").inc()
+                self._crashed(candidate, how, begun=begun)
+            case _:
+                self._last_words(candidate, report)
+
+    def _last_words(
+        self,
+        candidate: Candidate,
+        report: NotAVideo | NotYet | Busy | Changed | Ended | LetGo | TurnedAway | Anew,
+    ) -> None:
+        """Act on what a worker says that ends with it."""
+        match report:
+            case NotAVideo(reason):
+                self._not_a_video(candidate, reason)
+            case NotYet():
+                self._not_yet(candidate, report)
+            case Busy():
+                self._busy(candidate, report)
+            case Changed():
+                log.warning("event=changed next='begin again'", extra=candidate.about)
+                candidate.changes += 1
+                candidate.crashes, candidate.lay, candidate.frame_count = 0, None, 0
+                self._candidates.rest(candidate, 0.0)
             case Ended():
                 self._candidates.dismiss(candidate)
                 candidate.ended = report
@@ -94,9 +126,13 @@ class Reports:
                 self._turned_away(candidate, reason)
             case Anew():
                 self._begin_anew(candidate, report)
-            case Exited(how, hung, begun):
-                self._metrics.restarts.labels("hung" if hung else "crash").inc()
-                self._crashed(candidate, how, begun=begun)
+
+    def _begun(self, candidate: Candidate, begun: Begun) -> None:
+        candidate.stream_id, candidate.run_id = begun.stream_id, begun.run_id
+        candidate.elsewhere = candidate.waits_for = None
+        candidate.frame_count = begun.frame_count
+        candidate.estimated_frame_count = begun.estimated_frame_count
+        log.info("event=started frames=%d", begun.frame_count, extra=candidate.about)
 
     def _progress(self, candidate: Candidate, report: Progress) -> None:
         self._metrics.progress(report)
@@ -110,10 +146,51 @@ class Reports:
 
     def _not_a_video(self, candidate: Candidate, reason: str) -> None:
         """Record the failure, unless the file may be one that is still being written."""
+        if candidate.claimed and not self._folders.owns(candidate.path):
+            self._candidates.drop(candidate)  # another replica has it
+            return
         patience_seconds = self._patience_seconds(candidate)
         if candidate.claimed or not patience_seconds:
             candidate.give_up = reason
         self._candidates.rest(candidate, 0.0 if candidate.give_up else patience_seconds)
+
+    def _not_yet(self, candidate: Candidate, not_yet: NotYet) -> None:
+        """Look again when the file may be whole; one that is open may be closed any moment."""
+        about, candidate.waits_for = candidate.about, not_yet.reason
+        log.info("event=unfinished reason=%r next='look again'", not_yet.reason, extra=about)
+        patience_seconds = self._patience_seconds(candidate)
+        if not patience_seconds:
+            pause_seconds = self._settings.incomplete_seconds
+        elif not_yet.is_being_written:
+            pause_seconds = min(self._settings.settle_seconds, patience_seconds)
+        else:
+            pause_seconds = patience_seconds
+        self._candidates.rest(candidate, pause_seconds)
+
+    def _busy(self, candidate: Candidate, busy: Busy) -> None:
+        """Wait for another worker for as long as it moves on, and then take its stream over.
+
+        To look at it costs a worker's start: the pauses double.
+        """
+        now, limit_seconds = self._candidates.now(), self._settings.takeover_seconds
+        if busy.is_paced:
+            limit_seconds *= _PACED_TIMES
+        before, state = candidate.elsewhere, (busy.run_id, busy.segment_count)
+        if before is None or before.state != state:
+            there = Elsewhere(state, now, min(_FIRST_PAUSE_SECONDS, limit_seconds))
+        else:
+            there = replace(
+                before,
+                pause_seconds=min(2 * before.pause_seconds, limit_seconds),
+                is_abandoned=now - before.since >= limit_seconds,
+            )
+        candidate.elsewhere = there
+        candidate.waits_for = (
+            f"The same content is being sent as {busy.stream_id}, by another worker: "
+            "this file waits for that to end."
+        )
+        log.info("event=busy stream_id=%s", busy.stream_id, extra={"file": candidate.path.name})
+        self._candidates.rest(candidate, 0.0 if there.is_abandoned else there.pause_seconds)
 
     def _patience_seconds(self, candidate: Candidate) -> float:
         """Return for how much longer a file in incoming/ may be one that is being written."""

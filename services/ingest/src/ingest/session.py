@@ -50,22 +50,29 @@ class Session:
         self._wait = wait
         self._now_us = now_us
         self._step = step
+        self.content_sha256: str | None = None
+        """Of the file's bytes, once it is known; it goes into the next state."""
         self._publisher: Publisher | None = None
         self._broken = 0
         self._limits_changed = 0
 
-    def open(self, fresh: Stream, supersedes: str | None = None) -> Stream:
+    def open(
+        self, fresh: Stream, supersedes: Callable[[Stream, Ledger], bool] = lambda *_: False
+    ) -> Stream:
         """Return the stream to write: fresh, or the committed one of the same content.
 
-        The committed one may have ended: then there is nothing to do, unless it is of the run
-        to be superseded. In place of that one fresh's run is begun, and that is committed
-        before anything else: whoever takes over from here goes on with the new run.
+        The committed one may have ended: then there is nothing to do. Where supersedes says so of
+        it, fresh's run is begun in its place, and that is committed before anything else: whoever
+        takes over from here goes on with the new run.
         """
         self._fresh = fresh
-        self.stream = self._reopen(fresh) or fresh
-        superseded = self.stream.ended and self.stream.run_id == supersedes
-        if superseded or (not self.stream.ended and self._is_lost(self.stream)):
-            self.stream = self._begin_again(self.stream, fresh)
+        committed = self._reopen(fresh)
+        self.stream = committed or fresh
+        if committed is not None and (
+            supersedes(committed, self._ledger)
+            or (not committed.ended and self._is_lost(committed))
+        ):
+            self.stream = self._begin_again(committed, fresh)
         if self.stream.ended:
             return self.stream
         while True:
@@ -96,6 +103,7 @@ class Session:
                     digest.update(frame.image)
 
         def advance(stream: Stream, placement: Placement | None) -> Stream:
+            stream = replace(stream, content_sha256=self.content_sha256 or stream.content_sha256)
             if placement is not None:
                 stream = stream.with_batch(batch, placement, self._now_us())
             if placement is None or batch[-1].is_last:
@@ -131,7 +139,7 @@ class Session:
             try:
                 self.stream = self._commit_once(before, batch, advance)
             except Replaced as error:
-                self._begin_again(before, self._another_run())
+                self.stream = self._begin_again(before, self._another_run())
                 raise StartOver(str(error)) from error
             except Unavailable as error:
                 self._pause(error)

@@ -140,6 +140,14 @@ def sight(path: str | Path, status: os.stat_result) -> Sight | str:
     )
 
 
+def seen(path: Path) -> Sight | str:
+    """Look at one file or folder; why it is left alone, or can't be looked at, is a text."""
+    try:
+        return sight(path, path.lstat())
+    except OSError as error:
+        return f"gone, or unreadable ({error.strerror})"
+
+
 def waits(name: str) -> bool:
     """Whether a file of this name is not, or not yet, a video to take."""
     return name.startswith(".") or is_partial(name) or name.lower().endswith(SIDECAR_SUFFIX)

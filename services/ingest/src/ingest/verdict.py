@@ -21,7 +21,10 @@ def verdict(ended: Ended) -> Verdict:
     note = ended.error
     if ended.duplicate:
         note = f"Its content is in the log already, as {ended.stream_id}: no frame was sent."
-        return Verdict(whole, note if whole else f"{note} {ended.error}", "duplicate")
+        if not whole:
+            note += f" What is missing there is missing here too. Of {ended.source_name!r} it was "
+            note += f"said: {ended.error}"
+        return Verdict(whole, note, "duplicate")
     if ended.state is State.TRUNCATED:
         note = (
             f"{ended.error} The {ended.frame_count} frames that could be decoded are in the "

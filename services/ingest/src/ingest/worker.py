@@ -1,5 +1,6 @@
 """Everything that is done for one file."""
 
+import logging
 import os
 import time
 import uuid
@@ -8,20 +9,25 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from hashlib import sha256
 from typing import TypeVar
 
+from ingest import standing
 from ingest.choices import Choices, with_named
 from ingest.cluster import Connection
+from ingest.content import Content, HeldFile
+from ingest.control_marks import Begun, Marks
 from ingest.decoded import Limits, Pictures
+from ingest.deduplication import Deduplication, Resolved
 from ingest.description import NOTHING_KNOWN, Description
 from ingest.encoders import encoder
 from ingest.encoding import Encoding
-from ingest.errors import Unfinished, Unreadable
+from ingest.errors import FileChanged, StartOver, Unfinished, Unreadable
 from ingest.file_end import End
-from ingest.fingerprint import fingerprint, printable, stream_id
+from ingest.fingerprint import content_id, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches, first_alone
-from ingest.image_folder import size_bytes
 from ingest.link import Link
 from ingest.logs import Lines
-from ingest.messages import Begun, Ended, Job, Opened, Progress, Waiting
+from ingest.lookup import Known
+from ingest.messages import Begun as RunBegun
+from ingest.messages import Busy, Changed, Ended, Job, Lookup, Opened, Progress, Waiting
 from ingest.opening import check_size, open_pictures
 from ingest.pacing import Pacer
 from ingest.probe import Probe, Pulled
@@ -36,6 +42,9 @@ _RETRY_SECONDS = 1.0
 # Streams that are to keep a schedule come before those that are sent as quickly as possible.
 _UNHURRIED = 10
 _FEWER = "Fewer frames could be decoded than in the run before it was interrupted."
+_CHANGED = "The file was changed while it was read, again and again."
+
+log = logging.getLogger(__name__)
 
 P = TypeVar("P")
 
@@ -51,37 +60,82 @@ class Worker:
         self._link = link
         self._probe = probe
         self._lines = lines
-        self._supersedes: str | None = None
+        self._marks = Marks(settings.videos)
+        self._known: dict[str, Known | None] = {}
+        self._connection: Connection | None = None
 
-    def run(self) -> Ended:
+    def run(self) -> Ended | Busy | Changed:
         """Bring the job's stream to its end. Raises Unreadable, Unfinished and Fenced."""
+        path = self._job.path
         if self._job.give_up is not None:
             return self._end_with(self._job.give_up)
         settings, choices = self._settings, self._job.choices
         limits = Limits(settings.decoder_threads, settings.largest_pixels)
-        with self._probe.trace.span("open"):
-            source = open_pictures(
-                self._job.path, limits, self._probe.pulling, self._link.show_life
-            )
-        with source:
-            if self._job.may_grow and source.end is not End.WHOLE:
-                raise Unfinished(f"{self._job.path.name!r} may go on.")
-            description = source.describe(choices)
-            check_size(description, choices)
-            session = self._session(self._announced(description), self._supersedes)
-            duplicate = session.stream.ended
-            if not duplicate:
+        with HeldFile(path) as held:
+            with self._probe.trace.span("open"):
+                source = open_pictures(path, limits, self._probe.pulling, self._link.show_life)
+            with source:
+                self._check_whole(held, source)
+                description = source.describe(choices)
+                check_size(description, choices)
+                return self._ingest(held, description, source)
+
+    def _check_whole(self, held: HeldFile, source: Pictures) -> None:
+        """Raise Unfinished where more of a file in incoming/ may be on its way."""
+        if not held.is_at(self._job.path) and not self._job.is_resumed:
+            raise Unfinished("Another file has taken its place.")
+        if self._job.is_resumed:
+            return
+        says_whole = source.end is End.WHOLE
+        if held.is_being_written() and (self._job.may_grow or not says_whole):
+            raise Unfinished("A program has it open for writing.", is_being_written=True)
+        if self._job.may_grow and source.end is End.MISSING:
+            raise Unfinished("Its end is missing, and may be on its way.")
+        if self._job.may_grow and not says_whole:
+            raise Unfinished("Nothing in it tells where it ends: more may be on its way.")
+
+    def _ingest(
+        self, held: HeldFile, description: Description, source: Pictures | None, reason: str = ""
+    ) -> Ended | Busy | Changed:
+        """Do for a held file what is to be done; without a source, end its stream with reason."""
+        resolved, name = self._resolved(held)
+        match resolved.standing:
+            case standing.Repeats(stream):
+                return _ended(stream, held, duplicate=True)
+            case standing.Finished(stream):
+                return _ended(stream, held)
+            case standing.Busy(stream):
+                is_paced = stream.pace != "fast"
+                return Busy(stream.stream_id, stream.run_id, stream.segment_count, is_paced)
+        fresh = self._fresh(held, description, resolved.content, name)
+        session = self._session(resolved, fresh)
+        if session.stream.ended:  # between the look at it and the fencing of whoever ended it
+            return _ended(session.stream, held, duplicate=True)
+        self._note_begun(held, session.stream)
+        session.content_sha256 = held.known_sha256
+        try:
+            if source is None:
+                self._end(session, held, reason)
+            else:
                 self._link.send(_begun(session.stream))
-                self._send(source, session)
-            return _ended(session.stream, duplicate)
+                self._send(source, session, held)
+        except StartOver:
+            self._note_begun(held, session.stream)
+            raise
+        except FileChanged:
+            session.close()
+            stream = session.stream
+            self._deduplication(held).forget(stream.fingerprint, stream.run_id)
+            return Changed()
+        return _ended(session.stream, held)
 
     @property
-    def learned(self) -> Learned:
+    def learned(self) -> Learned | None:
         """What is known of how large records may be, once a stream was begun."""
-        return self._connection.book.learned
+        return self._job.learned if self._connection is None else self._connection.book.learned
 
-    def _send(self, source: Pictures, session: Session) -> None:
-        """Publish every frame that is not in the log yet: the pipeline."""
+    def _send(self, source: Pictures, session: Session, held: HeldFile) -> None:
+        """Publish every frame that is not in the log yet: the pipeline. Raises FileChanged."""
         settings, timing = self._settings, self._probe.pulling.timing
         # What the run began with, not what is asked for now: its indices depend on it.
         choices = with_named(Choices(), session.stream.choices)
@@ -113,15 +167,19 @@ class Worker:
             committing: Future[None] | None = None
             for batch in batches(first_alone(frames, alone), limits, time.monotonic):
                 self._await(committing)
-                missing = source.shortfall() if batch[-1].is_last else None
+                missing = None
+                if batch[-1].is_last:
+                    missing = self._missing(source.shortfall(), session, held)
                 # Taken here, while nothing of the next batch has been pulled.
                 pulled = self._probe.pulled(pacer.take_late_seconds())
+                session.content_sha256 = held.known_sha256
                 committing = committer.submit(self._commit, session, batch, missing, pulled)
+                held.begin_hash()  # not before: reading the file must not delay the first frame
                 if self._job.after_loss and len(batch) == 1:
                     self._await(committing)
             self._await(committing)
         if not session.stream.ended:
-            self._end(session, encoding.failure or _FEWER)
+            self._end(session, held, encoding.failure or _FEWER)
 
     def _commit(
         self, session: Session, batch: list[Frame], missing: str | None, pulled: Pulled
@@ -138,9 +196,24 @@ class Worker:
                 wait([committing])
         committing.result()
 
-    def _end(self, session: Session, reason: str) -> None:
+    def _missing(self, sentence: str | None, session: Session, held: HeldFile) -> str | None:
+        """Return what a stream that is about to end lacks, and have its content's hash told.
+
+        Raises FileChanged where that would be said of what the file does not hold any more.
+        """
+        with self._link.showing_life():
+            is_changed = held.is_changed(self._link.show_life)
+            session.content_sha256 = held.sha256(self._link.show_life)
+        if not is_changed:
+            return sentence
+        if not self._job.is_final:
+            raise FileChanged(_CHANGED)
+        return _CHANGED
+
+    def _end(self, session: Session, held: HeldFile, reason: str) -> None:
+        missing = self._missing(reason, session, held)
         with self._link.showing_life(), self._probe.trace.span("end"):
-            session.end(reason)
+            session.end(missing or reason)
 
     def _alive(self, pictures: Iterable[P]) -> Iterator[P]:
         """Show the service that pictures come, also while none of them is sent."""
@@ -148,59 +221,105 @@ class Worker:
             self._link.show_life()
             yield picture
 
-    def _end_with(self, reason: str) -> Ended:
-        session = self._session(self._announced(NOTHING_KNOWN))
-        duplicate = session.stream.ended
-        if not duplicate:
-            self._end(session, reason)
-        return _ended(session.stream, duplicate)
+    def _end_with(self, reason: str) -> Ended | Busy | Changed:
+        """Record that nothing, or nothing more, of the file can be decoded."""
+        try:
+            with HeldFile(self._job.path) as held:
+                return self._ingest(held, NOTHING_KNOWN, None, reason)
+        except Unreadable:
+            return self._end_unread(reason)
 
-    def _announced(self, description: Description) -> Stream:
-        """Tell what the file holds, wait for the claim, and return its stream's first state."""
+    def _end_unread(self, reason: str) -> Ended:
+        """Record what becomes of a file that can't be read: its name is all that is known of it."""
+        name = self._job.path.name
+        content = Content(sha256(b"unreadable " + os.fsencode(name)).hexdigest(), is_whole=True)
+        self._link.send(Opened(content.fingerprint))
+        name = self._link.wait_for_go().name
+        connection = Connection(self._settings, content.fingerprint, self._probe, self._job.learned)
+        resolved = Resolved(content, standing.Fresh(), connection, lambda *_: standing.Fresh())
+        session = self._session(resolved, self._fresh(None, NOTHING_KNOWN, content, name))
+        is_known = session.stream.ended
+        if not is_known:
+            with self._link.showing_life(), self._probe.trace.span("end"):
+                session.end(reason)
+        return _ended(session.stream, None, duplicate=is_known)
+
+    def _resolved(self, held: HeldFile) -> tuple[Resolved, str]:
+        """Tell what the file holds, wait for the claim, and find out what is to be done with it.
+
+        Returns that, and the name under which the file was claimed.
+        """
         with self._probe.trace.span("fingerprint"):
-            content, content_bytes = self._content()
-        self._link.send(Opened(content))
-        self._connection = Connection(self._settings, content, self._probe, self._job.learned)
+            content = held.identify(self._link.show_life)
+        asking = self._deduplication(held)
+        connection = asking.connection(content)
+        self._lookup(content_id(content.fingerprint))  # before the claim is waited for
+        self._link.send(Opened(content.fingerprint))
         with self._link.showing_life(), self._probe.trace.span("prepare"):
-            self._connection.prepare()
+            connection.prepare()
         with self._probe.trace.span("claim"):
-            go = self._link.wait_for_go()
-        name, self._supersedes = go.name, go.supersedes
+            name = self._link.wait_for_go().name
+        with self._link.showing_life(), self._probe.trace.span("resolve"):
+            resolved = asking.resolve(
+                content,
+                connection,
+                is_resumed=self._job.is_resumed,
+                abandoned=self._job.abandoned,
+            )
+        return resolved, name
+
+    def _deduplication(self, held: HeldFile) -> Deduplication:
+        return Deduplication(
+            self._settings,
+            held,
+            self._probe,
+            learned=self._job.learned,
+            lookup=self._lookup,
+            wait=self._wait,
+            alive=self._link.show_life,
+        )
+
+    def _fresh(
+        self, held: HeldFile | None, description: Description, content: Content, name: str
+    ) -> Stream:
         return Stream.begin(
             description,
-            stream_id=stream_id(name, content),
+            stream_id=stream_id(name, content.fingerprint),
             run_id=uuid.uuid4().hex,
             source_name=printable(name),
-            source_bytes=content_bytes,
-            fingerprint=content,
+            source_bytes=held.sight.size_bytes if held is not None else 0,
+            fingerprint=content.fingerprint,
             choices=self._job.choices,
             now_us=_now_us(),
         )
 
-    def _content(self) -> tuple[str, int]:
-        """Return the file's fingerprint and its size in bytes."""
-        path = self._job.path
-        try:
-            return fingerprint(path, self._link.show_life), size_bytes(path)
-        except (OSError, Unreadable) as error:
-            if self._job.give_up is None:
-                reason = getattr(error, "strerror", None) or error
-                raise Unreadable(f"It can't be read: {reason}.") from error
-            # What becomes of it has to stand somewhere: its name is all that is known of it.
-            return sha256(b"unreadable " + os.fsencode(path.name)).hexdigest(), 0
-
-    def _session(self, fresh: Stream, supersedes: str | None = None) -> Session:
+    def _session(self, resolved: Resolved, fresh: Stream) -> Session:
+        """Become the one writer of the stream."""
+        self._connection = resolved.connection
         session = Session(
-            self._connection.open,
+            resolved.connection.open,
             self._wait,
             _now_us,
             self._probe.step,
         )
         with self._link.showing_life(), self._probe.trace.span("connect"):
             self._lines.concern(stream_id=fresh.stream_id, run_id=fresh.run_id)
-            stream = session.open(fresh, supersedes)
+            stream = session.open(fresh, resolved.supersedes)
             self._lines.concern(stream_id=stream.stream_id, run_id=stream.run_id)
         return session
+
+    def _note_begun(self, held: HeldFile, stream: Stream) -> None:
+        """Note from what the run was begun, before anything of it is in the log."""
+        try:
+            self._marks.begin(Begun(stream.fingerprint, stream.run_id, held.sight))
+        except OSError as error:
+            log.warning("event=not_noted reason=%r", str(error))
+
+    def _lookup(self, content: str) -> Known | None:
+        """Ask the service where records of a content lie; again only for another content."""
+        if content not in self._known:
+            self._known[content] = self._link.ask(Lookup(content))
+        return self._known[content]
 
     def _wait(self, reason: str) -> None:
         self._link.send(Progress(kafka=self._probe.kafka.take()))
@@ -212,13 +331,23 @@ class Worker:
         self._link.show_life()
 
 
-def _begun(stream: Stream) -> Begun:
-    return Begun(stream.stream_id, stream.run_id, stream.frame_count, stream.estimated_frame_count)
+def _begun(stream: Stream) -> RunBegun:
+    return RunBegun(
+        stream.stream_id, stream.run_id, stream.frame_count, stream.estimated_frame_count
+    )
 
 
-def _ended(stream: Stream, duplicate: bool) -> Ended:
+def _ended(stream: Stream, held: HeldFile | None, *, duplicate: bool = False) -> Ended:
     return Ended(
-        stream.stream_id, stream.run_id, stream.state, stream.frame_count, stream.error, duplicate
+        stream.stream_id,
+        stream.run_id,
+        stream.state,
+        stream.frame_count,
+        stream.error,
+        duplicate,
+        stream.source_name,
+        stream.fingerprint,
+        None if held is None else held.sight,
     )
 
 

@@ -1,0 +1,164 @@
+"""Finding out what is to be done with a file, by asking the log about its content."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ingest.cluster import Connection
+from ingest.content import Content, HeldFile
+from ingest.control_marks import Begun, Marks
+from ingest.errors import Fenced, Unavailable
+from ingest.ledger import Ledger
+from ingest.lookup import Known
+from ingest.probe import Probe
+from ingest.record_limits import Learned
+from ingest.records import segment_key_of
+from ingest.settings import Settings
+from ingest.standing import Again, Claim, Differs, Fresh, Standing, standing
+from ingest.stream import Stream
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Under what the log is to have a file, what is to be done with it, and a way to the log."""
+
+    content: Content
+    standing: Standing
+    connection: Connection
+    decide: Callable[[Sequence[Stream], Claim, Ledger], Standing]
+
+    def supersedes(self, stream: Stream, ledger: Ledger) -> bool:
+        """Whether a new run is to be begun in place of what a stream is committed as by now.
+
+        Where it is not the run that was looked at, another worker has come in between. That one
+        is fenced by now, so it is as good as lost. Raises Fenced where its content differs.
+        """
+        decided = self.standing
+        if isinstance(decided, Fresh) or decided.stream.run_id != stream.run_id:
+            lost = Claim(abandoned=(stream.run_id, stream.segment_count))
+            decided = self.decide([stream], lost, ledger)
+        if isinstance(decided, Differs):
+            raise Fenced("Another worker has begun with content that is alike.")
+        return isinstance(decided, Again)
+
+
+class Deduplication:
+    """Asks the log about one file's content; fences nobody but by forget.
+
+    wait is told why the cluster can't be used, and pauses. alive is called in the midst of what
+    takes long.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        held: HeldFile,
+        probe: Probe,
+        *,
+        learned: Learned | None,
+        lookup: Callable[[str], Known | None],
+        wait: Callable[[str], None],
+        alive: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._held = held
+        self._probe = probe
+        self._learned = learned
+        self._lookup = lookup
+        self._wait = wait
+        self._alive = alive
+        self._marks = Marks(settings.videos)
+
+    def connection(self, content: Content) -> Connection:
+        """Return a way to write this content, which is not opened."""
+        return self._to(content.fingerprint)
+
+    def _to(self, fingerprint: str) -> Connection:
+        return Connection(self._settings, fingerprint, self._probe, self._learned, self._lookup)
+
+    def resolve(
+        self,
+        content: Content,
+        connection: Connection,
+        *,
+        is_resumed: bool,
+        abandoned: tuple[str, int] | None,
+    ) -> Resolved:
+        """Return what is to be done. Blocks for as long as the cluster is away.
+
+        is_resumed: the file was claimed before. abandoned: see Claim. Raises Unreadable, and
+        Fenced where a stream that was to be forgotten has been moved on by another worker.
+        """
+        begun = self._marks.begun(self._held.sight.inode) if is_resumed else None
+        own_run = None if begun is None else self._own_run(begun, content)
+        while True:
+            claim = Claim(own_run, self._marks.superseded(content.fingerprint), abandoned)
+            decided = self._asked(content, connection, claim)
+            if not isinstance(decided, Differs):
+                return Resolved(content, decided, connection, partial(self._decide, content))
+            connection.close()
+            content = Content(self._held.sha256(self._alive), is_whole=True)
+            connection = self.connection(content)
+
+    def forget(self, fingerprint: str, run_id: str) -> None:
+        """Take the stream of a run that has not ended out of the log: its file is no more.
+
+        Raises Fenced.
+        """
+        connection = self._to(fingerprint)
+        while True:
+            try:
+                publisher, ledger = connection.open()
+            except Unavailable as error:
+                self._wait(str(error))
+                continue
+            try:
+                for stream in ledger.find(fingerprint):
+                    if stream.run_id == run_id and not stream.ended:
+                        publisher.forget(stream.stream_id, _segments(stream))
+            except Unavailable as error:
+                self._wait(str(error))
+            else:
+                return
+            finally:
+                publisher.close()
+
+    def _own_run(self, begun: Begun, content: Content) -> str | None:
+        """Return the run that was begun from just these bytes.
+
+        One that was begun from what the file held before is forgotten: nothing could end it.
+        """
+        if begun.sight == self._held.sight or begun.fingerprint == content.fingerprint:
+            is_same = content.is_whole or begun.sight == self._held.sight
+            return begun.run_id if is_same else None
+        if not content.is_whole and begun.fingerprint == self._held.sha256(self._alive):
+            return begun.run_id
+        self.forget(begun.fingerprint, begun.run_id)
+        return None
+
+    def _asked(self, content: Content, connection: Connection, claim: Claim) -> Standing:
+        while True:
+            try:
+                return self._ask(content, connection.ledger, claim)
+            except Unavailable as error:
+                connection.close()
+                self._wait(str(error))
+
+    def _ask(self, content: Content, ledger: Ledger, claim: Claim) -> Standing:
+        return self._decide(content, ledger.find(content.fingerprint), claim, ledger)
+
+    def _decide(
+        self, content: Content, found: Sequence[Stream], claim: Claim, ledger: Ledger
+    ) -> Standing:
+        return standing(
+            found, content, claim, lambda: self._held.sha256(self._alive), ledger.holds_all
+        )
+
+
+def _segments(stream: Stream) -> list[tuple[bytes, int]]:
+    """Return the key and the frames' partition of each segment that a stream has committed."""
+    if stream.partition is None:
+        return []
+    partition = stream.partition
+    keys = (segment_key_of(stream.stream_id, number) for number in range(stream.segment_count))
+    return [(key.encode(), partition) for key in keys]
