@@ -1,16 +1,31 @@
 """The colours of decoded pictures as JPEGs."""
 
 import itertools
+from pathlib import Path
 
+import av
 import numpy as np
+import numpy.typing as npt
 import pytest
 import simplejpeg  # type: ignore[import-untyped]
+from av.video import format as formats
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.stream import VideoStream
 from ingest.choices import Choices
+from ingest.colour import approximation
 from ingest.decoded import Picture
-from ingest.encoders import encoder
+from ingest.encoders import Encoder, Image, JpegEncoder, encoder
+from ingest.encoding import Encoding
+from ingest.errors import Unreadable
+from ingest.filters import can_convert
+from ingest.frame import Frame
+from ingest.orientation import UPRIGHT, Orientation
 from ingest.picture import Converter
+from ingest.timing import timed
 
+from tests.ingest.clips import BLUE, GREEN, RED, WHITE, Clip, corners, make, opened
 from tests.ingest.pictures import (
     LARGEST_BYTES,
     Matrix,
@@ -22,6 +37,8 @@ from tests.ingest.pictures import (
     noise,
     samples,
 )
+
+Pixels = npt.NDArray[np.uint8]
 
 TOLERANCE = 6
 UNSPECIFIED = 2
@@ -160,3 +177,174 @@ def test_grey_stays_grey(pixel_format: str, level: int) -> None:
     image = encode(picture)
     assert simplejpeg.decode_jpeg_header(image)[2] == "Gray"
     assert np.abs(decoded(image).astype(int) - 90).max() <= TOLERANCE
+
+
+COMMON = {
+    *("yuv420p", "yuv422p10le", "yuva444p12le", "nv12", "p010le", "yuyv422", "gray", "gray16be"),
+    *("monow", "pal8", "rgb24", "bgra", "rgb565le", "gbrp", "gbrap16le", "gbrpf32le", "grayf32le"),
+    *("xyz12le", "bayer_rggb8", "bayer_bggr16le", "ya8", "rgb48be", "rgba64le", "x2rgb10le"),
+}
+# All but those whose pixels lie in a graphics card.
+IN_MEMORY = sorted(
+    name
+    for name in formats.names  # type: ignore[attr-defined]
+    if VideoFormat(name).components
+)
+
+# What FFmpeg shows a matrix as, by H.273's numbers; every other one as BT.601.
+SHOWN_AS = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}
+MATRICES = [*range(19), 255]
+
+
+def colourful(pixel_format: str, matrix: int, spread: int) -> VideoFrame:
+    """Make a picture of slopes of colour that says these numbers of itself."""
+    down, across = np.mgrid[0:48, 0:64]
+    slopes = (across * 4, down * 5, 255 - 2 * (across + down))
+    pixels = np.stack(slopes, axis=-1).clip(0, 255).astype(np.uint8)
+    frame = VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
+    frame.colorspace, frame.color_range = matrix, spread
+    return frame
+
+
+def ffmpegs(frame: VideoFrame, matrix: int) -> Pixels:
+    """Return what swscale shows when it is told the matrix."""
+    spread = ColorRange.JPEG if frame.color_range == ColorRange.JPEG else ColorRange.MPEG
+    shown = VideoReformatter().reformat(
+        frame, format="rgb24", src_colorspace=SHOWN_AS.get(matrix, 5), src_color_range=spread
+    )
+    return shown.to_ndarray().astype(np.uint8)
+
+
+@pytest.mark.parametrize("encoding", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("longest_side", [None, 40])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p10le", "yuva444p"])
+@pytest.mark.parametrize("matrix", MATRICES)
+def test_every_matrix_and_range_gives_ffmpegs_picture(
+    matrix: int, pixel_format: str, longest_side: int | None, encoding: str
+) -> None:
+    images = encoder(
+        Choices(
+            encoding=encoding, quality=None if encoding == "PNG" else 95, longest_side=longest_side
+        ),
+        LARGEST_BYTES,
+    )
+    for spread in (0, 1, 2, 3):
+        frame = colourful(pixel_format, matrix, spread)
+        wanted = ffmpegs(frame, matrix)
+        image = images.encode(Picture(frame))
+        if longest_side is None:
+            shown = decoded(image.data).astype(float)
+            decibel = 10 * np.log10(255**2 / (0.01 + float(np.mean((shown - wanted) ** 2))))
+            assert decibel > (30 if encoding == "WEBP" else 35), (matrix, spread)
+        else:
+            assert (image.width, image.height) == (40, 30)
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 8, 9, 10, 12, 13, 16, 18, 19, 22, 23, 255, 256])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "gbrp", "yuva420p"])
+@pytest.mark.parametrize("encoding", ["JPEG", "PNG", "WEBP"])
+def test_every_transfer_and_primaries_are_taken(
+    encoding: str, pixel_format: str, number: int
+) -> None:
+    images = encoder(Choices(encoding=encoding, longest_side=40), LARGEST_BYTES)
+    for primaries, transfer in ((number, 2), (2, number), (number, number)):
+        frame = colourful(pixel_format, 1, 1)
+        frame.color_primaries, frame.color_trc = primaries, transfer
+        plain = colourful(pixel_format, 1, 1)
+        if transfer in {16, 18}:  # is tone-mapped
+            assert images.encode(Picture(frame)).width == 40
+        else:
+            assert images.encode(Picture(frame)) == images.encode(Picture(plain))
+
+
+def test_a_matrix_that_is_shown_as_another_is_said() -> None:
+    said = {matrix: approximation(colourful("yuv444p", matrix, 1)) for matrix in MATRICES}
+    assert {matrix for matrix, text in said.items() if text is None} == {1, 2, 4, 5, 6, 7, 9}
+    assert said[8] == "8 (YCgCo), shown as BT.601"
+    assert said[10] == "10 (BT.2020 constant luminance), shown as BT.2020"
+    assert said[255] == "255 (unknown), shown as BT.601"
+    for pixel_format in ("gbrp", "rgb24", "gray", "ya8"):
+        assert approximation(colourful(pixel_format, 8, 1)) is None
+
+
+def test_pictures_that_change_in_every_way_are_followed() -> None:
+    kinds = [
+        ("yuv420p", 1, 1),
+        ("yuv420p", 8, 1),
+        ("gbrp", 0, 2),
+        ("gray", 3, 9),
+        ("yuv444p", 200, 0),
+    ]
+    for encoding in ("JPEG", "PNG", "WEBP"):
+        images = encoder(Choices(encoding=encoding), LARGEST_BYTES)
+        for kind in kinds * 2:
+            alone = encoder(Choices(encoding=encoding), LARGEST_BYTES)
+            frame = colourful(*kind)
+            assert images.encode(Picture(frame)) == alone.encode(Picture(frame))
+
+
+@pytest.mark.parametrize("pixel_format", IN_MEMORY)
+def test_every_pixel_format_is_converted_or_known_not_to_be(pixel_format: str) -> None:
+    frame = VideoFrame(64, 48, pixel_format)
+    for plane in frame.planes:
+        samples(plane)[:] = 100
+    if not can_convert(frame):
+        assert pixel_format not in COMMON
+        return
+    for encoding in ("JPEG", "PNG", "WEBP"):
+        for longest_side in (None, 40):
+            images = encoder(Choices(encoding=encoding, longest_side=longest_side), LARGEST_BYTES)
+            for turned in (UPRIGHT, Orientation(transpose=True), Orientation(mirror_y=True)):
+                assert decoded(images.encode(Picture(frame, turned)).data).shape[2] == 3
+
+
+def test_a_video_that_says_ycgco_is_sent_whole(tmp_path: Path) -> None:
+    marked = {"preset": "ultrafast", "x264-params": "colormatrix=YCgCo:transfer=log316"}
+    path = make(tmp_path / "a.mp4", Clip(frames=3, codec_options=marked))
+    frames, failure = sent(path, encoder(Choices(), LARGEST_BYTES))
+    assert failure is None
+    assert [frame.attributes for frame in frames] == [
+        {"colour_matrix": "8 (YCgCo), shown as BT.601"}
+    ] * 3
+    assert corners(decoded(frames[0].image)) == [RED, GREEN, BLUE, WHITE]
+
+
+def test_pictures_that_no_image_can_be_made_of_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.nut"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgr4"
+        for _ in range(3):
+            container.mux(stream.encode(VideoFrame(64, 48, "bgr4")))
+        container.mux(stream.encode(None))
+    with pytest.raises(Unreadable, match="pictures of the video, in the pixel format bgr4"):
+        opened(path)
+
+
+def test_a_picture_that_can_t_be_encoded_ends_the_stream_with_a_sentence(tmp_path: Path) -> None:
+    class Broken(JpegEncoder):
+        """Fails at the second picture."""
+
+        count = 0
+
+        def encode(self, picture: Picture) -> Image:
+            self.count += 1
+            if self.count == 2:
+                raise OverflowError("too large")
+            return super().encode(picture)
+
+    path = make(tmp_path / "a.mp4", Clip(frames=3))
+    frames, failure = sent(path, Broken(Converter(None), 90, LARGEST_BYTES))
+    assert len(frames) == 1
+    assert failure == "Frame 1 can't be made a JPEG: OverflowError, too large."
+
+
+def sent(path: Path, images: Encoder) -> tuple[list[Frame], str | None]:
+    """Return the frames that a worker would send as JPEGs, and why no more came."""
+    stage = Encoding(
+        images, "JPEG", LARGEST_BYTES, lower_oversize=True, attributes={}, now_us=lambda: 0
+    )
+    with opened(path) as source:
+        pictures = timed(source.pictures(Choices()), source.nominal(Choices()))
+        return [frame for frame in stage.frames(pictures) if frame is not None], stage.failure

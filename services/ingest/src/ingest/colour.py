@@ -12,8 +12,29 @@ Size = tuple[int, int]
 _WITH_ALPHA = ("ya8", "ya16be", "ya16le", "pal8")
 _EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 # FFmpeg's names of matrices by ITU-T H.273's numbers; any other is BT.601, as for FFmpeg.
-_MATRICES = {1: "bt709", 4: "fcc", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc", 10: "bt2020nc"}
+_MATRICES = {1: "bt709", 4: "fcc", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020nc"}
 _BT601 = "bt470bg"
+_UNSPECIFIED, _UNSPECIFIED_RANGE = 2, 0
+# Those that mean BT.601, and those that FFmpeg shows as something else: as the note says.
+_MEANING_BT601 = (_UNSPECIFIED, 5, 6)
+_CONSTANT_LUMINANCE = 10
+_NAMES = {
+    0: "GBR",
+    3: "reserved",
+    8: "YCgCo",
+    _CONSTANT_LUMINANCE: "BT.2020 constant luminance",
+    11: "ST 2085",
+    12: "derived from the primaries",
+    13: "derived from the primaries, constant luminance",
+    14: "ICtCp",
+    15: "IPT-C2",
+    16: "YCgCo-Re",
+    17: "YCgCo-Ro",
+}
+# Those that FFmpeg's filters know; nothing here depends on them, but HDR's transfer curves.
+_PRIMARIES = (1, 2, *range(4, 13), 22)
+_TRANSFERS = (1, 2, *range(4, 9), *range(11, 19))
+_GREY = ("gray", "mono", "ya")
 # A JPEG of fewer chroma samples than its source loses colour; 4:1:1 and 4:1:0, which the
 # encoder does not take, go as 4:4:4. Keyed by whether the chroma's width and height are halved.
 _BY_HALVED_CHROMA = {
@@ -61,6 +82,46 @@ def rgb_steps(
     return [*steps, f"format={pixel_format}", *orientation.steps, *bare]
 
 
+def meant(frame: VideoFrame) -> tuple[int, int]:
+    """Return the matrix and the range, by FFmpeg's numbers, that a frame's numbers are taken for.
+
+    FFmpeg's filters take no other than they know; its players take those for unspecified.
+    """
+    is_known = frame.colorspace in _MATRICES or frame.colorspace in _MEANING_BT601
+    matrix = int(frame.colorspace) if is_known else _UNSPECIFIED
+    is_spread = frame.color_range in {ColorRange.MPEG, ColorRange.JPEG}
+    spread = int(frame.color_range) if is_spread else _UNSPECIFIED_RANGE
+    return 9 if matrix == _CONSTANT_LUMINANCE else matrix, spread
+
+
+def relabelling(frame: VideoFrame) -> list[str]:
+    """Return the steps that have a frame say what is meant by it; none where it does.
+
+    Each filter looks at the frame itself too, and refuses the numbers that it does not know.
+    """
+    matrix, spread = meant(frame)
+    labels = {}
+    if (matrix, spread) != (int(frame.colorspace), int(frame.color_range)):
+        labels = {"colorspace": matrix, "range": spread}
+    if frame.color_primaries not in _PRIMARIES:
+        labels["color_primaries"] = _UNSPECIFIED
+    if frame.color_trc not in _TRANSFERS:
+        labels["color_trc"] = _UNSPECIFIED
+    options = ":".join(f"{name}={number}" for name, number in labels.items())
+    return [f"setparams={options}"] if labels else []
+
+
+def approximation(frame: VideoFrame) -> str | None:
+    """Say what is shown in place of a frame's matrix; None where it is shown as it is meant."""
+    matrix, source = frame.colorspace, frame.format
+    is_coloured = not source.is_rgb and not source.has_palette and len(source.components) > 2
+    known = matrix in _MEANING_BT601 or matrix in _MATRICES
+    if not is_coloured or (known and matrix != _CONSTANT_LUMINANCE):
+        return None
+    shown = "BT.2020" if matrix == _CONSTANT_LUMINANCE else "BT.601"
+    return f"{int(matrix)} ({_NAMES.get(matrix, 'unknown')}), shown as {shown}"
+
+
 def has_alpha(source: VideoFormat) -> bool:
     """Whether pictures of this format can be transparent."""
     return len(source.components) == 4 or source.name in _WITH_ALPHA
@@ -104,7 +165,7 @@ def _yuv_steps(
 
 def _jpeg_format(source: VideoFormat) -> str:
     """Return the format of 8 bits with the source's own chroma subsampling."""
-    if source.name.startswith(("gray", "mono", "ya")):
+    if source.name.startswith(_GREY):
         return "gray"
     if source.is_rgb or source.has_palette or len(source.components) < 3:
         return "yuv444p"

@@ -1,18 +1,22 @@
 """From pictures to frames."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from ingest import hdr
+from ingest import colour, hdr
 from ingest.decoded import CodedPicture, Picture
 from ingest.encoders import Encoder, Image
 from ingest.frame import Frame
 from ingest.timing import Timed
 
+log = logging.getLogger(__name__)
+
 
 class Encoding:
     """A stage of the pipeline: pictures in, frames out.
 
-    It ends early where an image can't be made small enough to be sent; failure then says so.
+    It ends early where a picture can't be encoded, or not small enough to be sent; failure then
+    says so.
     """
 
     def __init__(
@@ -43,7 +47,17 @@ class Encoding:
                 yield None
                 continue
             captured_at_us = self._now_us()
-            image, attributes = self._image(timed.picture)
+            try:
+                image, attributes = self._image(timed.picture)
+            except MemoryError:
+                raise
+            except Exception as error:
+                log.exception("event=not_encoded frame=%d", timed.index)
+                self.failure = (
+                    f"Frame {timed.index} can't be made a {self._encoding}: "
+                    f"{type(error).__name__}, {error}."
+                )
+                return
             lowered = image.quality != self._encoder.quality and image.quality is not None
             if len(image.data) > self._largest_bytes or (lowered and not self._lower_oversize):
                 self.failure = (
@@ -76,4 +90,6 @@ class Encoding:
             return image, attributes | picture.attributes
         if (curve := hdr.curve(picture.frame)) is not None:
             attributes["tone_mapped"] = curve
+        if (shown := colour.approximation(picture.frame)) is not None:
+            attributes["colour_matrix"] = shown
         return self._encoder.encode(picture), attributes | picture.attributes

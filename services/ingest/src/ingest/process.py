@@ -7,6 +7,8 @@ import time
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
+from confluent_kafka import KafkaException
+
 from ingest import logs
 from ingest.errors import Blocked, Fenced, StartOver, Unfinished, Unreadable
 from ingest.link import Link
@@ -35,7 +37,7 @@ def main(settings: Settings, job: Job, service: Connection) -> None:
         link.send(Progress())  # from now on a silence means something
         lines.concern(file=job.path.name)
         probe = Probe(time.perf_counter, time.time_ns, settings.statistics_seconds, job.span)
-        last_words = _last_words(Worker(settings, job, link, probe, lines), settings)
+        last_words = last_words_of(Worker(settings, job, link, probe, lines), settings)
         link.send(Progress(kafka=probe.kafka.take(), spans=probe.trace.take()))
         # The service ends the process once it has heard this; there is nothing to clean up.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -44,7 +46,8 @@ def main(settings: Settings, job: Job, service: Connection) -> None:
         log.info("event=worker_left reason=%r", str(error) or "the service is gone")
 
 
-def _last_words(worker: Worker, settings: Settings) -> Report:
+def last_words_of(worker: Worker, settings: Settings) -> Report:
+    """Let a worker run, and return what is to be told of its end, whatever that was."""
     try:
         return worker.run()
     except (Unreadable, Unfinished, Fenced, Blocked, StartOver) as error:
@@ -64,6 +67,14 @@ def _last_words(worker: Worker, settings: Settings) -> Report:
         return NotAVideo(
             "Decoding it takes more memory than FRAMELOG_INGEST_MEMORY_BYTES allows, "
             f"{settings.memory_bytes}."
+        )
+    except (EOFError, ConnectionError, KafkaException):  # of the service, and of Kafka's client
+        raise
+    except Exception as error:
+        log.exception("event=worker_failed")
+        return NotAVideo(
+            f"Ingest has a fault that shows on it: {type(error).__name__}, {error}. "
+            "Its log has the trace."
         )
 
 

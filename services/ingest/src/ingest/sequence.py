@@ -19,6 +19,7 @@ from ingest.decoded import Limits, Picture, Pictured
 from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.file_end import End
+from ingest.filters import can_convert
 from ingest.image_folder import ImageFolder
 from ingest.jpeg import read_jpeg
 from ingest.orientation import UPRIGHT
@@ -160,8 +161,8 @@ class ImageSequence:
         if not 0 < context.width * context.height <= self._largest_pixels:
             raise ValueError("too large, which leaves it without a size")
         frame = next(image.decode(video=0), None)
-        if frame is None:
-            raise ValueError("no picture")
+        if frame is None or not can_convert(frame):
+            raise ValueError("no picture, or none that can be made an image")
         return frame
 
     def _read(self, number: int) -> bytes | None:

@@ -53,7 +53,9 @@ class Shortfall:
 
     def decode_anew(self) -> None:
         """Forget what decoding has shown: it begins again with the first packet."""
-        self._undecodable = self._damaged = self._came = 0
+        self._inconvertible = self._undecodable = self._damaged = self._came = 0
+        self.missing: str | None = None
+        """A sentence on pictures of which no image can be made."""
 
     def read(self, packet: Packet[Stream]) -> None:
         """Note a packet, of any stream."""
@@ -82,6 +84,14 @@ class Shortfall:
         """Note a picture that is damaged, though something comes out of it."""
         self._damaged += 1
 
+    def found_inconvertible(self, frame: VideoFrame) -> None:
+        """Note a picture that no image can be made of."""
+        self._inconvertible += 1
+        self.missing = (
+            f"{self._inconvertible} pictures of the video, in the pixel format "
+            f"{frame.format.name}, can't be made images."
+        )
+
     def decoding_failed(self) -> None:
         """Note a packet out of which nothing came."""
         self._undecodable += 1
@@ -96,8 +106,8 @@ class Shortfall:
             # Of the frame in which the file ends something may be seen.
             lacking = min(beyond, promised - self._came) if self._came < promised else beyond
             return f"The file was cut off: it ends before {lacking} of its {promised} frames."
-        if self.unreadable:
-            return self.unreadable
+        if reason := self.unreadable or self.missing:
+            return reason
         if self._says is End.MISSING or self._ends_within_a_picture():
             missing = "The file was cut off: the end of its container is missing."
             return self._missing_time(nominal) or missing

@@ -25,6 +25,7 @@ from ingest.decoder import emptying, limit_decoder, no_frame
 from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.file_end import End
+from ingest.filters import can_convert
 from ingest.orientation import UPRIGHT, Orientation, from_display_matrix, from_rotation
 from ingest.passthrough import Judge, Judged, can_pass
 from ingest.shortfall import Shortfall
@@ -64,7 +65,8 @@ class Source:
             self._decoded = (one for packet in self._packets for one in self._decode(packet))
             first = next(self._decoded, None)
             if first is None:
-                raise Unreadable(self._shortfall.unreadable or no_frame(self._stream, limits))
+                reason = self._shortfall.unreadable or self._shortfall.missing
+                raise Unreadable(reason or no_frame(self._stream, limits))
             self._first, self._trying = first, False
             self._opened = opened.pop_all()
 
@@ -152,13 +154,23 @@ class Source:
         try:
             frames = self._stream.decode(packet)
             self._shortfall.decoded(frames)
-            return [self._stamped(frame, judged) for frame in frames]
+            return [self._stamped(frame, judged) for frame in self._convertible(frames)]
         except EOFError:  # the decoder was flushed before
             return []
         except FFmpegError:
             if packet is not None:
                 self._shortfall.decoding_failed()
             return []
+
+    def _convertible(self, frames: list[VideoFrame]) -> list[VideoFrame]:
+        """Pass over what can't be made an image: by the format alone, so each time the same."""
+        wanted = []
+        for frame in frames:
+            if can_convert(frame):
+                wanted.append(frame)
+            else:
+                self._shortfall.found_inconvertible(frame)
+        return wanted
 
     def _judged(self, packet: Packet[VideoStream]) -> Judged | None:
         """Judge a picture of Motion JPEG; of no other."""

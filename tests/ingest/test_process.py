@@ -1,0 +1,50 @@
+"""What a worker's process tells of its end."""
+
+import pytest
+from ingest.errors import Fenced, Unreadable
+from ingest.messages import LetGo, NotAVideo
+from ingest.process import last_words_of
+from ingest.settings import Settings
+from ingest.worker import Worker
+
+
+class Failing(Worker):
+    """A worker of which nothing is left but how it ends."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def run(self) -> None:  # type: ignore[override]
+        raise self._error
+
+
+def settings() -> Settings:
+    return Settings.from_environ({})
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Unreadable("There is no video."), "There is no video."),
+        (
+            ZeroDivisionError("division by zero"),
+            "Ingest has a fault that shows on it: ZeroDivisionError, division by zero. "
+            "Its log has the trace.",
+        ),
+    ],
+)
+def test_any_error_becomes_a_sentence(error: Exception, reason: str) -> None:
+    assert last_words_of(Failing(error), settings()) == NotAVideo(reason)
+
+
+def test_a_fault_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
+    last_words_of(Failing(ZeroDivisionError()), settings())
+    (record,) = caplog.records
+    assert record.getMessage() == "event=worker_failed"
+    assert record.exc_info is not None
+
+
+def test_what_concerns_no_file_is_no_reason() -> None:
+    assert last_words_of(Failing(Fenced("Another has it.")), settings()) == LetGo()
+    with pytest.raises(ConnectionError):
+        last_words_of(Failing(ConnectionError()), settings())
