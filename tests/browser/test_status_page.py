@@ -75,6 +75,28 @@ def test_it_shows_what_the_viewer_does(
     assert messages == [], "the content security policy, or anything else, complains"
 
 
+def test_files_are_told_with_their_reasons_whatever_they_are_called(
+    viewer: Viewer, page: Page
+) -> None:
+    hostile = "<img src=x onerror=document.title='pwned'>.mp4"
+    files = {
+        "paused": True,
+        "totals": {"waiting": 2, "ingesting": 0, "failed": 1, "done": 7},
+        "told": [
+            {"name": "shots", "state": "waiting", "reason": "It is an empty folder."},
+            {"name": hostile, "state": "failed", "reason": f"It is no video: {hostile}"},
+        ],
+    }
+    answer = {**told(int(time.time() * 1000)), "files": files}
+    page.route("**/api/status", lambda route: route.fulfill(json=answer))
+    page.goto(f"{viewer.url}/status")
+    page.get_by_role("rowheader", name=hostile).wait_for(timeout=LIMIT_MS)
+    page.get_by_text("It is an empty folder.").wait_for(timeout=LIMIT_MS)
+    page.get_by_text("1 failed, 7 done. Intake is paused").wait_for(timeout=LIMIT_MS)
+    assert page.locator("#files img").count() == 0
+    assert page.title() == "Status - Framelog"
+
+
 def test_the_numbers_are_a_table_too(viewer: Viewer, page: Page) -> None:
     at_ms = int(time.time() * 1000)
     page.route("**/api/status", lambda route: route.fulfill(json=told(at_ms)))

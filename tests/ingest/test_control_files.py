@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -146,3 +147,25 @@ def test_the_list_can_not_forge_lines_or_steer_a_terminal(desk: Desk) -> None:
     lines = cli.listing(desk.ask("GET", "files")).splitlines()
     assert len(lines) == 2
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("folder", ["incoming", "processing", "processing/me", "done", "failed"])
+def test_strange_things_anywhere_are_listed_or_left_out(desk: Desk, folder: str) -> None:
+    place = desk.folders.root / folder
+    for name in ("film.mp4", "shots", "odd.toml"):
+        os.mkfifo(place / f"pipe {name}")
+        (place / f"link {name}").symlink_to(place / "gone")
+    deep = place / "deep"
+    for _ in range(40):
+        deep /= "d" * 90
+    with suppress(OSError):  # as deep as paths can be
+        deep.mkdir(parents=True)
+    (place / "film.mp4.reason.txt").mkdir()
+    desk.file("failed", "bad.mp4", "why")
+    told = desk.ask("GET", "files")
+    names = {(file["name"], file["state"]) for file in told["files"]}
+    assert ("bad.mp4", "failed") in names
+    if folder == "incoming":
+        reasons = {file["name"]: file["reason"] for file in told["files"]}
+        assert reasons["pipe odd.toml"] == "It is not a regular file, so it is left alone."
+        assert reasons["link film.mp4"] == "It is not a regular file, so it is left alone."

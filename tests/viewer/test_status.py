@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import inf
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from viewer.status.asking import Asker
+from viewer.status.files import ask_files
 from viewer.status.history import KEPT_SECONDS, History, Moment, point_of
 from viewer.status.readings import Reading, quantile
 from viewer.status.services import every_address
@@ -228,3 +231,50 @@ def test_a_stack_that_is_away_is_told_too(serve: Callable[..., Process], base: s
     wait_for(lambda: {n: s["state"] for n, s in services(status(base)).items()} == expected)
     assert status(base)["topics"] is None
     assert requests.get(f"{base}/status", timeout=60).status_code == 200
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\n\x1b[2J"
+
+
+def files_answer(**changes: Any) -> str:
+    file = {"name": "shots", "state": "waiting", "reason": "It is an empty folder.", "bytes": 0}
+    answer = {
+        "paused": True,
+        "totals": {"waiting": 3, "ingesting": 1, "failed": 1, "done": 9},
+        "files": [
+            file,
+            {**file, "reason": None},
+            {**file, "name": HOSTILE, "state": "failed", "reason": "x" * 9000},
+            {**file, "state": "done"},
+        ],
+    }
+    return json.dumps({**answer, **changes})
+
+
+def test_files_are_told_with_their_reasons() -> None:
+    with ingest_service({"/api/files?newest=20": (200, files_answer())}) as url:
+        files = ask_files(Asker(), ["http://127.0.0.1:1", url])
+    assert files is not None
+    assert (files.paused, files.totals["done"]) == (True, 9)
+    assert [(file.name, file.state) for file in files.told] == [
+        ("shots", "waiting"),
+        (HOSTILE, "failed"),
+    ]
+    assert [len(file.reason) for file in files.told] == [22, 501]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no JSON",
+        "[]",
+        "[" * 100_000,
+        files_answer(files=None),
+        files_answer(files=[{"name": "x"}]),
+        files_answer(totals={}),
+        files_answer(totals={"waiting": "x", "ingesting": 1, "failed": 1, "done": 1}),
+    ],
+)
+def test_what_is_no_list_of_files_is_not_told(said: str) -> None:
+    with ingest_service({"/api/files?newest=20": (200, said)}) as url:
+        assert ask_files(Asker(), [url]) is None

@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,17 +38,14 @@ def waiting(incoming: Path, at_work: Sequence[AtWork], newest: int) -> tuple[int
     """Return how many files wait, and the newest, with what they wait for if known."""
     reasons = {work.path: work.waits_for for work in at_work}
     total, found = _newest(_visible(incoming), newest)
-    return total, [
-        _entry(path, status, "waiting", _why_not(path, status) or reasons.get(path))
-        for status, path in found
-    ]
+    return total, [_waiting(path, status, reasons.get(path)) for status, path in found]
 
 
 def ingesting(processing: Path, at_work: Sequence[AtWork], newest: int) -> tuple[int, list[Entry]]:
     """Return how many files are being ingested, and the newest, with what is known of them."""
     known = {work.path: work for work in at_work}
     folders = [path for path in processing.iterdir() if path.is_dir() and not path.is_symlink()]
-    files = [file for folder in folders for file in _visible(folder) if not waits(file[1].name)]
+    files = [file for folder in folders for file in _readable(folder) if not waits(file[1].name)]
     within: dict[Path, list[AtWork]] = {path: [] for _, path in files}
     for work in at_work:
         for folder in work.path.parents:
@@ -120,6 +118,12 @@ def _visible(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
                 continue
 
 
+def _readable(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
+    """Yield what lies in another's folder, if that can be read: it must not hide all the rest."""
+    with suppress(OSError):
+        yield from _visible(folder)
+
+
 def _is_video(path: Path, status: os.stat_result) -> bool:
     note = _NOTE.search(path.name)
     is_note = note is not None and note.end() == len(path.name)
@@ -177,11 +181,15 @@ def _video_at_work(work: AtWork, folder: Path) -> Entry:
     return _at_work(work.path, status, {work.path: work}, name)
 
 
-def _why_not(path: Path, status: os.stat_result) -> str | None:
-    if waits(path.name):
-        return _UNFINISHED
-    seen = sight(path, status)
-    return f"It is {seen}, so it is left alone." if isinstance(seen, str) else None
+def _waiting(path: Path, status: os.stat_result, waits_for: str | None) -> Entry:
+    name, changed_at = printable(path.name), status.st_ctime
+    seen = sight(path, status)  # once: of a large folder it takes a while
+    size = seen.size_bytes if isinstance(seen, Sight) else status.st_size
+    is_odd = isinstance(seen, str) and not stat.S_ISDIR(status.st_mode)
+    if waits(path.name) and not is_odd:
+        return Entry(name, "waiting", size, changed_at, _UNFINISHED)
+    reason = f"It is {seen}, so it is left alone." if isinstance(seen, str) else waits_for
+    return Entry(name, "waiting", size, changed_at, reason)
 
 
 def _reason(path: Path) -> str | None:

@@ -189,7 +189,7 @@ class Reports:
             f"The same content is being sent as {busy.stream_id}, by another worker: "
             "this file waits for that to end."
         )
-        log.info("event=busy stream_id=%s", busy.stream_id, extra={"file": candidate.path.name})
+        log.info("event=busy stream_id=%s", busy.stream_id, extra={"file": candidate.name})
         self._candidates.rest(candidate, 0.0 if there.is_abandoned else there.pause_seconds)
 
     def _patience_seconds(self, candidate: Candidate) -> float:

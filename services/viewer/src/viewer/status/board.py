@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
+from viewer.status.files import Files
 from viewer.status.history import INTERVAL_SECONDS, History
 from viewer.status.services import Service
 from viewer.status.topics import Topic
@@ -21,6 +22,8 @@ class Board:
         self.history = History()
         self.ingest: Sequence[Service] = ()
         self.cluster: Sequence[Service] = ()
+        self.files: Files | None = None
+        """None where no ingest service has told of them."""
         self.topics: Sequence[Topic] | None = None
         """None until Kafka has been asked."""
 
@@ -31,6 +34,7 @@ class Board:
             "at_ms": int(self._wall() * 1000),
             "interval_seconds": INTERVAL_SECONDS,
             "services": [asdict(service) for service in services],
+            "files": None if self.files is None else asdict(self.files),
             "topics": None if self.topics is None else [asdict(topic) for topic in self.topics],
             **self.history.as_dict(),
         }

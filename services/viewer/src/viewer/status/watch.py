@@ -14,6 +14,7 @@ from viewer.environ import revealed
 from viewer.settings import Settings
 from viewer.status.asking import Asker
 from viewer.status.board import Board
+from viewer.status.files import ask_files
 from viewer.status.history import INTERVAL_SECONDS, NAMES, Moment
 from viewer.status.readings import reading_of
 from viewer.status.services import ask_ingest, ask_kafka, ask_registry
@@ -25,7 +26,7 @@ _CLUSTER_INTERVAL_SECONDS = 10.0
 
 
 class StatusWatch:
-    """Two threads, so that a cluster that is slow to answer makes no gap in the plots."""
+    """Threads, so that a cluster or folder that is slow to tell makes no gap in the plots."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class StatusWatch:
             for work in (
                 (INTERVAL_SECONDS, self._look_at_services),
                 (_CLUSTER_INTERVAL_SECONDS, self._look_at_cluster),
+                (_CLUSTER_INTERVAL_SECONDS, self._look_at_files),
             )
         ]
 
@@ -89,6 +91,10 @@ class StatusWatch:
         except KafkaException as error:
             # What was known last stands; how Kafka is will be said in a moment.
             logger.debug("topics=unknown error=%r", str(error))
+
+    def _look_at_files(self) -> None:
+        """Ask ingest of which files there is something to say."""
+        self._board.files = ask_files(self._neighbours, self._settings.ingest_urls)
 
     def _repeat(self, interval_seconds: float, look: Callable[[], None]) -> None:
         while not self._stopping.is_set():

@@ -96,6 +96,13 @@ export const status = {
     high === null ? `${label}: nothing` : `${label}: ${now ?? "nothing"} now, ${high} at most`,
   clock: (/** @type {number} */ at_ms, seconds = true) =>
     new Date(at_ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) }),
+  fileStates: { waiting: "Waits", failed: "Failed" },
+  files: (/** @type {import("../status/page.js").Files | null} */ files) => {
+    if (!files) return "No ingest service tells of its files.";
+    const { waiting, ingesting, failed, done } = files.totals;
+    const all = `${format.count(waiting)} in incoming, ${format.count(ingesting)} being ingested, ${format.count(failed)} failed, ${format.count(done)} done.`;
+    return files.paused ? `${all} Intake is paused: no new file is taken.` : all;
+  },
   noTopics: (/** @type {unknown[] | null} */ topics) =>
     topics ? "The topics have not been made yet: the setup makes them." : "Kafka has not been asked yet, or has not answered.",
   kept: (/** @type {import("../status/page.js").Topic} */ { cleanup_policy, retention_ms, retention_bytes }) => {

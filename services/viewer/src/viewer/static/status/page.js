@@ -24,10 +24,21 @@ import { plots } from "./plots.js";
  * @property {number | null} retention_ms
  * @property {number | null} retention_bytes
  *
+ * @typedef {object} File
+ * @property {string} name
+ * @property {"waiting" | "failed"} state
+ * @property {string} reason
+ *
+ * @typedef {object} Files
+ * @property {boolean} paused
+ * @property {Record<string, number>} totals
+ * @property {File[]} told
+ *
  * @typedef {object} Status
  * @property {number} at_ms
  * @property {number} interval_seconds
  * @property {Service[]} services
+ * @property {Files | null} [files]
  * @property {Topic[] | null} topics
  * @property {number[]} times_ms
  * @property {Record<string, import("./numbers.js").Points>} series
@@ -71,11 +82,32 @@ function topicRow(topic) {
   return row;
 }
 
+/** @param {File} file */
+function fileRow(file) {
+  const row = document.createElement("tr");
+  const name = document.createElement("th");
+  name.scope = "row";
+  name.textContent = file.name;
+  const state = document.createElement("td");
+  state.textContent = words.status.fileStates[file.state];
+  state.dataset.label = "State";
+  const reason = document.createElement("td");
+  reason.className = "reason";
+  reason.textContent = file.reason;
+  reason.dataset.label = "Why";
+  row.append(name, state, reason);
+  return row;
+}
+
 /** @param {Status} status */
 function show(status) {
   part("headline").textContent = words.status.headline(status.services);
   part("as-of").textContent = words.status.clock(status.at_ms);
   part("services").replaceChildren(...status.services.map(serviceCard));
+  const told = status.files?.told ?? [];
+  part("files-totals").textContent = words.status.files(status.files ?? null);
+  part("files").hidden = !told.length;
+  part("files").querySelector("tbody")?.replaceChildren(...told.map(fileRow));
   part("topics").hidden = !status.topics?.length;
   part("no-topics").textContent = status.topics?.length ? "" : words.status.noTopics(status.topics);
   part("topics").querySelector("tbody")?.replaceChildren(...(status.topics ?? []).map(topicRow));
