@@ -9,8 +9,11 @@ import ingest
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 ERRORS = {"Unreadable", "NotAVideo"}
-TELLING = {"shortfall", "sentence", "_missing_time", "no_frame"}
-REASONS = {"failure", "give_up", "note", "missing", "unreadable", "_FEWER"}
+TELLING = {
+    *("shortfall", "sentence", "no_frame", "_damage", "_left_out", "_missing_time", "_missing_end"),
+    *("not_a_video", "_unfinished", "_something_else"),
+}
+REASONS = {"failure", "give_up", "note", "missing", "unreadable", "_FEWER", "_NO_KEY"}
 GAP = "…"
 
 

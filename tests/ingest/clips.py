@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
+from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from ingest.decoded import Limits
@@ -67,21 +68,21 @@ def corners(picture: Pixels) -> list[tuple[int, int, int]]:
     return found
 
 
-def make(path: Path, clip: Clip) -> Path:
-    """Write the file; its container follows from the suffix.
+def make(path: Path, clip: Clip, container: str | None = None) -> Path:
+    """Write the file; its container (FFmpeg's name) follows from the suffix, or is given.
 
     In a thread of its own: as root, SVT-AV1 makes the thread that calls it real-time (SCHED_FIFO),
     and every process that a real-time thread starts is so too. A broker among them took both
     processors and gave them to nobody.
     """
     with ThreadPoolExecutor(1) as encoder:
-        encoder.submit(_write, path, clip).result()
+        encoder.submit(_write, path, clip, container).result()
     return path
 
 
-def _write(path: Path, clip: Clip) -> None:
+def _write(path: Path, clip: Clip, form: str | None) -> None:
     options = {"movflags": clip.movflags} if clip.movflags else {}
-    with av.open(str(path), "w", options=options) as container:
+    with av.open(str(path), "w", format=form, options=options) as container:
         stream = container.add_stream(clip.codec, rate=clip.rate)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = clip.width, clip.height
@@ -105,26 +106,30 @@ def _write(path: Path, clip: Clip) -> None:
         container.mux(stream.encode(None))
 
 
-def make_sound(path: Path, cover: Path | None = None) -> Path:
+def make_sound(path: Path, cover: Path | None = None, container: str | None = None) -> Path:
     """Write a second of silence, with a cover picture (an MJPEG file) if one is given."""
-    with av.open(str(path), "w") as container:
-        sound = container.add_stream("aac", rate=48_000)
-        assert isinstance(sound, AudioStream)
-        if cover is not None:
-            with av.open(str(cover)) as pictures:
-                packet = next(pictures.demux(video=0))
-                picture = container.add_stream_from_template(pictures.streams.video[0])
-                picture.disposition = av.stream.Disposition.attached_pic
-                packet.stream = picture
-                container.mux(packet)
-        for start in range(0, 48_000, 1024):
-            frame = AudioFrame(format="fltp", layout="mono", samples=1024)
-            for plane in frame.planes:
-                np.frombuffer(plane, np.float32)[:] = 0  # type: ignore[call-overload]
-            frame.sample_rate, frame.pts = 48_000, start
-            container.mux(sound.encode(frame))
-        container.mux(sound.encode(None))
+    with av.open(str(path), "w", format=container) as output:
+        _write_sound(output, cover)
     return path
+
+
+def _write_sound(container: OutputContainer, cover: Path | None) -> None:
+    sound = container.add_stream("aac", rate=48_000)
+    assert isinstance(sound, AudioStream)
+    if cover is not None:
+        with av.open(str(cover)) as pictures:
+            packet = next(pictures.demux(video=0))
+            picture = container.add_stream_from_template(pictures.streams.video[0])
+            picture.disposition = av.stream.Disposition.attached_pic
+            packet.stream = picture
+            container.mux(packet)
+    for start in range(0, 48_000, 1024):
+        frame = AudioFrame(format="fltp", layout="mono", samples=1024)
+        for plane in frame.planes:
+            np.frombuffer(plane, np.float32)[:] = 0  # type: ignore[call-overload]
+        frame.sample_rate, frame.pts = 48_000, start
+        container.mux(sound.encode(frame))
+    container.mux(sound.encode(None))
 
 
 def opened(path: Path, largest_pixels: int = 1 << 24) -> Source:

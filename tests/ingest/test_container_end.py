@@ -1,6 +1,7 @@
 """Files whose end is missing, or whose middle is damaged, never pass for whole ones."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from ingest.choices import Choices
 from ingest.container_end import TRUSTED, end_of
+from ingest.demuxers import ALLOWED
 from ingest.file_end import End
 
 from tests.ingest.clips import Clip, cut, make, opened
@@ -311,3 +313,13 @@ def test_a_video_that_ends_before_its_time_is_told_by_seconds(tmp_path: Path) ->
     kept, missing = seen(path)
     assert kept < 20
     assert missing is not None
+
+
+def test_the_document_says_what_is_trusted_of_each_container() -> None:
+    """Of every demuxer that may read a file: those that are not named say nothing."""
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    section = text.split("### What a container says of its end\n")[1].split("\n### ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == {name.split(",")[0] for name in TRUSTED}
+    assert named <= ALLOWED

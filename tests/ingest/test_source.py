@@ -143,7 +143,7 @@ def test_damage_in_the_middle_is_passed_over_and_said(tmp_path: Path) -> None:
 def test_a_movie_without_its_header_is_unreadable(tmp_path: Path) -> None:
     whole = make(tmp_path / "a.mp4", Clip(frames=100))
     sentence = refusal(cut(whole, 0.5))
-    assert sentence.startswith("It is not a video in a format that can be read, or its header is ")
+    assert sentence.startswith("Its header (moov) is missing")
 
 
 def test_what_is_no_video_is_refused_with_a_sentence(tmp_path: Path) -> None:
@@ -157,10 +157,10 @@ def test_what_is_no_video_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_sound_alone_is_no_video_even_with_a_cover(tmp_path: Path) -> None:
-    assert refusal(make_sound(tmp_path / "a.m4a")) == "There is no video in the file."
+    assert refusal(make_sound(tmp_path / "a.m4a")) == "There is no video in the file, only sound."
     cover = make(tmp_path / "cover.avi", replace(MJPEG, frames=1))
     covered = make_sound(tmp_path / "b.mp4", cover)
-    assert refusal(covered) == "There is no video in the file."
+    assert refusal(covered) == "There is no video in the file, only sound."
 
 
 @pytest.mark.parametrize(

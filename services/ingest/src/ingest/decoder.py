@@ -35,16 +35,6 @@ def limit_decoder(stream: VideoStream, limits: Limits) -> None:
         context.flags |= Flags.low_delay
 
 
-def no_frame(stream: VideoStream, limits: Limits) -> str:
-    """Return a sentence on a video that was opened, and of which nothing can be decoded."""
-    if stream.codec_context.width:
-        return "No frame of its video can be decoded."
-    return (
-        "No frame of its video can be decoded: its pictures have no size, or more pixels than "
-        f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
-    )
-
-
 def emptying(stream: VideoStream) -> Iterator[Packet[VideoStream] | None]:
     """Yield what makes the decoder give out all that it holds, to be decoded one by one.
 

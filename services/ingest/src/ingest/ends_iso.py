@@ -44,6 +44,25 @@ def iso(file: FileBytes) -> End:
     return _fragments(boxes, file.size_bytes) if boxes.fragmented else End.WHOLE
 
 
+def kinds_of_boxes(file: FileBytes) -> list[bytes]:
+    """Return the kinds of the outermost boxes, as far as they can be followed."""
+    return _walk(file).kinds
+
+
+def header_bytes(file: FileBytes) -> bytes:
+    """Return the header (moov), as far as it may be read at once; none where it is not found."""
+    place = 0
+    while place < file.size_bytes:
+        head = file.at(place, 16)
+        size = int.from_bytes(head[8:16] if head[:4] == b"\0\0\0\1" else head[:4])
+        if head[4:8] == b"moov":
+            return file.at(place, size)
+        if size < 8:
+            break
+        place += size
+    return b""
+
+
 def _fragments(boxes: _Boxes, size_bytes: int) -> End:
     if boxes.kinds[-1] == b"mfra":
         return End.WHOLE

@@ -15,10 +15,14 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ingest.container_end import end_of
+from ingest.decoded import Limits
+from ingest.diagnosis import is_motion_photo
 from ingest.file_end import End
 
 # Containers in which nothing follows the last picture, so that what does is part of a picture.
 _NOTHING_BEHIND = ("dv", "obu", "yuv4mpegpipe")
+# Containers with a mark behind the last picture, where FFmpeg looks for another.
+_CLOSED, _CLOSING_BYTES = ("mpjpeg", "smjpeg"), 128
 # An index may have millions; what lies beyond a file's end are the last ones.
 _LAST_ENTRIES = 64
 
@@ -36,6 +40,7 @@ class Shortfall:
         self._end_bytes = 0
         self._covered = Fraction(0)
         self._incomplete = 0
+        self._packets = self._key_packets = 0
         self.unreadable: str | None = None
         """A sentence on why the rest of the file can't be read."""
         self.decode_anew()
@@ -64,12 +69,19 @@ class Shortfall:
             self._covered = max(self._covered, end)
         if packet.stream is self._stream:
             self._incomplete += packet.is_corrupt
+            self._packets += packet.size > 0
+            self._key_packets += packet.is_keyframe and packet.size > 0
             if packet.pos is not None:
                 self._end_bytes = max(self._end_bytes, packet.pos + packet.size)
 
     def reading_failed(self, error: FFmpegError) -> None:
         """Note that no packet comes any more."""
-        self.unreadable = f"The file can't be read to its end: {error.strerror}."
+        left_bytes = self._size_bytes() - self._end_bytes
+        if self._container.format.name in _CLOSED and left_bytes <= _CLOSING_BYTES:
+            return
+        # Who asks for so much memory has read a size that can't be right.
+        why = "it is damaged" if isinstance(error, MemoryError) else error.strerror
+        self.unreadable = f"The file can't be read to its end: {why}."
 
     def decoded(self, frames: Sequence[VideoFrame]) -> None:
         """Note what came out of a packet."""
@@ -96,6 +108,28 @@ class Shortfall:
         """Note a packet out of which nothing came."""
         self._undecodable += 1
 
+    def no_frame(self, limits: Limits) -> str:
+        """Return a sentence on a video that was opened, and of which nothing can be decoded."""
+        needs_key = not self._stream.codec_context.codec.intra_only
+        if needs_key and self._packets and not self._key_packets:
+            return (
+                f"No frame of its video can be decoded: none of its {self._packets} packets is a "
+                "key frame, with which decoding begins. Its beginning is missing."
+            )
+        if reason := self.unreadable or self.missing:
+            return reason
+        if self.end is End.MISSING:
+            return (
+                "No frame of its video can be decoded: the file was cut off before its first "
+                "picture ends."
+            )
+        if self._stream.codec_context.width:
+            return "No frame of its video can be decoded."
+        return (
+            "No frame of its video can be decoded: its pictures have no size, or more pixels than "
+            f"FRAMELOG_INGEST_LARGEST_PIXELS allows, {limits.largest_pixels}."
+        )
+
     def sentence(self, nominal: Fraction) -> str | None:
         """Return, once all is decoded, what is missing; None if nothing is.
 
@@ -108,14 +142,34 @@ class Shortfall:
             return f"The file was cut off: it ends before {lacking} of its {promised} frames."
         if reason := self.unreadable or self.missing:
             return reason
-        if self._says is End.MISSING or self._ends_within_a_picture():
-            missing = "The file was cut off: the end of its container is missing."
-            return self._missing_time(nominal) or missing
+        # It may have got its end since it was opened.
+        says = end_of(self._descriptor, self._container.format.name)
+        if says is End.MISSING or self._ends_within_a_picture():
+            return self._missing_time(nominal) or self._missing_end()
+        return self._damage() or self._left_out() or self._missing_time(nominal)
+
+    def _damage(self) -> str | None:
         if self._undecodable:
             return f"{self._undecodable} packets of the video are damaged and were passed over."
         if damaged := max(self._damaged, self._incomplete):
             return f"{damaged} pictures of the video are damaged, or follow on missing ones."
-        return self._missing_time(nominal)
+        return None
+
+    def _left_out(self) -> str | None:
+        if self._container.format.name == "jpeg_pipe" and is_motion_photo(self._descriptor):
+            return (
+                "It is a photo with a video behind it (a motion photo): the photo was sent, the "
+                "video was not. Save the video as a file of its own, and drop that."
+            )
+        return None
+
+    def _missing_end(self) -> str:
+        if self._container.format.name == "gif":
+            return (
+                "The file was cut off, or its program left its end out: a GIF's end mark "
+                "(trailer) is missing. All pictures that are there were sent."
+            )
+        return "The file was cut off: the end of its container is missing."
 
     def _frames_beyond(self) -> int:
         """Return of how many frames the container says that they lie behind the file's end."""

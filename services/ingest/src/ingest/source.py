@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from ingest.choices import Choices
 from ingest.containers import default_video, open_container
 from ingest.decoded import Limits, Picture, Pictured
-from ingest.decoder import emptying, limit_decoder, no_frame
+from ingest.decoder import emptying, limit_decoder
 from ingest.description import Description
 from ingest.errors import Unreadable
 from ingest.file_end import End
@@ -52,12 +52,13 @@ class Source:
             file = opened.enter_context(path.open("rb", buffering=0))
             if os.fstat(file.fileno()).st_size == 0:
                 raise Unreadable("The file is empty.")
-            self._container = opened.enter_context(open_container(file.fileno(), limits))
-            self._stream = default_video(self._container)
+            descriptor = file.fileno()
+            self._container = opened.enter_context(open_container(descriptor, path.suffix, limits))
+            self._stream = default_video(self._container, descriptor)
             limit_decoder(self._stream, limits)
             self._is_motion_jpeg = self._stream.codec_context.name == "mjpeg"
             self._judge = Judge(limits.largest_pixels, looks_inside=False)
-            self._shortfall = Shortfall(file.fileno(), self._container, self._stream)
+            self._shortfall = Shortfall(descriptor, self._container, self._stream)
             self._ticks = -1
             self._trying = True
             self._tried: list[Packet[VideoStream] | None] = []
@@ -65,8 +66,7 @@ class Source:
             self._decoded = (one for packet in self._packets for one in self._decode(packet))
             first = next(self._decoded, None)
             if first is None:
-                reason = self._shortfall.unreadable or self._shortfall.missing
-                raise Unreadable(reason or no_frame(self._stream, limits))
+                raise Unreadable(self._shortfall.no_frame(limits))
             self._first, self._trying = first, False
             self._opened = opened.pop_all()
 
@@ -121,6 +121,8 @@ class Source:
 
     def shortfall(self) -> str | None:
         """Return, once pictures has ended, a sentence on what is missing; None if nothing is."""
+        if self._container.format.name == "filmstrip":
+            return None  # it is opened by its end, which comes as a broken packet too
         return self._shortfall.sentence(self.nominal(Choices()))
 
     def _can_pass(self) -> bool:
