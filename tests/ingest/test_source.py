@@ -219,3 +219,22 @@ def test_an_aspect_of_pixels_turns_with_the_picture(tmp_path: Path) -> None:
 def test_a_file_that_is_gone_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         opened(tmp_path / "gone.mp4")
+
+
+@pytest.mark.parametrize("suffix", ["mpg", "ts"])
+def test_what_comes_after_a_file_was_opened_is_neither_lost_nor_called_missing(
+    tmp_path: Path, suffix: str
+) -> None:
+    """Its size is that of the end, not that of the beginning."""
+    codec = "mpeg2video" if suffix == "mpg" else "libx264"
+    options = {} if suffix == "mpg" else LONG.codec_options
+    whole = make(tmp_path / f"a.{suffix}", replace(LONG, codec=codec, codec_options=options))
+    content = whole.read_bytes()
+    growing = tmp_path / f"growing.{suffix}"
+    first_bytes = len(content) // 3 // 188 * 188
+    growing.write_bytes(content[:first_bytes])
+    with opened(growing) as source:
+        with growing.open("ab") as file:
+            file.write(content[first_bytes:])
+        assert sum(1 for _ in source.pictures(Choices())) == LONG.frames
+        assert source.shortfall() is None
