@@ -104,4 +104,4 @@ def test_what_came_and_what_is_said_to_be_missing_make_the_whole(
         with Source(short, Limits(2, 1 << 20), Stopwatch(time.perf_counter)) as source:
             came = sum(1 for _ in source.pictures(Choices(quality=quality or Choices().quality)))
             said = source.shortfall()
-        assert said == f"The file was cut off: it ends before {60 - came} of its 60 frames."
+        assert said == f"The file was cut off: it ends before {60 - came} of 60 frames."

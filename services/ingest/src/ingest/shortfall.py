@@ -139,7 +139,7 @@ class Shortfall:
             promised = max(self._stream.frames, len(self._stream.index_entries))
             # Of the frame in which the file ends something may be seen.
             lacking = min(beyond, promised - self._came) if self._came < promised else beyond
-            return f"The file was cut off: it ends before {lacking} of its {promised} frames."
+            return f"The file was cut off: it ends before {lacking} of {promised} frames."
         if reason := self.unreadable or self.missing:
             return reason
         # It may have got its end since it was opened.
@@ -173,6 +173,8 @@ class Shortfall:
 
     def _frames_beyond(self) -> int:
         """Return of how many frames the container says that they lie behind the file's end."""
+        if not self._stream.frames and not self._container.format.name.startswith("mov,"):
+            return 0  # what FFmpeg noted of it while it read is no index of all frames
         entries, size_bytes = self._stream.index_entries, self._size_bytes()
         beyond = sum(entry.pos + entry.size > size_bytes for entry in entries)
         return beyond + max(0, self._stream.frames - len(entries) if beyond else 0)  # not indexed
