@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -85,3 +86,40 @@ def test_names_are_no_lines_of_the_log(ingest: Ingest, tmp_path: Path, style: st
         else:
             level = text.split(" ")[1]
             assert level in {"INFO", "WARNING"}, text
+
+
+def test_settings_of_any_kind_fail_their_own_video(ingest: Ingest, tmp_path: Path) -> None:
+    incoming = ingest.videos / "incoming"
+    (incoming / "deep.mp4.toml").write_text("a=" + "[" * 600 + "]" * 600)
+    (incoming / "dots.mp4.toml").write_text(".".join("a" * 8000) + " = 1")
+    (incoming / "number.mp4.toml").write_text('rate = "1e999999999"')
+    with (incoming / "sparse.mp4.toml").open("wb") as file:
+        file.truncate(8 << 30)
+    os.mkfifo(incoming / "pipe.mp4.toml")
+    names = ("deep", "dots", "number", "sparse", "pipe")
+    for number, name in enumerate(names):
+        recipe = Recipe(5, 64, 48, first=number * 100)
+        ingest.drop(make_video(tmp_path / f"{name}.mp4", recipe))
+    ingest.wait_for_file("done/pipe.mp4")
+    for name in names[:-1]:
+        note = ingest.wait_for_file(f"failed/{name}.mp4.reason.txt").read_text()
+        assert note.startswith(f"Its settings in '{name}.mp4.toml' can't be used: "), note
+        assert len(note) < 600
+        ingest.wait_for_file(f"failed/{name}.mp4.toml")
+
+
+@pytest.mark.parametrize("place", ["incoming", "processing", "done"])
+def test_what_lies_in_the_place_of_a_folder_is_waited_for(
+    ingest: Ingest, film: Path, place: str
+) -> None:
+    ingest.stop()
+    shutil.rmtree(ingest.videos / place)
+    (ingest.videos / place).write_text("no folder")
+    process = ingest.launch(FRAMELOG_INGEST_RESCAN_SECONDS="0.2")
+    sentence = f"{place} has to be a folder".encode() if place != "processing" else b"has to be a"
+    wait_for(lambda: sentence in ingest.log.read_bytes(), 60, alive=process)
+    assert (ingest.videos / place).read_text() == "no folder"
+    (ingest.videos / place).unlink()
+    wait_for((ingest.videos / "incoming").is_dir, 60, alive=process)
+    ingest.drop(film)
+    ingest.wait_for_file("done/film.mp4")

@@ -113,7 +113,7 @@ def run(settings: Settings) -> None:
     )
     control = Control(folders, KafkaCatalogue(settings), lambda: intake.at_work)
     app.register_blueprint(control_routes(control))
-    folders.prepare()
+    _prepare(folders)
     pool.prepare()
     with (
         _exporting(traces, settings),
@@ -142,6 +142,14 @@ def run(settings: Settings) -> None:
         log.info("event=stopping")
         pool.stop()
         folders.release()
+
+
+def _prepare(folders: Folders) -> None:
+    """Make the folders; what lies in the place of one does not end the service. Raises OSError."""
+    try:
+        folders.prepare()
+    except NotADirectoryError as error:
+        log.error("event=folder_unusable reason=%r next='try again'", str(error))
 
 
 def _look(folders: Folders, intake: Intake, rhythm: Rhythm) -> None:

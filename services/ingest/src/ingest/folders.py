@@ -61,7 +61,12 @@ class Folders:
     def prepare(self) -> None:
         """Make what is missing of the folders, and show that this replica is alive."""
         for folder in (self.incoming, self.done, self.failed, self._mine):
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise NotADirectoryError(
+                    f"{folder} has to be a folder: move away what lies in its place."
+                ) from error
         alive = self._mine / _ALIVE
         if self._lock is not None and not _is_file(alive):
             os.close(self._lock)  # of a folder that was deleted, or taken over by mistake

@@ -61,6 +61,8 @@ class Health:
     def _check(self) -> str | None:
         settings = self._settings
         incoming = settings.videos / "incoming"
+        if incoming.exists() and not incoming.is_dir():
+            return f"{incoming} has to be a folder: move away what lies in its place."
         if not incoming.is_dir():
             return f"The folder {incoming} does not exist: is {settings.videos} mounted?"
         topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)

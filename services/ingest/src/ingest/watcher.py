@@ -31,8 +31,11 @@ class Watcher(FileSystemEventHandler):
 
     def __enter__(self) -> Self:
         self._observer = Observer()
-        self._observer.schedule(self, str(self._folder))
         self._observer.start()
+        try:
+            self._observer.schedule(self, str(self._folder))
+        except OSError as error:
+            log.warning("event=not_notified reason=%r next='look now and then'", str(error))
         return self
 
     def __exit__(self, *_: object) -> None:
