@@ -257,6 +257,14 @@ def test_every_transfer_and_primaries_are_taken(
             assert images.encode(Picture(frame)) == images.encode(Picture(plain))
 
 
+@pytest.mark.parametrize("encoding", ["JPEG", "PNG"])
+def test_hdr_of_an_unknown_matrix_is_tone_mapped_too(encoding: str) -> None:
+    images = encoder(Choices(encoding=encoding), LARGEST_BYTES)
+    frame = colourful("yuv420p10le", 14, 7)
+    frame.color_primaries, frame.color_trc = 99, 16
+    assert decoded(images.encode(Picture(frame)).data).shape == (48, 64, 3)
+
+
 def test_a_matrix_that_is_shown_as_another_is_said() -> None:
     said = {matrix: approximation(colourful("yuv444p", matrix, 1)) for matrix in MATRICES}
     assert {matrix for matrix, text in said.items() if text is None} == {1, 2, 4, 5, 6, 7, 9}
