@@ -5,18 +5,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewPartitions,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, NewPartitions
 from framelog_local.ports import free_port
 
 from tests.faults.checks import Film, check_exactly_once, make_film
-from tests.support.cluster import Cluster, Topics, make_anew
+from tests.support.cluster import Cluster, Topics, make_anew, set_limit
 from tests.support.ingest import Ingest, verify
 from tests.support.log_reader import LogReader
 from tests.support.processes import wait_for
@@ -37,16 +30,6 @@ def ingest(topics: Topics, tmp_path: Path) -> Iterator[Ingest]:
 def film(tmp_path: Path) -> Film:
     """A film of six seconds, sent as it plays; its pictures are JPEGs of about 7 kB."""
     return make_film(tmp_path / "film.mp4", Recipe(frames=FRAMES, width=320, height=180))
-
-
-def set_limit(cluster: Cluster, topic: str, limit_bytes: int) -> None:
-    """Set how large a batch of records the topic takes."""
-    entry = ConfigEntry(
-        "max.message.bytes", str(limit_bytes), incremental_operation=AlterConfigOpType.SET
-    )
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
-    admin.incremental_alter_configs([resource])[resource].result()
 
 
 def sizes(cluster: Cluster, topics: Topics) -> list[int]:

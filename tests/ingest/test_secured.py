@@ -7,14 +7,16 @@ from pathlib import Path
 import framelog_setup
 import pytest
 import requests
+from confluent_kafka.admin import AclOperation, AclPermissionType, ResourceType
 from framelog_local.ports import free_port
+from ingest.fingerprint import content_id, fingerprint
 
-from tests.faults.checks import check_exactly_once, make_film
-from tests.support.cluster import Topics, unique_topics
+from tests.faults.checks import check_exactly_once, check_folders, make_film
+from tests.support.cluster import Topics, set_limit, unique_topics
 from tests.support.ingest import Ingest, verify
 from tests.support.log_reader import LogReader
 from tests.support.processes import wait_for
-from tests.support.secured import PASSWORD, REGISTRY_LOGIN, SecuredCluster
+from tests.support.secured import PASSWORD, REGISTRY_LOGIN, SecuredCluster, rule, rules
 from tests.support.videos import Recipe
 
 GUESS = "no-more-than-a-guess"
@@ -75,6 +77,72 @@ def test_who_is_not_let_in_says_what_to_check(ingest: Ingest, topics: Topics, ke
 
     wait_for(says_so, 90, alive=ingest.process, what=WRONG[key])
     assert GUESS not in ingest.log.read_text(encoding="utf-8")
+
+
+def said(ingest: Ingest, sentence: str) -> bool:
+    """Whether /readyz and the list of files say this."""
+    ready = requests.get(f"{ingest.url}/readyz", timeout=60)
+    files = requests.get(f"{ingest.url}/api/files", timeout=60).json()["files"]
+    reasons = [file["reason"] or "" for file in files if file["state"] == "ingesting"]
+    return ready.status_code == 503 and sentence in ready.text and sentence in "".join(reasons)
+
+
+TO_THE_TOPICS = "let its user describe, read and write the topics"
+TO_TRANSACTIONS = "let its user describe and write transactional ids"
+
+
+@pytest.mark.parametrize("forbidden", ["frames", "index", "streams", "one transactional id"])
+def test_what_ingest_may_not_do_is_said_and_holds_no_other_file(
+    secured: SecuredCluster,
+    topics: Topics,
+    ingest: Ingest,
+    tmp_path: Path,
+    forbidden: str,
+) -> None:
+    """One worker: a file of which the transactional id is let through goes on beside the other."""
+    film, other = (
+        make_film(tmp_path / name, Recipe(frames=20, first=first))
+        for first, name in ((0, "film.mp4"), (1000, "other.mp4"))
+    )
+    of_a_file = forbidden == "one transactional id"
+    if of_a_file:
+        name = f"{topics.frames}.{content_id(fingerprint(film.path))}"
+        sentence, kind = TO_TRANSACTIONS, ResourceType.TRANSACTIONAL_ID
+    else:
+        name, sentence, kind = getattr(topics, forbidden), TO_THE_TOPICS, ResourceType.TOPIC
+    ingest.start(FRAMELOG_INGEST_WORKERS="1")
+    with rules(secured, rule(kind, name, AclOperation.WRITE)) as take_back:
+        ingest.drop(film.path)
+        wait_for(lambda: said(ingest, sentence), 90, alive=ingest.process, what=sentence)
+        ingest.drop(other.path)
+        if of_a_file:
+            ingest.wait_for_file("done/other.mp4", "failed/other.mp4")
+        take_back()
+        for dropped in (film, other):
+            ingest.wait_for_file(f"done/{dropped.name}", f"failed/{dropped.name}")
+    check_exactly_once(secured.open, topics, film, other)
+    check_folders(ingest, film, other)
+    assert ingest.is_ready()
+
+
+def test_limits_that_ingest_may_not_ask_for_are_learned(
+    secured: SecuredCluster, topics: Topics, ingest: Ingest, tmp_path: Path
+) -> None:
+    film = make_film(tmp_path / "film.mp4", Recipe(frames=20))
+    allowed = [
+        rule(ResourceType.TOPIC, topic, operation, AclPermissionType.ALLOW)
+        for topic in (topics.frames, topics.index, topics.streams)
+        for operation in (AclOperation.DESCRIBE, AclOperation.READ, AclOperation.WRITE)
+    ]
+    set_limit(secured.open, topics.frames, 5_000)
+    ingest.start()
+    with rules(secured, *allowed):
+        ingest.drop(film.path)
+        ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
+        check_exactly_once(secured.open, topics, film)
+        assert verify(topics.environment, "all")[0] == 0
+    frames = LogReader(secured.open).read(topics.frames)
+    assert max(len(frame.value["image"]) for frame in frames) < 5_000
 
 
 def test_the_setup_says_so_too(topics: Topics) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import framelog_setup
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
     ConfigResource,
     ConfigSource,
     NewTopic,
@@ -197,6 +199,13 @@ def unique_topics(cluster: Cluster, partitions: int | None = None) -> Iterator[T
         deleted.result()
 
 
+def topic_id(cluster: Cluster, topic: str) -> str:
+    """Return Kafka's own id of a topic."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    described = admin.describe_topics(TopicCollection([topic]))[topic].result()
+    return str(described.topic_id)
+
+
 def make_anew(cluster: Cluster, topic: str) -> None:
     """Delete a topic, and make one of the same name with as many partitions and its settings."""
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
@@ -221,3 +230,13 @@ def make_anew(cluster: Cluster, topic: str) -> None:
         return True
 
     wait_for(made, 60, what=f"{topic} to be made anew")
+
+
+def set_limit(cluster: Cluster, topic: str, limit_bytes: int) -> None:
+    """Set how large a batch of records the topic takes."""
+    entry = ConfigEntry(
+        "max.message.bytes", str(limit_bytes), incremental_operation=AlterConfigOpType.SET
+    )
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    admin.incremental_alter_configs([resource])[resource].result()

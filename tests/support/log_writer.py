@@ -69,6 +69,7 @@ class StreamWriter:
     height: int = 90
     frame_ns: int = FRAME_NS
     traceparent: str | None = None
+    frames_topic_id: str | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started_at: int = field(default_factory=lambda: time.time_ns() // 1000)
 
@@ -184,6 +185,7 @@ class StreamWriter:
             "partition": self.partition if count else None,
             "first_offset": self.offsets[0] if count else None,
             "last_offset": self.offsets[-1] if count else None,
+            "frames_topic_id": self.frames_topic_id,
             "pace": "fast",
             "encoding": self.encoding,
             "quality": 90,

@@ -16,13 +16,22 @@ from typing import TYPE_CHECKING
 
 import requests
 import trustme
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 from cryptography.hazmat.primitives import serialization
 from framelog_local.ports import free_ports
 
 from tests.support.cluster import CLUSTER_ID, Cluster, Server, kafka_node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 USER = "framelog"
@@ -36,6 +45,49 @@ class SecuredCluster:
 
     open: Cluster
     environment: Mapping[str, str]
+
+
+@contextmanager
+def rules(secured: SecuredCluster, *bindings: AclBinding) -> Iterator[Callable[[], None]]:
+    """Have the broker keep to access rules; yields what takes them back before the end."""
+    admin = AdminClient({"bootstrap.servers": secured.open.bootstrap_servers})
+    for answer in admin.create_acls(list(bindings)).values():
+        answer.result()
+    left = list(bindings)
+
+    def take_back() -> None:
+        filters = [_filter(left.pop()) for _ in range(len(left))]
+        for answer in (admin.delete_acls(filters) if filters else {}).values():
+            answer.result()
+
+    try:
+        yield take_back
+    finally:
+        take_back()
+
+
+def rule(
+    kind: ResourceType,
+    name: str,
+    operation: AclOperation,
+    permission: AclPermissionType = AclPermissionType.DENY,
+) -> AclBinding:
+    """Make a rule for the user that comes by the locked door."""
+    return AclBinding(
+        kind, name, ResourcePatternType.LITERAL, f"User:{USER}", "*", operation, permission
+    )
+
+
+def _filter(binding: AclBinding) -> AclBindingFilter:
+    return AclBindingFilter(
+        binding.restype,
+        binding.name,
+        binding.resource_pattern_type,
+        binding.principal,
+        binding.host,
+        binding.operation,
+        binding.permission_type,
+    )
 
 
 @contextmanager
@@ -84,6 +136,10 @@ def _broker(
             "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL\n"
             "sasl.enabled.mechanisms=SCRAM-SHA-512\n"
             f"listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={module} required;\n"
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"
+            # Who comes by the open door may do anything, the others what nothing forbids.
+            "super.users=User:ANONYMOUS\n"
+            "allow.everyone.if.no.acl.found=true\n"
             "ssl.keystore.type=PEM\n"
             f"ssl.keystore.location={certificate_file}\n"
         )

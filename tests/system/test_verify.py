@@ -2,18 +2,21 @@
 
 import hashlib
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, Message, Producer
 from ingest.fingerprint import fingerprint
 
+from tests.contract.avro import register, schema
 from tests.ingest.clips import Clip, make
-from tests.support.cluster import Cluster, Topics
+from tests.support.cluster import Cluster, Topics, make_anew, topic_id
 from tests.support.ingest import Ingest, verify
 from tests.support.log_reader import LogReader
-from tests.support.log_writer import StreamWriter, jpeg
+from tests.support.log_writer import StreamWriter, jpeg, write_stream
 from tests.support.videos import Recipe, make_video
 
 FRAMES, BATCH = 24, 8
@@ -142,3 +145,112 @@ def test_pictures_of_another_video_are_found_out(
     status, said = verify(topics.environment, writer.stream_id, "--file", str(longer))
     assert status == 2
     assert "is not the file that" in said
+
+
+def foreign(cluster: Cluster, topic: str, key: str, value: bytes | None, **more: Any) -> int:
+    """Write a record that is none of ingest's, outside of any transaction; return its offset."""
+    producer = Producer({"bootstrap.servers": cluster.bootstrap_servers})
+    told: list[int] = []
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        assert error is None
+        told.append(message.offset() or 0)
+
+    producer.produce(topic, value, key.encode(), 0, delivered, **more)
+    assert producer.flush(60) == 0
+    return told[0]
+
+
+@pytest.mark.parametrize("what", ["bytes", "nothing", "header", "key", "again", "run", "row"])
+def test_foreign_records_within_a_stream_are_found(
+    cluster: Cluster, topics: Topics, what: str
+) -> None:
+    writer = StreamWriter(cluster, topics)
+    writer.write([jpeg(number) for number in range(4)])
+    frame = LogReader(cluster).read(topics.frames)[0].value
+    frame["captured_at"] = frame["ingested_at"] = 0
+    if what == "again":
+        frame["frame_index"] = 2
+    if what == "run":
+        frame["run_id"] = ANOTHER_RUN
+    key = "other-0123456789ab" if what == "key" else writer.stream_id
+    value = writer.wire.encode(topics.frames, frame)
+    if what == "row":
+        foreign(cluster, topics.index, f"{writer.stream_id}/00000009", b"no row")
+    else:
+        given = {"bytes": b"no frame", "nothing": None}.get(what, value)
+        headers = [("x", b"y")] if what == "header" else []
+        foreign(cluster, topics.frames, key, given, headers=headers)
+    writer.write([jpeg(4)], state="COMPLETE")
+    status, said = verify(topics.environment, "all")
+    expected = {
+        "bytes": "is no frame",
+        "nothing": "has no value",
+        "header": "has a header 'x'",
+        "key": "has another key",
+        "again": "frame 2 is there again",
+        "run": f"a frame of run {ANOTHER_RUN}",
+        "row": "is no segment",
+    }
+    assert (status, said[:4]) == (1, "BAD "), said
+    assert expected[what] in said
+
+
+def test_a_record_that_is_no_stream_stops_no_other(cluster: Cluster, topics: Topics) -> None:
+    write_stream(cluster, topics, 4)
+    foreign(cluster, topics.streams, "foreign-0123456789ab", b"no stream")
+    status, said = verify(topics.environment, "all")
+    assert status == 1
+    assert sorted(line[:4] for line in said.splitlines()) == ["BAD ", "ok  "], said
+    assert f"its record in {topics.streams}" in said
+    assert verify(topics.environment, "foreign-0123456789ab")[0] == 1
+
+
+def test_what_can_not_be_read_is_said_once_waited_for_and_the_rest_is_checked(
+    cluster: Cluster, topics: Topics
+) -> None:
+    """A producer died in a transaction, with two streams behind it in its partition."""
+    write_stream(cluster, topics, 4, stream_id="before-0123456789ab", partition=1)
+    held = Producer(
+        {
+            "bootstrap.servers": cluster.bootstrap_servers,
+            "transactional.id": topics.frames,
+            "transaction.timeout.ms": 600_000,
+        }
+    )
+    held.init_transactions(60)
+    held.begin_transaction()
+    held.produce(topics.frames, b"held", b"stranger", 1)
+    assert held.flush(60) == 0
+    for number in range(4):
+        write_stream(cluster, topics, 4, stream_id=f"behind{number}-0123456789ab", partition=1)
+    write_stream(cluster, topics, 4, stream_id="elsewhere-0123456789ab", partition=2)
+    started = time.monotonic()
+    status, said = verify(topics.environment, "all")
+    seconds = time.monotonic() - started
+    held.abort_transaction(60)
+    assert status == 2
+    assert sorted(line[:4] for line in said.splitlines()) == ["?   "] * 4 + ["ok  "] * 2, said
+    assert said.count("a transaction has been left open") == 4
+    assert seconds < 45, "each stream was waited for"
+    assert verify(topics.environment, "all")[0] == 0
+
+
+def test_a_topic_that_was_made_anew_is_said(cluster: Cluster, topics: Topics) -> None:
+    write_stream(cluster, topics, 4, frames_topic_id=topic_id(cluster, topics.frames))
+    assert verify(topics.environment, "all")[0] == 0
+    make_anew(cluster, topics.frames)
+    status, said = verify(topics.environment, "all")
+    assert (status, said[:4]) == (1, "BAD "), said
+    assert "was deleted and made anew since: none of 4 frames is there" in said
+
+
+def test_a_topic_that_is_gone_is_not_waited_for(cluster: Cluster, topics: Topics) -> None:
+    for number in range(4):
+        write_stream(cluster, topics, 4, stream_id=f"film{number}-0123456789ab")
+    missing = {**topics.environment, "FRAMELOG_INDEX_TOPIC": f"{topics.index}-gone"}
+    register(cluster.registry_url, f"{topics.index}-gone-value", schema("segment"))
+    started = time.monotonic()
+    status, said = verify(missing, "all")
+    assert (status, [line[:4] for line in said.splitlines()]) == (2, ["?   "] * 4), said
+    assert time.monotonic() - started < 45

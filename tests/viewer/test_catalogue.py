@@ -126,6 +126,21 @@ def test_a_stream_that_has_expired_whole_keeps_its_count(catalogue: Catalogue) -
     assert (view.first_available_frame, view.frame_count) == (8, 8)
 
 
+def test_nothing_of_a_topic_that_is_gone_is_available(catalogue: Catalogue) -> None:
+    """Whatever lies at its offsets in the topic that was made in its place."""
+    catalogue.put_stream(stream(8, frames_topic_id="one"))
+    catalogue.put_segments([(segment(0, 8), NOW_MS)])
+    catalogue.put_stream(stream(8, stream_id="other", frames_topic_id="two"))
+    assert catalogue.frames_topic_ids == {"one", "two"}
+    version = catalogue.changes_since(0).version
+    catalogue.set_gone_topics(frozenset({"one"}))
+    assert [view.stream_id for view in catalogue.changes_since(version).streams] == [STREAM_ID]
+    catalogue.set_low_watermarks({2: 0})
+    view = catalogue.stream(STREAM_ID)
+    assert (view.first_available_frame, view.frame_count) == (8, 8)
+    assert catalogue.stream("other").first_available_frame == 0
+
+
 def test_an_index_that_begins_late_makes_the_frames_before_expired(catalogue: Catalogue) -> None:
     catalogue.put_stream(stream(8))
     catalogue.put_segments([(segment(4, 4), NOW_MS)])

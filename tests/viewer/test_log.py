@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import fastavro
+import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 from prometheus_client import CollectorRegistry
@@ -20,6 +21,7 @@ from viewer.metrics import Metrics
 from viewer.settings import Settings
 from viewer.wire import Decoder, Registry, RegistryAwayError
 
+from tests.support.cluster import make_anew, topic_id
 from tests.support.expiry import delete_before
 from tests.support.log_reader import LogReader
 from tests.support.log_writer import StreamWriter, jpeg, write_stream
@@ -179,6 +181,48 @@ def test_what_retention_takes_is_410_with_the_earliest_left(
     assert viewer.client.get(f"/streams/{writer.stream_id}/frames/20").data == writer.images[20]
     delete_before(cluster, topics, 0, writer.offsets[40])
     viewer.shows(writer.stream_id, first_available_frame=40, frame_count=50)
+
+
+def test_of_a_topic_that_was_made_anew_nothing_is_taken_for_an_old_streams(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    """The new one has other streams' frames, and an old run's again, at the very same offsets."""
+    old = write_stream(cluster, topics, 30, frames_topic_id=topic_id(cluster, topics.frames))
+    viewer = start()
+    viewer.shows(old.stream_id, frame_count=30, first_available_frame=0)
+    make_anew(cluster, topics.frames)
+    path = f"/streams/{old.stream_id}/frames"
+    for frame in (7, 1, 29, 0, 12):
+        gone = viewer.client.get(f"{path}/{frame}")
+        assert (gone.status_code, (gone.json or {})["first_available_frame"]) == (410, 30)
+    viewer.shows(old.stream_id, frame_count=30, first_available_frame=30)
+    new = write_stream(
+        cluster, topics, 30, stream_id="new-ffffffffffff",
+        frames_topic_id=topic_id(cluster, topics.frames),
+    )  # fmt: skip
+    viewer.shows(new.stream_id, frame_count=30, first_available_frame=0)
+    assert new.offsets == old.offsets
+    assert viewer.client.get(f"/streams/{new.stream_id}/frames/7").data == new.images[7]
+    for each in (viewer, start()):
+        each.shows(old.stream_id, first_available_frame=30)
+        assert each.client.get(f"{path}/7").status_code == 410
+        assert each.client.get(f"/api/streams/{old.stream_id}/retention").status_code == 410
+
+
+@pytest.mark.parametrize("renewed", ["streams", "index"])
+def test_a_catalogue_whose_topic_was_made_anew_is_read_anew(
+    cluster: Cluster, topics: Topics, start: Callable[[], Viewer], renewed: str
+) -> None:
+    """Also where the new topic is longer already than what was read of the old one."""
+    old = write_stream(cluster, topics, 4)
+    viewer = start()
+    viewer.shows(old.stream_id, frame_count=4)
+    make_anew(cluster, getattr(topics, renewed))
+    new = write_stream(cluster, topics, 30, batch=1, stream_id="new-ffffffffffff")
+    viewer.shows(new.stream_id, frame_count=30)
+    if renewed == "streams":
+        answer = partial(viewer.client.get, f"/api/streams/{old.stream_id}")
+        wait_for(lambda: answer().status_code == 404)
 
 
 def test_positions_outlive_the_viewer_and_are_group_offsets(

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 from ingest.codec import Codec
 from ingest.doors import kafka_options, registry_options
-from ingest.errors import Blocked, Unavailable
+from ingest.errors import Blocked, Foreign, Unavailable
 from ingest.fingerprint import content_id
 from ingest.ledger import Ledger
 from ingest.lookup import Known
@@ -77,7 +77,7 @@ class Connection:
             self._probe,
             book=self.book,
         )
-        return publisher, _ledger(settings, codec, self._lookup)
+        return publisher, _ledger(settings, codec, lookup=self._lookup)
 
 
 def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, Ledger]:
@@ -86,11 +86,16 @@ def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, Ledge
 
 
 @contextmanager
-def reading(settings: Settings) -> Iterator[tuple[Ledger, Codec]]:
-    """Give a ledger, and what reads its records, that fence nobody. Raises Unavailable."""
+def reading(
+    settings: Settings, foreign: Callable[[bytes, Foreign], None] | None = None
+) -> Iterator[tuple[Ledger, Codec]]:
+    """Give a ledger, and what reads its records, that fence nobody. Raises Unavailable.
+
+    foreign: see Ledger.
+    """
     codec = Codec(registry_options(settings), *_topics(settings))
     try:
-        yield _ledger(settings, codec), codec
+        yield _ledger(settings, codec, foreign=foreign), codec
     finally:
         codec.close()
 
@@ -100,7 +105,11 @@ def _topics(settings: Settings) -> tuple[str, str, str]:
 
 
 def _ledger(
-    settings: Settings, codec: Codec, lookup: Callable[[str], Known | None] = lambda _: None
+    settings: Settings,
+    codec: Codec,
+    *,
+    lookup: Callable[[str], Known | None] = lambda _: None,
+    foreign: Callable[[bytes, Foreign], None] | None = None,
 ) -> Ledger:
     return Ledger(
         kafka_options(settings),
@@ -109,4 +118,5 @@ def _ledger(
         codec,
         time.monotonic,
         lookup=lookup,
+        foreign=foreign,
     )

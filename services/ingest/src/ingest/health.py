@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from ingest.codec import Codec
 from ingest.doors import kafka_options, registry_options
 from ingest.errors import Blocked, Unavailable
-from ingest.kafka_errors import DOORS
+from ingest.kafka_errors import DOORS, judged
 from ingest.logs import ClientLog
 from ingest.settings import Settings
 from ingest.topics import no_topic
@@ -81,5 +81,15 @@ class Health:
             return str(error)
         missing = [topic for topic in topics if topic not in present]
         if missing:
-            return no_topic(missing[0])
+            return self._hidden(admin, missing[0]) or no_topic(missing[0])
         return self._blocked()
+
+    def _hidden(self, admin: AdminClient, topic: str) -> str | None:
+        """Tell of a topic that ingest may not see; None where there is none of this name."""
+        try:
+            error = admin.list_topics(topic, _ANSWER_SECONDS).topics[topic].error
+        except KafkaException as raised:
+            error = raised.args[0]
+        if error is None or error.code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return None
+        return str(judged(error, f"to show {topic}"))

@@ -17,8 +17,9 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from ingest.codec import Codec
-from ingest.errors import Foreign, Unavailable
+from ingest.errors import Blocked, Foreign, IngestError, Unavailable
 from ingest.fingerprint import content_id
+from ingest.kafka_errors import judged
 from ingest.logs import ClientLog
 from ingest.lookup import Known
 from ingest.stream import Stream
@@ -42,11 +43,14 @@ class Ledger:
         now: Callable[[], float],
         *,
         lookup: Callable[[str], Known | None] = lambda _: None,
+        foreign: Callable[[bytes, Foreign], None] | None = None,
     ) -> None:
         """Take what every Kafka client needs, and a monotonic clock in seconds.
 
         lookup tells where records of a content lie, by its id; None where that is not known.
+        foreign is told the keys of records among the streams that are passed over, and why.
         """
+        self._foreign = foreign or self._log_foreign
         self._connection: dict[str, Any] = {**connection, "logger": ClientLog(log)}
         self._frames_topic = frames_topic
         self._streams_topic = streams_topic
@@ -85,10 +89,7 @@ class Ledger:
             if stream.stream_id.encode() != key:
                 raise Foreign(f"It is of {stream.stream_id}.")
         except Foreign as error:
-            log.warning(
-                "event=foreign_record topic=%s key=%r reason=%r next='pass it over'",
-                self._streams_topic, key.decode(errors="replace"), str(error),
-            )  # fmt: skip
+            self._foreign(key, error)
             return None
         return stream
 
@@ -110,6 +111,12 @@ class Ledger:
             for p, end in ranges.items()
         }
         yield from self.records(topic, behind)
+
+    def _log_foreign(self, key: bytes, error: Foreign) -> None:
+        log.warning(
+            "event=foreign_record topic=%s key=%r reason=%r next='pass it over'",
+            self._streams_topic, key.decode(errors="replace"), str(error),
+        )  # fmt: skip
 
     def hash_images(self, stream: Stream) -> "hashlib._Hash | None":
         """Return SHA-256 over the images committed so far; None when some have expired."""
@@ -160,7 +167,7 @@ class Ledger:
             return False
         if stream.frames_topic_id not in (None, self.frames_topic_id()):
             return True
-        whole = self.whole(self._frames_topic)
+        whole = self.whole(self._frames_topic, stream.partition)
         begins = {place.partition: place.offset for place in whole}
         if stream.partition not in begins:
             return True
@@ -174,15 +181,14 @@ class Ledger:
         try:
             return topic_ids(AdminClient(self._connection), [topic], _ANSWER_SECONDS)[topic]
         except KafkaException as error:
-            raise Unavailable(
-                f"Kafka does not tell the state of {topic}: {error.args[0].str()}."
-            ) from error
+            raise _untold(topic, error) from error
 
     def _has_frame(self, stream: Stream, frame_index: int, offset: int) -> bool:
         """Tell whether this frame of the stream lies at offset."""
         assert stream.partition is not None
         topic, partition = self._frames_topic, stream.partition
-        reach = {p.partition: (p.offset, end) for p, end in self.whole(topic).items()}
+        whole = self.whole(topic, partition)
+        reach = {p.partition: (p.offset, end) for p, end in whole.items()}
         begin, end = reach.get(partition, (0, 0))
         if not begin <= offset < end:
             return False
@@ -196,24 +202,35 @@ class Ledger:
             return found == (stream.stream_id.encode(), stream.run_id, frame_index)
         return False
 
-    def whole(self, topic: str) -> dict[TopicPartition, int]:
+    def partition_count(self, topic: str) -> int:
+        """Return how many partitions a topic has."""
+        admin = AdminClient(self._connection)
+        try:
+            found = admin.list_topics(topic, _ANSWER_SECONDS).topics[topic]
+            if found.error is not None:
+                raise KafkaException(found.error)
+        except KafkaException as error:
+            raise _untold(topic, error) from error
+        return len(found.partitions)
+
+    def whole(self, topic: str, only: int | None = None) -> dict[TopicPartition, int]:
         """Return each partition of a topic, from where it begins, and its true end.
 
         The end is the high watermark, not the last stable offset: another worker's open
         transaction holds that back, and with it committed states of the stream looked for.
+        only: no other partition than this one.
         """
         admin = AdminClient(self._connection)
         try:
             metadata = admin.list_topics(topic, _ANSWER_SECONDS).topics[topic]
             if metadata.error is not None:
                 raise KafkaException(metadata.error)
-            first = self._offsets(admin, topic, metadata.partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-            end = self._offsets(admin, topic, metadata.partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+            asked = [p for p in metadata.partitions if only in (None, p)]
+            first = self._offsets(admin, topic, asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+            end = self._offsets(admin, topic, asked, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         except KafkaException as error:
-            raise Unavailable(
-                f"Kafka does not tell the state of {topic}: {error.args[0].str()}."
-            ) from error
-        return {TopicPartition(topic, p, first[p]): end[p] for p in metadata.partitions}
+            raise _untold(topic, error) from error
+        return {TopicPartition(topic, p, first[p]): end[p] for p in asked}
 
     def _offsets(
         self, admin: AdminClient, topic: str, partitions: Iterable[int], spec: OffsetSpec
@@ -247,6 +264,8 @@ class Ledger:
                 message = consumer.poll(1.0)
                 error = None if message is None else message.error()
                 at_end = error is not None and error.code() == _END_OF_PARTITION
+                if error is not None and not at_end:
+                    _heed(error, topic)
                 if message is None or (error is not None and not at_end):
                     if self._now() - heard > _ANSWER_SECONDS:
                         raise Unavailable(f"Kafka does not deliver the records of {topic}.")
@@ -260,3 +279,18 @@ class Ledger:
                     yield message
                 if (offset if at_end else offset + 1) >= end:
                     del waiting[partition]
+
+
+def _untold(topic: str, error: KafkaException) -> IngestError:
+    """Return what to raise where Kafka does not answer a question on a topic."""
+    raised = judged(error.args[0], f"to tell the state of {topic}")
+    if isinstance(raised, Blocked):
+        return raised
+    return Unavailable(f"Kafka does not tell the state of {topic}: {error.args[0].str()}.")
+
+
+def _heed(error: KafkaError, topic: str) -> None:
+    """Raise Blocked where a consumer's error says that nothing will come."""
+    raised = judged(error, f"to give the records of {topic}")
+    if isinstance(raised, Blocked):
+        raise raised

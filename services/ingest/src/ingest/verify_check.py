@@ -20,6 +20,8 @@ class Found:
     duration_ns: int
     is_last: bool
     image: bytes
+    quality: str | None = None
+    """Of its image, where the frame itself names it."""
 
 
 @dataclass
@@ -189,7 +191,13 @@ class _Index:
             if segment.run_id != self._stream.run_id:
                 continue
             if segment.segment_number >= self._stream.segment_count:
-                continue  # committed after the catalogue was read, or noted as a wrong count
+                if self._stream.ended:
+                    self._findings.differ(
+                        "segments",
+                        f"the index has a segment {segment.segment_number}, "
+                        f"the catalogue counts {self._stream.segment_count}",
+                    )
+                continue  # else committed after the catalogue was read
             self._check(segment)
             self._number = segment.segment_number
             self._frame = segment.first_frame + len(segment.offsets)

@@ -1,6 +1,7 @@
 """Comparing a stream's frames with the video that they came from."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ from ingest.decoded import CodedPicture, Limits, Picture
 from ingest.encoders import encoder
 from ingest.opening import open_pictures
 from ingest.picture import Converter
+from ingest.record_limits import MOST_BYTES
 from ingest.sampling import sampled
 from ingest.settings import Settings
 from ingest.stream import State, Stream
@@ -63,12 +65,13 @@ class _Likeness:
     """Tells whether an image shows a picture."""
 
     def __init__(self, choices: Choices, largest_bytes: int) -> None:
+        self._choices = choices
         self._encoding = choices.encoding
         self._converter = Converter(choices.longest_side)
         self._viewer = Converter(None)
         self._encoder = encoder(choices, largest_bytes)
 
-    def fault(self, image: bytes, picture: Picture) -> str | None:
+    def fault(self, image: bytes, picture: Picture, quality: str | None) -> str | None:
         """Return how image differs from picture, as the end of a sentence."""
         shown = self._decode(image)
         if shown is None:
@@ -82,9 +85,16 @@ class _Likeness:
             return "is of another size than the file's picture"
         decibel = psnr_db(self._viewer.pixels(Picture(shown), "rgb24"), pixels)
         # A low quality may well look worse: then it must be just what is made of this picture.
-        if decibel >= LEAST_PSNR_DB or self._encoder.encode(picture).data == image:
+        if decibel >= LEAST_PSNR_DB or self._encoded(picture, quality) == image:
             return None
         return f"is not the file's picture (PSNR {decibel:.1f} dB)"
+
+    def _encoded(self, picture: Picture, quality: str | None) -> bytes:
+        """Return what is made of a picture; quality: what its frame says, if it was lowered."""
+        if quality is None or not quality.isdecimal():
+            return self._encoder.encode(picture).data
+        lowered = replace(self._choices, quality=max(1, min(100, int(quality))))
+        return encoder(lowered, MOST_BYTES).encode(picture).data
 
     def _decode(self, image: bytes) -> VideoFrame | None:
         """Return the picture in an image; None where it can't be decoded."""
@@ -105,4 +115,4 @@ def _difference(
     if isinstance(picture.picture, CodedPicture):
         same = frame.image == picture.picture.image
         return None if same else "is not the file's own JPEG"
-    return likeness.fault(frame.image, picture.picture)
+    return likeness.fault(frame.image, picture.picture, frame.quality)

@@ -49,6 +49,7 @@ class Catalogue:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._gone: OrderedDict[str, int] = OrderedDict()
         self._low_watermarks: dict[int, int] = {}
+        self._gone_topics: frozenset[str] = frozenset()
         self._version = 0
 
     def put_stream(self, stream: Stream) -> None:
@@ -119,6 +120,22 @@ class Catalogue:
                     entry.view = before
                 else:
                     self._touch(stream_id, entry)
+
+    def set_gone_topics(self, topic_ids: frozenset[str]) -> None:
+        """Take in which topics, by Kafka's ids, were frames topics and are no more."""
+        with self._lock:
+            new = topic_ids - self._gone_topics
+            self._gone_topics |= topic_ids
+            for stream_id, entry in list(self._entries.items()) if new else ():
+                if entry.stream is not None and entry.stream.frames_topic_id in new:
+                    self._touch(stream_id, entry)
+
+    @property
+    def frames_topic_ids(self) -> frozenset[str]:
+        """Kafka's ids of the topics that the streams' frames were written to."""
+        with self._lock:
+            streams = [entry.stream for entry in self._entries.values()]
+            return frozenset(s.frames_topic_id for s in streams if s and s.frames_topic_id)
 
     def stream(self, stream_id: str) -> StreamView:
         """Tell of one stream. Raises NeverWasError."""
@@ -220,7 +237,8 @@ class Catalogue:
             raise AssertionError("asked for a view of a stream that has no record")
         if entry.view is None:
             low = self._low_watermarks.get(-1 if stream.partition is None else stream.partition, 0)
-            entry.view = view_of(stream, entry.runs[stream.run_id], low)
+            gone = stream.frames_topic_id in self._gone_topics
+            entry.view = view_of(stream, entry.runs[stream.run_id], low, gone=gone)
         return entry.view
 
     def _touch(self, stream_id: str, entry: _Entry) -> None:

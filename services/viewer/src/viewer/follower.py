@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from viewer.backlog import Backlog
 from viewer.catalogue import Catalogue
-from viewer.expiry import Expiry
+from viewer.expiry import Expiry, topic_ids
 from viewer.intake import Intake
 from viewer.metrics import Metrics
 from viewer.settings import Settings
@@ -79,6 +79,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._backlog = Backlog()
         self._counts: dict[str, int] = {}
+        self._topic_ids: dict[str, str | None] = {}
         self._behind: set[tuple[str, int]] = set()
         self._refusal = _AWAY
         self._waiting_for: str | None = "The catalogue has not been read yet."
@@ -113,7 +114,7 @@ class Follower:
             try:
                 self._follow()
             except _StartOverError:
-                logger.warning("catalogue=reset reason=offsets_out_of_range")
+                logger.warning("catalogue=reset reason=other_records")
                 self._catalogue.clear()
             except _NoTopicError as error:
                 self._wait("The cluster has not been set up", error)
@@ -134,8 +135,10 @@ class Follower:
         """Read on and on. Raises KafkaException when the broker is away at the start."""
         self._counts, self._refusal = {}, _AWAY
         self._consumer.unassign()
-        for topic in (self._settings.streams_topic, self._settings.index_topic):
+        topics = [self._settings.streams_topic, self._settings.index_topic]
+        for topic in topics:
             self._take_partitions(topic)
+        self._topic_ids = topic_ids(self._admin, topics)
         partitions_at = retention_at = self._now()
         while not self._stopping.is_set():
             first = self._consumer.poll(0.25)
@@ -172,6 +175,9 @@ class Follower:
         try:
             for topic in (self._settings.streams_topic, self._settings.index_topic):
                 self._take_partitions(topic)
+            if topic_ids(self._admin, list(self._topic_ids)) != self._topic_ids:
+                # Made anew: at the offsets that were read up to lie other records, if any.
+                raise _StartOverError
         except (KafkaException, _NoTopicError) as error:
             logger.warning("partitions=unknown error=%r", str(error))
 

@@ -48,9 +48,18 @@ class FrameReader:
     """
 
     def __init__(
-        self, catalogue: Catalogue, source: SegmentSource, cache_bytes: int, metrics: Metrics
+        self,
+        catalogue: Catalogue,
+        source: SegmentSource,
+        cache_bytes: int,
+        metrics: Metrics,
+        ask_which_topic: Callable[[], None] = lambda: None,
     ) -> None:
-        """Keep segments of at most `cache_bytes` together."""
+        """Keep segments of at most `cache_bytes` together.
+
+        `ask_which_topic` has the catalogue learn whether the frames topic is still the same one.
+        """
+        self._ask_which_topic = ask_which_topic
         self._catalogue = catalogue
         self._source = source
         self._cache = SingleFlightCache[_Key, Segment](cache_bytes, _size_of, metrics)
@@ -97,6 +106,7 @@ class FrameReader:
                 raise TryLaterError(f"The log can't be read at the moment: {error}.") from error
             except FramesGoneError as error:
                 view = self._look_again(view, place)
+                require_available(view, frame)
                 if view.first_available_frame <= place.first_frame:
                     # It ought to be there: the topic isn't the one that the index tells of.
                     logger.warning(
@@ -127,6 +137,9 @@ class FrameReader:
         with suppress(LogAwayError):
             low = self._source.low_watermark(place.partition)
             self._catalogue.set_low_watermarks({place.partition: low})
+        if self._catalogue.stream(view.stream_id).first_available_frame <= place.first_frame:
+            # They have not expired.
+            self._ask_which_topic()
         latest = self._catalogue.stream(view.stream_id)
         return latest if latest.run_id == view.run_id else view
 

@@ -69,13 +69,18 @@ class StreamView:
         }
 
 
-def view_of(stream: Stream, index: StreamIndex, low_watermark: int) -> StreamView:
+def view_of(
+    stream: Stream, index: StreamIndex, low_watermark: int, *, gone: bool = False
+) -> StreamView:
     """Tell what can be had of a stream whose partition begins at `low_watermark`.
+
+    `gone`: its topic was deleted, so that nothing can, whatever lies at its offsets in a new one.
 
     A frame counts once the Stream record counts it and the index knows where it lies: the two
     arrive by different partitions, in either order.
     """
-    if stream.last_offset is not None and stream.last_offset < low_watermark:
+    expired = stream.last_offset is not None and stream.last_offset < low_watermark
+    if gone or expired:
         return StreamView(stream, stream.frame_count, stream.frame_count, stream.duration_ns)
     count = min(stream.frame_count, index.end_frame)
     behind = count < stream.frame_count

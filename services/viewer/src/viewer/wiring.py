@@ -13,6 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 from viewer.access import Access
 from viewer.catalogue import Catalogue
 from viewer.environ import revealed
+from viewer.expiry import Expiry
 from viewer.exports import Exports
 from viewer.fetch import SegmentFetcher
 from viewer.follower import Follower
@@ -65,7 +66,8 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     consumers = [fetch_consumer(settings) for _ in range(settings.fetchers)]
     traces, end_traces = _tracing(settings)
     fetcher = SegmentFetcher(consumers, settings.frames_topic, decoder, metrics, traces)
-    reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics)
+    expiry = Expiry(admin, catalogue, settings.frames_topic)
+    reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics, expiry.ask_which)
     watchers = Watchers(settings.max_streams, metrics)
     health = Health(alive=lambda: follower.alive, waiting_for=lambda: follower.waiting_for)
     board = Board(lambda: viewer_service(health.waiting_for(), catalogue.size[0]))
