@@ -2,14 +2,13 @@
 
 import logging
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.candidate import Candidate
 from ingest.fingerprint import printable
 from ingest.folders import Folders
-from ingest.image_folder import survey
 from ingest.verdict import Verdict
 from ingest.video_folder import Contents, contents
 
@@ -25,13 +24,14 @@ class Card:
 
     path: Path
     contents: Contents
+    videos: Sequence[str]
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     not_before: float = 0.0
 
     @property
     def left(self) -> list[Path]:
         """The videos that have not ended."""
-        return [self.path / name for name in self.contents.videos if name not in self.verdicts]
+        return [self.path / name for name in self.videos if name not in self.verdicts]
 
     @property
     def is_whole(self) -> bool:
@@ -78,7 +78,7 @@ class Cards:
             if within is None:
                 self._others.add(claimed)
                 return None
-            card = self._cards[claimed] = Card(claimed, within)
+            card = self._cards[claimed] = Card(claimed, within, within.in_order)
         return card.left
 
     def keep(self, claimed: Collection[Path]) -> None:
@@ -115,9 +115,9 @@ class Cards:
 
 def _contents(claimed: Path) -> Contents | None:
     try:
-        if not stat.S_ISDIR(claimed.lstat().st_mode) or survey(claimed).why_not is None:
+        if not stat.S_ISDIR(claimed.lstat().st_mode):
             return None
         within = contents(claimed)
     except OSError:
         return None  # its worker says so
-    return within if within.videos else None
+    return within if within.videos and not within.is_sequence else None

@@ -105,7 +105,7 @@ def _videos_in(path: Path, status: os.stat_result) -> list[Path]:
     seen = sight(path, status)
     if not isinstance(seen, Sight) or not seen.has_videos:
         return []
-    return [path / name for name in contents(path).videos]
+    return [path / name for name in contents(path).in_order]
 
 
 def _visible(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:

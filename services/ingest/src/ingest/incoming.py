@@ -30,8 +30,15 @@ class _Seen:
 class Incoming:
     """Looks at the folder, again and again."""
 
-    def __init__(self, folder: Path, settling: Settling, now: Callable[[], float]) -> None:
-        """Take the folder, and a monotonic clock in seconds."""
+    def __init__(
+        self,
+        folder: Path,
+        settling: Settling,
+        now: Callable[[], float],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take the folder, a monotonic clock in seconds, and what to call now and then."""
+        self._beat = beat
         self._folder = folder
         self._now = now
         self._settling = settling
@@ -66,6 +73,7 @@ class Incoming:
         if seen is None or not is_same or seen.mtime_ns != status.st_mtime_ns or now >= seen.until:
             found = sight(path, status)
             ended = self._now()
+            self._beat()
             until = ended + _TIMES * (ended - now)
             seen = _Seen(status.st_ino, status.st_mtime_ns, found, until)
         self._folders_now[path] = seen

@@ -51,6 +51,7 @@ class Intake:
             folders.incoming,
             Settling(settings.settle_seconds, settings.incomplete_seconds),
             candidates.now,
+            folders.beat,
         )
         self._marks = Marks(folders.root)
         self._waiting: deque[Candidate] = deque()

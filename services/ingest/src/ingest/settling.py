@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.choices import SIDECAR_SUFFIX
-from ingest.image_folder import survey
 from ingest.video_folder import contents, is_partial
 
 # So long before a file has settled it may be opened: about what that takes, and not sooner than
@@ -121,22 +120,18 @@ def sight(path: str | Path, status: os.stat_result) -> Sight | str:
     if not stat.S_ISDIR(status.st_mode):
         return "not a regular file"
     try:
-        found = survey(Path(path))
-        within = None if found.why_not is None else contents(Path(path))
+        found = contents(Path(path))
     except OSError as error:
         return f"a folder that can't be read ({error.strerror})"
-    if within is None:
-        return Sight(status.st_ino, found.size_bytes, found.changed_ns, is_folder=True)
-    why_not = within.why_not or (None if within.videos else found.why_not)
-    if why_not is not None:
-        return why_not
+    if found.reason is not None:
+        return found.reason
     return Sight(
         status.st_ino,
-        within.size_bytes,
-        within.changed_ns,
+        found.size_bytes,
+        found.changed_ns,
         is_folder=True,
-        has_videos=True,
-        entries=within.entries,
+        has_videos=not found.is_sequence,
+        entries=found.entries,
     )
 
 

@@ -28,18 +28,38 @@ _PARTIAL_SUFFIXES = (
 class Contents:
     """What lies in a folder, hidden things apart; links are other files, and never followed.
 
-    videos: their paths within, in the order of their numbers. others: how many other files
-    there are, of which images are some. why_not: why it is not, or not yet, to be taken, as the
-    end of a sentence.
+    videos: their paths within. stranger: something right in it that is no image. others: how many
+    files there are beside the videos, of which images are some. why_not: why it is not, or not
+    yet, to be taken, as the end of a sentence.
     """
 
     videos: tuple[str, ...]
+    stranger: str | None
     others: int
     images: int
     entries: int
     size_bytes: int
     changed_ns: int
     why_not: str | None
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether there is nothing but images, right in it."""
+        return self.stranger is None and self.images > 0 and self.why_not is None
+
+    @property
+    def reason(self) -> str | None:
+        """Say why it is left alone, as the end of a sentence; None where it is not."""
+        if self.why_not is not None or self.videos or self.is_sequence:
+            return self.why_not
+        if self.stranger is not None:
+            return f"a folder that holds something else than images: {self.stranger!r}"
+        return "an empty folder"
+
+    @property
+    def in_order(self) -> list[str]:
+        """The videos in the order of their numbers."""
+        return sorted(self.videos, key=lambda path: (natural(path), path))
 
 
 def is_video(name: str) -> bool:
@@ -55,6 +75,7 @@ def is_partial(name: str) -> bool:
 def contents(folder: Path) -> Contents:
     """Look at all of a folder, or as much of it as there may be. Raises OSError."""
     videos: list[str] = []
+    stranger: str | None = None
     others = images = entries = size_bytes = 0
     changed_ns = folder.lstat().st_mtime_ns
     why_not = unfinished = None
@@ -68,6 +89,9 @@ def contents(folder: Path) -> Contents:
             break
         changed_ns = max(changed_ns, status.st_mtime_ns)
         name = path.rpartition("/")[2]
+        is_shown = stat.S_ISREG(status.st_mode) and is_image(name)
+        if depth == 1 and not is_shown and (stranger is None or name < stranger):
+            stranger = name
         if stat.S_ISDIR(status.st_mode):
             continue
         size_bytes += status.st_size
@@ -77,11 +101,12 @@ def contents(folder: Path) -> Contents:
             videos.append(path)
         else:
             others += 1
-            images += is_image(name)
-    videos.sort(key=lambda path: (natural(path), path))
+            images += is_shown
     if videos and why_not is None:
         why_not = unfinished
-    return Contents(tuple(videos), others, images, entries, size_bytes, changed_ns, why_not)
+    return Contents(
+        tuple(videos), stranger, others, images, entries, size_bytes, changed_ns, why_not
+    )
 
 
 def holds_pictures(folder: Path) -> bool:
