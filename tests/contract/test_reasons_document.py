@@ -13,7 +13,7 @@ TELLING = {
     *("shortfall", "sentence", "no_frame", "_damage", "_left_out", "_missing_time", "_missing_end"),
     *("not_a_video", "_unfinished", "_something_else"),
 }
-REASONS = {"failure", "give_up", "note", "missing", "unreadable", "_FEWER", "_NO_KEY"}
+REASONS = {"failure", "give_up", "note", "missing", "unreadable", "_CHANGED", "_FEWER", "_NO_KEY"}
 GAP = "…"
 
 

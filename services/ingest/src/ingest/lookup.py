@@ -46,7 +46,7 @@ class _Partition:
 class StreamLookup:
     """Reads the streams topic's keys, so that no worker has to read all of it at its start.
 
-    Values are not looked at. It takes about 200 bytes a stream. A context manager, which runs
+    Values are not looked at. It takes about 400 bytes a stream. A context manager, which runs
     the thread.
     """
 
