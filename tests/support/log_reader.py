@@ -10,7 +10,13 @@ from typing import Any
 
 import fastavro
 import requests
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from tests.support.cluster import Cluster
@@ -76,7 +82,7 @@ class LogReader:
         )
         with closing(consumer):
             ends = self._ends(topic, isolation)
-            consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
+            consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in ends])
             unread = {partition for partition, end in ends.items() if end}
             while unread:
                 message = consumer.poll(LIMIT_SECONDS)
