@@ -279,3 +279,34 @@ def test_settings_that_change_before_the_claim_are_read_again(
     again = service.workers.started[1]
     expected = None if change == "gone" else 40
     assert (again.job.give_up, again.job.choices.quality) == (None, expected)
+
+
+def test_settings_beside_many_videos_do_not_take_a_look_at_the_folder_each(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = folders.processing / "one"
+    for number in range(100):
+        drop(folders, f"{number}.mp4")
+        drop(folders, f"{number}.mp4.toml")
+        drop(folders, f"late {number}.toml")
+        for name in (f"late {number}.mp4", f"at work {number}.mp4", f"at work {number}.toml"):
+            (mine / name).write_text("")
+        os.link(mine / f"at work {number}.toml", folders.done / f"{number}.linked")
+    looks, true_scan, true_list = 0, os.scandir, os.listdir
+
+    def counted(true: Callable[[Path], object]) -> Callable[[Path], object]:
+        def looking(folder: Path) -> object:
+            nonlocal looks
+            looks += 1
+            return true(folder)
+
+        return looking
+
+    monkeypatch.setattr("ingest.sidecars.os.scandir", counted(true_scan))
+    monkeypatch.setattr("ingest.sidecars.os.listdir", counted(true_list))
+    folders.tidy()
+    folders._now.seconds += 60  # type: ignore[attr-defined]
+    folders.tidy()
+    monkeypatch.undo()
+    assert len(list(mine.glob("late *.toml"))) == 100
+    assert looks < 20

@@ -4,14 +4,15 @@ import fcntl
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count, takewhile
 from pathlib import Path
+from typing import TypeVar
 
 from ingest.choices import SIDECAR_SUFFIX, sidecar
 from ingest.renaming import LONGEST_NAME_BYTES, numbered, rename_no_replace
 from ingest.settling import waits
-from ingest.sidecars import carried, is_same, owners, settings_in
+from ingest.sidecars import Names, carried, is_same, settings_in
 
 BEAT_SECONDS = 1.0
 
@@ -24,6 +25,8 @@ _NOTE_SUFFIX = ".reason.txt"
 _TIDY_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Folders:
@@ -57,6 +60,12 @@ class Folders:
         """Show that this replica is alive, once in BEAT_SECONDS if it is called more often."""
         if self._now() - self._beaten >= BEAT_SECONDS:
             self.prepare()
+
+    def beating(self, things: Iterable[T]) -> Iterator[T]:
+        """Yield the things, and beat between them, however many there are."""
+        for thing in things:
+            self.beat()
+            yield thing
 
     def prepare(self) -> None:
         """Make what is missing of the folders, and show that this replica is alive."""
@@ -136,7 +145,8 @@ class Folders:
 
     def claimed(self) -> list[Path]:
         """Return this replica's files, also those that one of its name left behind."""
-        return [path for path in sorted(self._mine.iterdir()) if _may_be_claimed(path)]
+        found = self.beating(sorted(self._mine.iterdir()))
+        return [path for path in found if _may_be_claimed(path)]
 
     def owns(self, path: Path) -> bool:
         """Whether a claimed file is still this replica's."""
@@ -174,7 +184,7 @@ class Folders:
 
     def _adopt(self, folder: Path) -> Iterator[Path]:
         log.warning("event=takeover replica=%r", folder.name)
-        for path in sorted(folder.iterdir()):
+        for path in self.beating(sorted(folder.iterdir())):
             if not _may_be_claimed(path):
                 continue
             if (taken := self._move(path, self._mine)) is not None:
@@ -221,20 +231,24 @@ class Folders:
             return
         self._tidied = now
         self._clear_strays(self._mine)
-        claimed = [path for folder in self.processing.iterdir() for path in _linked(folder)]
+        folders = self.beating(self.processing.iterdir())
+        claimed = {path for folder in folders for path in _linked(folder)}
         alone = {}
-        for path, status in settings_in(self.incoming):
+        found, names = settings_in(self.incoming)
+        for path, status in self.beating(found):
             if status.st_nlink > 1 and (status.st_dev, status.st_ino) in claimed:
                 path.unlink(missing_ok=True)  # of a claim that a crash cut short
-            elif not owners(path):
+            elif not names.owners(path):
                 alone[path] = self._alone.get(path, now)
         self._alone = alone
+        names = Names.of(self._mine)
         for path in [path for path, since in alone.items() if now - since >= _TIDY_SECONDS]:
-            self._follow(path)
+            self.beat()
+            self._follow(path, names)
 
-    def _follow(self, settings: Path) -> None:
+    def _follow(self, settings: Path, names: Names) -> None:
         """Have settings that came after their video had been taken be those of no later one."""
-        there = owners(self._mine / settings.name)
+        there = names.owners(self._mine / settings.name)
         videos = [path for path in there if _may_be_claimed(path) and sidecar(path) is None]
         for video in videos[:1]:
             _carry(settings, video.with_name(f"{video.name}{SIDECAR_SUFFIX}"))
@@ -244,8 +258,9 @@ class Folders:
 
     def _clear_strays(self, folder: Path) -> None:
         """Put settings where their video is, of which a crash has parted them."""
-        for path, status in settings_in(folder):
-            if owners(path):
+        found, names = settings_in(folder)
+        for path, status in self.beating(found):
+            if names.owners(path):
                 continue
             if status.st_nlink > 1:
                 path.unlink(missing_ok=True)  # they lie beside their video too
@@ -289,8 +304,9 @@ def _set_aside(path: Path) -> None:
 def _linked(folder: Path) -> list[tuple[int, int]]:
     """Return device and inode of the settings in a replica's folder that lie beside videos."""
     try:
-        found = [(path, status) for path, status in settings_in(folder) if status.st_nlink > 1]
-        return [(status.st_dev, status.st_ino) for path, status in found if owners(path)]
+        found, names = settings_in(folder)
+        shared = [(path, status) for path, status in found if status.st_nlink > 1]
+        return [(status.st_dev, status.st_ino) for path, status in shared if names.owners(path)]
     except OSError:  # no folder, or another's business
         return []
 

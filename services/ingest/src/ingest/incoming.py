@@ -67,6 +67,7 @@ class Incoming:
     def _sight(self, path: str, status: os.stat_result) -> Sight | str:
         """Look at a file or a folder, but not too often at a folder that is large."""
         if not stat.S_ISDIR(status.st_mode):
+            self._beat()
             return sight(path, status)
         seen, now = self._folders.get(path), self._now()
         is_same = seen is not None and seen.inode == status.st_ino

@@ -75,10 +75,11 @@ class Intake:
         for path, file in still.items():
             candidate = self._candidates.at(path, claimed=False)
             candidate.still, candidate.looked_at = file, self._incoming.looked_at
-        for candidate in self._candidates.running:
+        for candidate in self._folders.beating(self._candidates.running):
             with self._barrier.around(candidate):
                 self._claims.proceed(candidate)
-        self._waiting = deque(each for each in self._candidates if not self._attended(each))
+        every = self._folders.beating(self._candidates)
+        self._waiting = deque(each for each in every if not self._attended(each))
         self._cards.finish()
         self._measure()
         self.at_work = [c.at_work for c in self._candidates if c.claimed or c.waits_for]
@@ -87,7 +88,7 @@ class Intake:
     def _know(self, claimed: Collection[Path]) -> None:
         """Have a candidate for each file that is claimed, and for each video in such a folder."""
         self._cards.keep(claimed)
-        for path in sorted(claimed):
+        for path in self._folders.beating(sorted(claimed)):
             videos = self._cards.videos(path)
             for video in [path] if videos is None else videos:
                 within = None if videos is None else path

@@ -8,10 +8,12 @@ video has its settings beside it, and Folders.tidy tells the link that is too ma
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from ingest.choices import SIDECAR_SUFFIX, read_bounded, sidecar
 from ingest.renaming import LONGEST_NAME_BYTES, rename_no_replace
@@ -72,11 +74,43 @@ def carried(own: Path | None, video: Path, target: Path) -> Iterator[None]:
         log.warning("event=settings_not_moved file=%r reason=%r", own.name, str(error))
 
 
-def settings_in(folder: Path) -> list[tuple[Path, os.stat_result]]:
-    """Return the files of settings in a folder. Raises OSError."""
-    found = []
+class Names:
+    """The names in a folder as they were read once: each of many settings asks for its videos."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._sorted = sorted(names)
+        self._all = set(self._sorted)
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Read the names in a folder. Raises OSError."""
+        return cls(os.listdir(folder))  # noqa: PTH208  (a Path of each takes far longer)
+
+    def owners(self, settings: Path) -> list[Path]:
+        """Return the files whose settings these are, or which wait to be whole under such a name.
+
+        The settings lie, or are to lie, in the folder of these names.
+        """
+        full = settings.with_suffix("")
+        if full.name in self._all:
+            return [full]
+        beginning = f"{full.name}."
+        found = []
+        for at in range(bisect_left(self._sorted, beginning), len(self._sorted)):
+            name = self._sorted[at]
+            if not name.startswith(beginning):
+                break
+            if not name.endswith(SIDECAR_SUFFIX):
+                found.append(settings.with_name(name))
+        return found
+
+
+def settings_in(folder: Path) -> tuple[list[tuple[Path, os.stat_result]], Names]:
+    """Return the files of settings in a folder, and all names in it. Raises OSError."""
+    found, names = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
+            names.append(entry.name)
             if entry.name.endswith(SIDECAR_SUFFIX) and not entry.name.startswith("."):
                 try:
                     status = entry.stat(follow_symlinks=False)
@@ -84,29 +118,15 @@ def settings_in(folder: Path) -> list[tuple[Path, os.stat_result]]:
                     continue
                 if stat.S_ISREG(status.st_mode):
                     found.append((Path(entry.path), status))
-    return found
-
-
-def owners(settings: Path) -> list[Path]:
-    """Return the files whose settings these are, or which wait to be whole under such a name."""
-    full = settings.with_suffix("")
-    with os.scandir(settings.parent) as entries:
-        names = [entry.name for entry in entries if entry.name != settings.name]
-    if full.name in names:
-        return [full]
-    beginning = f"{full.name}."
-    return [
-        settings.with_name(name)
-        for name in names
-        if name.startswith(beginning) and not name.endswith(SIDECAR_SUFFIX)
-    ]
+    return found, Names(names)
 
 
 def _is_shared(own: Path, video: Path) -> bool:
     """Whether film.toml is also that of another file that lies there: film.mov beside film.mp4."""
     if own.name == f"{video.name}{SIDECAR_SUFFIX}":
         return False
-    return any(path != video and path.stem == video.stem for path in owners(own))
+    there = Names.of(own.parent).owners(own)
+    return any(path != video and path.stem == video.stem for path in there)
 
 
 def _place(video: Path) -> Path:
