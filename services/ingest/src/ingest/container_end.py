@@ -74,12 +74,12 @@ def end_of(descriptor: int, container: str) -> End:
 
 def _is_being_filled(descriptor: int, file: FileBytes) -> bool:
     """Whether there may be nothing yet where the container says that its content is."""
-    tail = file.tail(_BLANK_BYTES)
+    tail = file.at(max(0, file.content_bytes - _BLANK_BYTES), _BLANK_BYTES)
     if len(tail) == _BLANK_BYTES and not tail.strip(b"\0"):
         return True
     place = os.lseek(descriptor, 0, os.SEEK_CUR)
     try:
-        return os.lseek(descriptor, 0, os.SEEK_HOLE) < file.size_bytes
+        return os.lseek(descriptor, 0, os.SEEK_HOLE) < file.content_bytes
     except OSError:  # the file system doesn't know holes
         return False
     finally:

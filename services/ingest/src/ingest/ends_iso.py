@@ -10,19 +10,22 @@ from ingest.file_end import End
 
 # What stands last in a file; a text that somebody wrote behind it has a "kind" of its own.
 _LAST_BOXES = (b"mdat", b"moof", b"moov", b"mfra", b"free", b"skip", b"uuid", b"udta", b"meta")
+_PADDING = (b"free", b"skip")
 
 
 @dataclass
 class _Boxes:
     """The outermost boxes of a file.
 
-    place: where the last one ends. open_ended: what is behind it is none, or it says itself that
-    it goes as far as the file. indexed_bytes: up to where an index before all fragments leads.
+    place: where the last one ends. content_bytes: where the last one does that is no padding.
+    open_ended: what is behind it is none, or it says itself that it goes as far as the file.
+    indexed_bytes: up to where an index before all fragments leads.
     """
 
     kinds: list[bytes] = field(default_factory=list)
     place: int = 0
     open_ended: bool = False
+    content_bytes: int = 0
     fragmented: bool = False
     indexed_bytes: int | None = None
 
@@ -34,6 +37,7 @@ def iso(file: FileBytes) -> End:
     and covers all of it (sidx).
     """
     boxes = _walk(file)
+    file.content_bytes = min(boxes.content_bytes, file.size_bytes)
     if b"moov" not in boxes.kinds:
         return End.MISSING
     if boxes.place > file.size_bytes:
@@ -93,6 +97,8 @@ def _walk(file: FileBytes) -> _Boxes:
             boxes.indexed_bytes = _indexed(file, content, end)
         boxes.kinds.append(kind)
         boxes.place = end
+        if kind not in _PADDING:
+            boxes.content_bytes = end
     return boxes
 
 

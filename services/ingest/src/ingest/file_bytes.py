@@ -32,6 +32,8 @@ class FileBytes:
         self._until = now() + most_seconds
         self._window, self._start = b"", 0
         self.size_bytes = os.fstat(descriptor).st_size
+        self.content_bytes = self.size_bytes
+        """Where its content ends, as far as is known: what follows, be it anything, is padding."""
 
     def at(self, place: int, count: int) -> bytes:
         """Return count bytes from a place on; fewer where the file ends. Raises Exhausted."""
