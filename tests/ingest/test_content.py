@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ingest.content import HeldFile, holds
 from ingest.errors import Unreadable
+from ingest.settling import seen
 
 MIB = 1 << 20
 LONG = 65 * MIB
@@ -113,6 +114,21 @@ def test_a_file_that_was_touched_is_not_changed(tmp_path: Path, size_bytes: int)
         os.utime(path, ns=(7, 7))
         assert not held.is_changed(silent)
         assert held.sight.mtime_ns == 7, "what is said holds for the file as it is now"
+
+
+def test_a_file_that_was_written_to_before_it_was_hashed_is_changed(tmp_path: Path) -> None:
+    path = sparse(tmp_path / "film")
+    with HeldFile(path) as held:
+        held.identify(silent)
+        overwrite(path)  # what was decoded by now was something else
+        held.begin_hash()
+        assert held.is_changed(silent)
+
+
+def test_a_folder_that_is_left_alone_is_as_settling_sees_it(tmp_path: Path) -> None:
+    folder = images(tmp_path / "shots")
+    with HeldFile(folder) as held:
+        assert held.sight == seen(folder)
 
 
 def test_of_a_folder_the_images_count(tmp_path: Path) -> None:

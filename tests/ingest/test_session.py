@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 
 import pytest
@@ -271,6 +272,23 @@ def test_a_takeover_while_a_commit_is_in_doubt_doubles_nothing(fault: Fault, oth
         pass
     else:
         assert (fault, others) == (Fault.LOST, 1), "another's frames were taken for its own"
+    check_whole(log, send_rest(session_on(log, OTHER_RUN)))
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_another_batch_of_another_session_is_not_taken_for_its_own(fault: Fault, size: int) -> None:
+    log = FakeLog()
+
+    def take_over(_: str) -> None:
+        newer = session_on(log, OTHER_RUN)
+        first = newer.stream.frame_count
+        send_rest(newer, batch=size, stop=min(first + size, FRAMES))
+
+    older = session_on(log, wait=take_over)
+    log.faults[len(log.calls)] = fault
+    with suppress(Fenced):
+        send_rest(older)
     check_whole(log, send_rest(session_on(log, OTHER_RUN)))
 
 

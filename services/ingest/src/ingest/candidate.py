@@ -23,6 +23,7 @@ class Elsewhere:
 
     state: tuple[str, int]
     since: float
+    looked_at: float
     pause_seconds: float
     is_abandoned: bool = False
 
@@ -67,6 +68,7 @@ class Candidate:
     frame_count: int = 0
     estimated_frame_count: int | None = None
     waits_for: str | None = None
+    is_cluster_away: bool = False
     kafka: ClientReport | None = None
     learned: Learned | None = None
     """What its workers have learned of how large records may be."""
@@ -95,10 +97,9 @@ class Candidate:
         there = self.elsewhere
         return there.state if there is not None and there.is_abandoned else None
 
-    @property
-    def still_seconds(self) -> float:
-        """For how long it had not changed at the latest look, while it lies in incoming/."""
-        return 0.0 if self.still is None else self.looked_at - self.still.since
+    def still_seconds(self, now: float) -> float:
+        """For how long it has not been seen to change, while it lies in incoming/."""
+        return 0.0 if self.still is None else now - self.still.since
 
     @property
     def at_work(self) -> AtWork:
@@ -138,6 +139,6 @@ class Candidate:
             idle_seconds=now - self.since,
             frame_count=self.frame_count,
             estimated_frame_count=self.estimated_frame_count,
-            waits_for_cluster=self.running is not None and self.waits_for is not None,
+            waits_for_cluster=self.running is not None and self.is_cluster_away,
             kafka=self.kafka if self.running is not None else None,
         )

@@ -69,12 +69,20 @@ class Candidates:
         """End the candidate's worker; another is started after seconds at the earliest."""
         self.dismiss(candidate)
         candidate.fingerprint, candidate.opened = "", None
+        candidate.is_cluster_away = False
         candidate.not_before = self.now() + seconds
 
     def choose_again(self, candidate: Candidate) -> None:
         """Begin anew with a candidate whose settings are not what they were."""
         self.rest(candidate, 0.0)
         candidate.choices = candidate.beside = candidate.give_up = None
+
+    def begin_again(self, candidate: Candidate) -> None:
+        """Begin anew with a claimed file that was changed: what was found in it may not hold."""
+        self.choose_again(candidate)
+        candidate.ended = candidate.lay = None
+        candidate.changes += 1
+        candidate.crashes = candidate.frame_count = 0
 
     def drop(self, candidate: Candidate, result: str = "let go", error: str | None = None) -> None:
         """Have no more to do with a candidate; result and error are for its trace."""

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +16,7 @@ from typing import Self
 
 from ingest.errors import Unreadable
 from ingest.fingerprint import fingerprint_of
-from ingest.image_folder import survey
-from ingest.settling import Sight
+from ingest.settling import Sight, sight
 
 _BLOCK_BYTES = 1 << 20
 _OWN_SIGNS_SECONDS = 0.5
@@ -51,11 +49,17 @@ class HeldFile:
             raise _unreadable(error) from error
         self._hash: _Hash | None = None
         self._sha256: str | None = None
+        self._hashed: Sight | str = ""
+        """How the file was once all its bytes had been hashed."""
         try:
-            self.sight = _sight(self._descriptor)
+            seen = _sight(self._descriptor)
         except OSError as error:
             os.close(self._descriptor)
             raise _unreadable(error) from error
+        if not isinstance(seen, Sight):
+            os.close(self._descriptor)
+            raise Unreadable(f"It can't be read: it is {seen}.")
+        self.sight = seen
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +87,7 @@ class HeldFile:
         """Return the name of its content that is known soonest; alive is called now and then."""
         try:
             found = fingerprint_of(self._descriptor, alive)
+            self._hashed = _sight(self._descriptor)
         except OSError as error:
             raise _unreadable(error) from error
         self._sha256 = found.sha256
@@ -107,6 +112,7 @@ class HeldFile:
             assert self._hash is not None
             try:
                 self._sha256 = self._hash.result(alive)
+                self._hashed = self._hash.seen
             except OSError as error:
                 raise _unreadable(error) from error
         return self._sha256
@@ -114,15 +120,19 @@ class HeldFile:
     def is_changed(self, alive: Callable[[], None]) -> bool:
         """Whether its bytes may not be those that were read since it was opened.
 
-        A file whose time alone has changed is hashed again: `touch` changes nothing.
+        A file whose time alone has changed is hashed again, and its bytes compared with those
+        that were hashed while it was as it was opened: so `touch` changes nothing. Raises
+        Unreadable.
         """
         before = self.sha256(alive)
         try:
             now = _sight(self._descriptor)
             if now == self.sight:
                 return False
-            if now.size_bytes != self.sight.size_bytes:
+            if not isinstance(now, Sight) or now.size_bytes != self.sight.size_bytes:
                 return True
+            if self._hashed != self.sight:
+                return True  # what was read before the hash was made, nobody can tell any more
             if now.is_folder:
                 again = fingerprint_of(self._descriptor, alive).sha256
             else:
@@ -142,6 +152,8 @@ class _Hash:
         self._descriptor = descriptor
         self._digest = hashlib.sha256()
         self._error: OSError | None = None
+        self.seen: Sight | str = ""
+        """How the file was at the end."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hash", daemon=True)
         self._thread.start()
@@ -169,6 +181,7 @@ class _Hash:
                 if self._stopping.is_set():
                     return
                 self._digest.update(block)
+            self.seen = _sight(self._descriptor)
         except OSError as error:
             self._error = error
 
@@ -183,6 +196,8 @@ def holds(path: Path, fingerprint: str, sha256: str | None) -> bool:
         content = held.identify(lambda: None)
         if content.is_whole or sha256 is None:
             return fingerprint in (content.fingerprint, held.known_sha256)
+        if fingerprint not in (content.fingerprint, sha256):
+            return False
         return held.sha256(lambda: None) == sha256
 
 
@@ -193,12 +208,9 @@ def _blocks(descriptor: int) -> Iterator[bytes]:
         place += len(block)
 
 
-def _sight(descriptor: int) -> Sight:
-    status = os.fstat(descriptor)
-    if not stat.S_ISDIR(status.st_mode):
-        return Sight(status.st_ino, status.st_size, status.st_mtime_ns)
-    found = survey(descriptor)
-    return Sight(status.st_ino, found.size_bytes, found.changed_ns, is_folder=True)
+def _sight(descriptor: int) -> Sight | str:
+    """Look at an open file as settling does at one by its name; a text says why it is none."""
+    return sight(f"/proc/self/fd/{descriptor}", os.fstat(descriptor))
 
 
 def _lease_is_refused(descriptor: int) -> bool | None:

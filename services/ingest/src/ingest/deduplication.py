@@ -26,6 +26,8 @@ class Resolved:
     standing: Standing
     connection: Connection
     decide: Callable[[Sequence[Stream], Claim, Ledger], Standing]
+    own_run: str | None = None
+    """The run that was begun from this very file, if there is one."""
 
     def supersedes(self, stream: Stream, ledger: Ledger) -> bool:
         """Whether a new run is to be begun in place of what a stream is committed as by now.
@@ -90,12 +92,18 @@ class Deduplication:
         Fenced where a stream that was to be forgotten has been moved on by another worker.
         """
         begun = self._marks.begun(self._held.sight.inode) if is_resumed else None
-        own_run = None if begun is None else self._own_run(begun, content)
+        own = None if begun is None else self._own_run(begun, content)
+        if own is not None and own.fingerprint != content.fingerprint:
+            connection.close()
+            content = Content(own.fingerprint, is_whole=True)
+            connection = self.connection(content)
+        own_run = None if own is None else own.run_id
         while True:
             claim = Claim(own_run, self._marks.superseded(content.fingerprint), abandoned)
             decided = self._asked(content, connection, claim)
             if not isinstance(decided, Differs):
-                return Resolved(content, decided, connection, partial(self._decide, content))
+                decide = partial(self._decide, content)
+                return Resolved(content, decided, connection, decide, own_run)
             connection.close()
             content = Content(self._held.sha256(self._alive), is_whole=True)
             connection = self.connection(content)
@@ -123,18 +131,40 @@ class Deduplication:
             finally:
                 publisher.close()
 
-    def _own_run(self, begun: Begun, content: Content) -> str | None:
-        """Return the run that was begun from just these bytes.
+    def _own_run(self, begun: Begun, content: Content) -> Stream | None:
+        """Return the stream of the run that was begun from just these bytes.
 
         One that was begun from what the file held before is forgotten: nothing could end it.
         """
-        if begun.sight == self._held.sight or begun.fingerprint == content.fingerprint:
-            is_same = content.is_whole or begun.sight == self._held.sight
-            return begun.run_id if is_same else None
-        if not content.is_whole and begun.fingerprint == self._held.sha256(self._alive):
-            return begun.run_id
-        self.forget(begun.fingerprint, begun.run_id)
+        stream = self._stream_of(begun)
+        if stream is None or self._is_of_these_bytes(stream, begun, content):
+            return stream
+        if not stream.ended:
+            self.forget(begun.fingerprint, begun.run_id)
         return None
+
+    def _stream_of(self, begun: Begun) -> Stream | None:
+        connection = self._to(begun.fingerprint)
+        try:
+            while True:
+                try:
+                    found = connection.ledger.find(begun.fingerprint)
+                except Unavailable as error:
+                    connection.close()
+                    self._wait(str(error))
+                else:
+                    return next((s for s in found if s.run_id == begun.run_id), None)
+        finally:
+            connection.close()
+
+    def _is_of_these_bytes(self, stream: Stream, begun: Begun, content: Content) -> bool:
+        if begun.sight == self._held.sight:
+            return True
+        if begun.sight.size_bytes != self._held.sight.size_bytes:
+            return False
+        if content.is_whole:
+            return begun.fingerprint == content.fingerprint
+        return self._held.sha256(self._alive) in (stream.content_sha256, begun.fingerprint)
 
     def _asked(self, content: Content, connection: Connection, claim: Claim) -> Standing:
         while True:

@@ -85,6 +85,4 @@ class Endings:
     def _begin_again(self, candidate: Candidate) -> None:
         """Have a file looked into once more: it is not any more what was read of it."""
         log.warning("event=changed next='begin again'", extra=candidate.about)
-        candidate.ended, candidate.lay = None, None
-        candidate.changes += 1
-        self._candidates.rest(candidate, 0.0)
+        self._candidates.begin_again(candidate)

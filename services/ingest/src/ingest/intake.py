@@ -161,7 +161,9 @@ class Intake:
         choices = self._choices(candidate) if candidate.settled else self._settings.choices
         if not self._has_room(choices):
             return False
-        still_enough = candidate.still_seconds >= self._settings.incomplete_seconds
+        still_enough = (
+            candidate.still_seconds(self._candidates.now()) >= self._settings.incomplete_seconds
+        )
         may_grow = not candidate.claimed and not still_enough
         job = Job(
             candidate.path,
@@ -197,6 +199,7 @@ class Intake:
         if now == candidate.lay:
             return True
         candidate.lay = now
+        candidate.waits_for = "It was changed while it was read, and has to be still for a while."
         candidate.not_before = self._candidates.now() + self._settings.incomplete_seconds
         return False
 

@@ -89,7 +89,8 @@ class Reports:
                 self._progress(candidate, report)
             case Waiting(reason):
                 self._metrics.waits.inc()
-                candidate.waits_for = reason
+                candidate.waits_for, candidate.is_cluster_away = reason, True
+                candidate.elsewhere = None  # whoever else sends it waits too
                 log.warning("event=waiting reason=%r", reason, extra=candidate.about)
             case Exited(how, hung, begun):
                 self._metrics.restarts.labels("hung" if hung else "crash").inc()
@@ -112,9 +113,7 @@ class Reports:
                 self._busy(candidate, report)
             case Changed():
                 log.warning("event=changed next='begin again'", extra=candidate.about)
-                candidate.changes += 1
-                candidate.crashes, candidate.lay, candidate.frame_count = 0, None, 0
-                self._candidates.rest(candidate, 0.0)
+                self._candidates.begin_again(candidate)
             case Ended():
                 self._candidates.dismiss(candidate)
                 candidate.ended = report
@@ -130,6 +129,7 @@ class Reports:
     def _begun(self, candidate: Candidate, begun: Begun) -> None:
         candidate.stream_id, candidate.run_id = begun.stream_id, begun.run_id
         candidate.elsewhere = candidate.waits_for = None
+        candidate.is_cluster_away = False
         candidate.frame_count = begun.frame_count
         candidate.estimated_frame_count = begun.estimated_frame_count
         log.info("event=started frames=%d", begun.frame_count, extra=candidate.about)
@@ -143,6 +143,7 @@ class Reports:
             candidate.frame_count += report.frames
             candidate.since = self._candidates.now()
             candidate.waits_for, candidate.refusals = None, 0
+            candidate.is_cluster_away = False
 
     def _not_a_video(self, candidate: Candidate, reason: str) -> None:
         """Record the failure, unless the file may be one that is still being written."""
@@ -176,11 +177,17 @@ class Reports:
         if busy.is_paced:
             limit_seconds *= _PACED_TIMES
         before, state = candidate.elsewhere, (busy.run_id, busy.segment_count)
-        if before is None or before.state != state:
-            there = Elsewhere(state, now, min(_FIRST_PAUSE_SECONDS, limit_seconds))
+        planned_seconds = 0.0 if before is None else before.pause_seconds + limit_seconds
+        if (
+            before is None
+            or before.state != state
+            or now - before.looked_at > planned_seconds  # this service stood still itself
+        ):
+            there = Elsewhere(state, now, now, min(_FIRST_PAUSE_SECONDS, limit_seconds))
         else:
             there = replace(
                 before,
+                looked_at=now,
                 pause_seconds=min(2 * before.pause_seconds, limit_seconds),
                 is_abandoned=now - before.since >= limit_seconds,
             )
@@ -194,7 +201,8 @@ class Reports:
 
     def _patience_seconds(self, candidate: Candidate) -> float:
         """Return for how much longer a file in incoming/ may be one that is being written."""
-        return max(0.0, self._settings.incomplete_seconds - candidate.still_seconds)
+        still_seconds = candidate.still_seconds(self._candidates.now())
+        return max(0.0, self._settings.incomplete_seconds - still_seconds)
 
     def _let_go(self, candidate: Candidate) -> None:
         self._metrics.restarts.labels("fenced").inc()

@@ -69,8 +69,8 @@ class Session:
         committed = self._reopen(fresh)
         self.stream = committed or fresh
         if committed is not None and (
-            supersedes(committed, self._ledger)
-            or (not committed.ended and self._is_lost(committed))
+            self._told(lambda ledger: supersedes(committed, ledger))
+            or (not committed.ended and self._told(lambda ledger: ledger.has_lost(committed)))
         ):
             self.stream = self._begin_again(committed, fresh)
         if self.stream.ended:
@@ -157,8 +157,7 @@ class Session:
                 False,
             ):
                 continue
-            segments = before.segment_count + bool(batch)
-            if found.run_id == before.run_id and found.segment_count == segments:
+            if _is_moved_on(before, batch, found):
                 self.stream = found
                 return
             raise Fenced("Another worker has moved the stream on.")
@@ -186,10 +185,11 @@ class Session:
             raise Blocked(f"{error} It has happened {self._broken} times in a row.") from error
         self._wait(str(error))
 
-    def _is_lost(self, stream: Stream) -> bool:
+    def _told(self, ask: Callable[[Ledger], bool]) -> bool:
+        """Return what the ledger says, however long it has to be waited for."""
         while True:
             try:
-                return self._ledger.has_lost(stream)
+                return ask(self._ledger)
             except Unavailable as error:
                 self._pause(error)
 
@@ -223,3 +223,14 @@ class Session:
             else:
                 holding = [stream for stream in found if stream.holds_frames]
                 return holding[-1] if holding else None
+
+
+def _is_moved_on(before: Stream, batch: Sequence[Frame], found: Stream) -> bool:
+    """Whether a committed state is the one that this batch leads to, and not another worker's."""
+    frame_count = before.frame_count + len(batch)
+    return (found.run_id, found.segment_count, found.frame_count, found.ended) == (
+        before.run_id,
+        before.segment_count + bool(batch),
+        frame_count,
+        not batch or batch[-1].is_last,
+    )

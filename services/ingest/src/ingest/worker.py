@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from hashlib import sha256
+from pathlib import Path
 from typing import TypeVar
 
 from ingest import standing
@@ -19,7 +20,7 @@ from ingest.deduplication import Deduplication, Resolved
 from ingest.description import NOTHING_KNOWN, Description
 from ingest.encoders import encoder
 from ingest.encoding import Encoding
-from ingest.errors import FileChanged, StartOver, Unfinished, Unreadable
+from ingest.errors import Fenced, FileChanged, StartOver, Unfinished, Unreadable
 from ingest.file_end import End
 from ingest.fingerprint import content_id, printable, stream_id
 from ingest.frame import BatchLimits, Frame, batches, first_alone
@@ -82,7 +83,9 @@ class Worker:
 
     def _check_whole(self, held: HeldFile, source: Pictures) -> None:
         """Raise Unfinished where more of a file in incoming/ may be on its way."""
-        if not held.is_at(self._job.path) and not self._job.is_resumed:
+        if not held.is_at(self._job.path):
+            if self._job.is_resumed:
+                raise Fenced("The file has been taken away.")
             raise Unfinished("Another file has taken its place.")
         if self._job.is_resumed:
             return
@@ -110,7 +113,8 @@ class Worker:
         fresh = self._fresh(held, description, resolved.content, name)
         session = self._session(resolved, fresh)
         if session.stream.ended:  # between the look at it and the fencing of whoever ended it
-            return _ended(session.stream, held, duplicate=True)
+            is_own = session.stream.run_id == resolved.own_run
+            return _ended(session.stream, held, duplicate=not is_own)
         self._note_begun(held, session.stream)
         session.content_sha256 = held.known_sha256
         try:
@@ -125,7 +129,8 @@ class Worker:
         except FileChanged:
             session.close()
             stream = session.stream
-            self._deduplication(held).forget(stream.fingerprint, stream.run_id)
+            with self._link.showing_life():
+                self._deduplication(held).forget(stream.fingerprint, stream.run_id)
             return Changed()
         return _ended(session.stream, held)
 
@@ -201,9 +206,12 @@ class Worker:
 
         Raises FileChanged where that would be said of what the file does not hold any more.
         """
-        with self._link.showing_life():
-            is_changed = held.is_changed(self._link.show_life)
-            session.content_sha256 = held.sha256(self._link.show_life)
+        try:
+            with self._link.showing_life():
+                is_changed = held.is_changed(self._link.show_life)
+                session.content_sha256 = held.sha256(self._link.show_life)
+        except Unreadable as error:  # by another way than the decoder's, which may have it all
+            return sentence or str(error)
         if not is_changed:
             return sentence
         if not self._job.is_final:
@@ -231,8 +239,8 @@ class Worker:
 
     def _end_unread(self, reason: str) -> Ended:
         """Record what becomes of a file that can't be read: its name is all that is known of it."""
-        name = self._job.path.name
-        content = Content(sha256(b"unreadable " + os.fsencode(name)).hexdigest(), is_whole=True)
+        called = b"unreadable " + os.fsencode(self._called())
+        content = Content(sha256(called).hexdigest(), is_whole=True)
         self._link.send(Opened(content.fingerprint))
         name = self._link.wait_for_go().name
         connection = Connection(self._settings, content.fingerprint, self._probe, self._job.learned)
@@ -243,6 +251,11 @@ class Worker:
             with self._link.showing_life(), self._probe.trace.span("end"):
                 session.end(reason)
         return _ended(session.stream, None, duplicate=is_known)
+
+    def _called(self) -> Path:
+        """Return the file's path from the folder on in which it waits or is claimed."""
+        _, *within = self._job.path.relative_to(self._settings.videos).parts
+        return Path(*(within[1:] if self._job.is_resumed else within))
 
     def _resolved(self, held: HeldFile) -> tuple[Resolved, str]:
         """Tell what the file holds, wait for the claim, and find out what is to be done with it.
@@ -259,6 +272,8 @@ class Worker:
             connection.prepare()
         with self._probe.trace.span("claim"):
             name = self._link.wait_for_go().name
+        if not self._job.is_resumed:
+            self._marks.end(held.sight.inode)  # one that is left is of another file
         with self._link.showing_life(), self._probe.trace.span("resolve"):
             resolved = asking.resolve(
                 content,
