@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 from ingest.line import Garbled, Inbox, decoded, encoded
 from ingest.messages import (
+    Answer,
     Begun,
     Ended,
     Job,
     LetGo,
+    Lookup,
     NotAVideo,
     NotYet,
     Opened,
@@ -96,6 +99,16 @@ GARBAGE = {
     ),
     "depth": b"[" * 100_000,
     "digits": b'{"report": "Progress", "frames": ' + b"9" * 100_000 + b"}",
+    "a number that no float can be": b'{"report": "Progress", "late_seconds": 1'
+    + b"0" * 400
+    + b"}",
+    "a time that no float can be": b'{"report": "Progress", "seconds": {"read": 1'
+    + b"0" * 400
+    + b"}}",
+    "a count of 400 digits": report(
+        report="Begun", stream_id="", run_id="", frame_count=10**400, estimated_frame_count=None
+    ),
+    "a count that is no long": report(report="Progress", frames=1 << 63),
 }
 
 
@@ -167,3 +180,41 @@ def test_a_worker_that_never_stops_talking_does_not_keep_the_service(pool: Pool)
     start(pool, floods)
     assert set(map(type, hear(pool, 3))) == {Progress}
     pool.stop()
+
+
+def asks(line: Connection, _: bytes) -> None:
+    while True:
+        os.write(line.fileno(), framed(encoded(Lookup("0" * 12))) * 100)
+
+
+def test_a_worker_that_never_reads_does_not_keep_the_service(pool: Pool) -> None:
+    running = start(pool, asks)
+    heard: list[Report | Exited] = []
+
+    def serve() -> None:
+        while not heard or not isinstance(heard[-1], Exited):
+            for report in hear(pool, 1):
+                heard.append(report)
+                if isinstance(report, Lookup):
+                    running.tell(Answer(None))
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    serving.join(60)
+    running.process.kill()
+    assert not serving.is_alive()
+    how = "read no answers and was ended"
+    assert heard[-1] == Exited(how, hung=False, begun=True)
+
+
+def test_whatever_is_raised_while_a_worker_is_heard_it_alone_is_lost(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(*_: object) -> Report:
+        raise ZeroDivisionError("nobody had thought of this")
+
+    monkeypatch.setattr("ingest.line.decoded", raising)
+    start(pool, says, framed(b"{}"))
+    [exited] = hear(pool, 1)
+    assert isinstance(exited, Exited)
+    assert pool.jobs == []

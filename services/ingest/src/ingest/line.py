@@ -13,10 +13,15 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ingest.messages import Report
+from ingest.traces import SpanContext
 
 _LENGTH_BYTES = 4
 _MOST_BYTES = 1 << 20
 _NAME = "report"
+# Whoever is told a count takes a long; only the ids of traces are wider.
+_LONGS = range(-(1 << 63), 1 << 63)
+_TRACE_IDS = range(1 << 128)
+_WRONG = (ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError)
 _REPORTS = {kind.__name__: kind for kind in get_args(Report)}
 
 
@@ -36,7 +41,7 @@ def decoded(data: bytes) -> Report:
         named = json.loads(data)
         kind = _REPORTS[named.pop(_NAME)]
         report: Report = _built(kind, named)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except _WRONG as error:
         raise Garbled(str(error)) from error
     return report
 
@@ -74,8 +79,8 @@ def _types(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _built(kind: Any, value: Any) -> Any:
-    """Return value as the type that kind states. Raises Garbled, TypeError and ValueError."""
+def _built(kind: Any, value: Any, ints: range = _LONGS) -> Any:
+    """Return value as the type that kind states, an int if it is one of ints. Raises _WRONG."""
     origin, of = get_origin(kind), get_args(kind)
     if origin in (UnionType, Union):
         return _any(of, value)
@@ -88,10 +93,16 @@ def _built(kind: Any, value: Any) -> Any:
     elif is_dataclass(kind):
         types = _types(kind)  # type: ignore[arg-type]
         if type(value) is dict and value.keys() <= types.keys():
-            return kind(**{name: _built(types[name], each) for name, each in value.items()})  # type: ignore[operator]
+            within = _TRACE_IDS if kind is SpanContext else _LONGS
+            fields = {name: _built(types[name], each, within) for name, each in value.items()}
+            return kind(**fields)  # type: ignore[operator]
     elif issubclass(kind, Enum) or (kind is float and type(value) in (int, float)):
         return kind(value)
-    elif kind in (str, int, bool, NoneType) and type(value) is kind:
+    elif (
+        kind in (str, int, bool, NoneType)
+        and type(value) is kind
+        and (kind is not int or value in ints)
+    ):
         return value
     raise Garbled(f"There is something that is no {kind}.")
 

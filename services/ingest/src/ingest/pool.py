@@ -1,5 +1,6 @@
 """Worker processes: starting them, hearing them, and ending the ones that hang."""
 
+import logging
 import multiprocessing
 import os
 import time
@@ -11,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
-from ingest.line import Garbled, Inbox
+from ingest.line import Inbox
 from ingest.messages import Answer, Job, Proceed, Report
 from ingest.process import main
 from ingest.settings import Settings
@@ -22,6 +23,9 @@ _READ_BYTES = 1 << 16
 _STATUS_UNKNOWN = 255
 # What the registry's client loads at its first request: a tenth of a second of each worker's.
 _LOADED_LATE = "httpcore2"
+_MOST_LETTERS = 300
+
+log = logging.getLogger(__name__)
 
 
 class Readable(Protocol):
@@ -55,12 +59,25 @@ class Running:
     begun: bool = False
     hung: bool = False
     garbled: bool = False
+    deaf: bool = False
     inbox: Inbox = field(default_factory=Inbox)
 
     def tell(self, message: Answer | Proceed) -> None:
-        """Send a message; a worker that has died is heard of by its end."""
-        with suppress(ConnectionError):
+        """Send a message; a worker that has died is heard of by its end.
+
+        One that reads nothing of what it is told is ended: nobody waits for it to read.
+        """
+        descriptor = self.line.fileno()
+        os.set_blocking(descriptor, False)
+        try:
             self.line.send(message)
+        except BlockingIOError:
+            self.deaf = True
+            self.process.kill()
+        except ConnectionError:
+            log.debug("event=worker_not_told")
+        finally:
+            os.set_blocking(descriptor, True)
 
 
 class Pool:
@@ -131,7 +148,12 @@ class Pool:
         _end(ending)
 
     def _hear(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
-        """Yield what a worker said; once around, however much it says, so that all are heard."""
+        """Yield what a worker said; once around, however much it says, so that all are heard.
+
+        Whatever is raised meanwhile, this worker is lost, and no other.
+        """
+        if running not in self._running:  # it was dismissed since
+            return
         try:
             # What is there, and no more: who announces a report need not send it.
             data = os.read(running.line.fileno(), _READ_BYTES)
@@ -142,8 +164,9 @@ class Pool:
                     return
                 running.heard, running.begun = time.monotonic(), True
                 yield running, report
-        except (EOFError, OSError, Garbled) as error:
-            if isinstance(error, Garbled):
+        except Exception as error:
+            if not isinstance(error, (EOFError, OSError)):
+                log.warning("event=garbled reason=%r", str(error)[:_MOST_LETTERS])
                 running.garbled = True
                 running.process.kill()
             self._running.remove(running)
@@ -184,8 +207,9 @@ def _how(running: Running) -> str:
     code = running.process.exitcode
     if running.hung:
         return "hung and was ended"
-    if running.garbled:
-        return "sent what is no report and was ended"
+    if running.deaf or running.garbled:
+        did = "read no answers" if running.deaf else "sent what is no report"
+        return f"{did} and was ended"
     if code is None:
         return "could not be started"
     if code == _STATUS_UNKNOWN:
