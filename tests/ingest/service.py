@@ -60,11 +60,11 @@ class Service:
         self.folders = Folders(videos, "one", 10.0, self.clock)
         self.workers = Workers(settings)
         candidates = Candidates(self.workers, Traces(int), self.clock)
-        metrics = Metrics(CollectorRegistry(), "0", 4)
+        metrics = self.metrics = Metrics(CollectorRegistry(), "0", 4)
         cards = Cards(self.folders, self.clock)
         endings = Endings(settings, self.folders, candidates, cards, metrics)
         claims = Claims(settings, self.folders, candidates)
-        barrier = Barrier(settings, self.folders, candidates, cards)
+        barrier = Barrier(settings, self.folders, candidates, cards, metrics)
         self.intake = Intake(
             settings,
             self.folders,

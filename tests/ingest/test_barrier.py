@@ -159,3 +159,21 @@ def test_an_error_that_stays_keeps_no_other_file(
     assert (service.folders.done / "b.mp4").exists()
     everywhere = [path for path in tmp_path.rglob("a.mp4*") if "reason" not in path.name]
     assert len(everywhere) == 1
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_file_that_is_put_away_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(*_: object) -> None:
+        raise TypeError("injected")
+
+    service = Service(tmp_path)
+    service.folders.prepare()
+    monkeypatch.setattr(Endings, "finish", raising)
+    service.drop("a.mp4")
+    live(service)
+    service.workers.stop()
+    service.folders.release()
+    assert (service.folders.failed / "a.mp4").exists()
+    assert service.metrics.files.labels("failed")._value.get() == 1

@@ -2,13 +2,24 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from ingest.messages import Ended, Opened, Proceed
+from ingest.content import HeldFile
+from ingest.control_marks import Begun, Marks
+from ingest.decoded import Pictures
+from ingest.errors import Unfinished
+from ingest.file_end import End
+from ingest.messages import Ended, Job, Opened, Proceed
 from ingest.pool import Running
+from ingest.settings import Settings
 from ingest.settling import Sight, sights
+from ingest.settling import seen as look_at
 from ingest.stream import State
+from ingest.worker import Worker
 
 from tests.ingest.desk import Desk
 from tests.ingest.service import Service
@@ -285,3 +296,53 @@ def test_the_folder_of_a_video_that_is_reprocessed_comes_back(tmp_path: Path) ->
     assert told["name"] == "card"
     assert tree(desk.folders.incoming / "card") == CARD
     assert desk.marks.superseded(stream.fingerprint) == stream.run_id
+
+
+def test_videos_that_come_while_the_others_are_sent_are_sent_too(service: Service) -> None:
+    card = take(service)
+    late = lay(card, {"DCIM/102GOPRO/GX010002.MP4": "late"}) / "DCIM/102GOPRO/GX010002.MP4"
+    finish(service)
+    assert late in [worker.job.path for worker in service.workers.started]
+    assert len(service.workers.started) == 4
+    assert (service.folders.done / "card" / late.relative_to(card)).read_text() == "late"
+
+
+def test_a_videos_mark_is_kept_until_its_folder_is_moved(service: Service) -> None:
+    card, marks = take(service), Marks(service.folders.root)
+    sights = {card / name: sight_of(card / name) for name in VIDEOS}
+    for each in sights.values():
+        marks.begin(Begun("f" * 64, "0" * 32, each))
+    first, *others = service.workers.started
+    for worker in (first, *others):
+        assert marks.begun(sights[first.job.path].inode) is not None, "else it repeats itself"
+        service.reports.hear(worker, Opened(str(worker.job.path)))
+        end = Ended("id", "run", State.COMPLETE, 1, None, duplicate=False)
+        service.reports.hear(worker, replace(end, sight=sights[worker.job.path]))
+    service.look_after(1.0)
+    assert tree(service.folders.done / "card") == CARD
+    assert [marks.begun(each.inode) for each in sights.values()] == [None] * 3
+
+
+def sight_of(path: Path) -> Sight:
+    found = look_at(path)
+    assert isinstance(found, Sight)
+    return found
+
+
+def test_a_video_that_is_open_for_writing_is_waited_for_unless_its_run_was_begun(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"a film")
+    settings = Settings.from_environ({"FRAMELOG_VIDEOS": str(tmp_path)})
+    job = Job(path, settings.choices, is_resumed=True)
+    source = cast("Pictures", SimpleNamespace(end=End.WHOLE))
+    unused = cast("Any", None)
+    worker = Worker(settings, job, unused, unused, unused)
+    with HeldFile(path) as held:
+        worker._check_whole(held, source)
+        with path.open("ab"):
+            with pytest.raises(Unfinished, match="open for writing"):
+                worker._check_whole(held, source)
+            Marks(tmp_path).begin(Begun("f" * 64, "0" * 32, held.sight))
+            worker._check_whole(held, source)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ingest.messages import Busy, Changed, Ended, NotYet, Opened, Progress
+from ingest.messages import Begun, Busy, Changed, Ended, NotYet, Opened, Progress, TurnedAway
 from ingest.pool import Running
 from ingest.settling import Sight, seen
 from ingest.stream import State
@@ -15,6 +15,7 @@ from tests.ingest.service import Service
 FOUND = Opened("ab" * 32)
 OPEN = NotYet("A program has it open for writing.", is_being_written=True)
 TWIN = Busy("film-abababababab", "1" * 32, 4, is_paced=False)
+NOW_BEGUN = Begun("id", "run", 0, None)
 TAKEOVER_SECONDS = 10.0
 
 
@@ -178,3 +179,25 @@ def test_a_file_that_grows_for_ever_is_put_away_with_a_note(service: Service) ->
         service.reports.hear(worker, Opened("film.mp4"))
     note = service.folders.failed / "film.mp4.reason.txt"
     assert note.read_text(encoding="utf-8").startswith("The file was changed again and again ")
+    counted = service.metrics.files
+    assert {name: counted.labels(name)._value.get() for name in ("complete", "truncated")} == {
+        "complete": 0,
+        "truncated": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "then", [TWIN, NotYet("Its end is missing."), NOW_BEGUN], ids=lambda then: type(then).__name__
+)
+def test_a_file_that_was_blocked_and_waits_for_another_thing_is_not_blocked(
+    service: Service, then: Busy | NotYet | Begun
+) -> None:
+    worker = begun(service)
+    service.reports.hear(worker, TurnedAway("Kafka refuses to write to the topic."))
+    service.intake.look()
+    assert service.intake.blocked == "Kafka refuses to write to the topic."
+    wait_for_another(service, worker, 5)
+    service.reports.hear(latest(service), Opened("film.mp4"))
+    service.reports.hear(latest(service), then)
+    service.intake.look()
+    assert service.intake.blocked is None

@@ -82,7 +82,7 @@ def run(settings: Settings) -> None:
     cards = Cards(folders, time.monotonic)
     endings = Endings(settings, folders, candidates, cards, metrics)
     claims = Claims(settings, folders, candidates)
-    barrier = Barrier(settings, folders, candidates, cards)
+    barrier = Barrier(settings, folders, candidates, cards, metrics)
     intake = Intake(
         settings,
         folders,

@@ -8,6 +8,7 @@ from ingest.candidate import Candidate
 from ingest.candidates import Candidates
 from ingest.cards import Cards
 from ingest.folders import Folders
+from ingest.metrics import Metrics
 from ingest.settings import Settings
 from ingest.verdict import Verdict
 
@@ -21,9 +22,15 @@ class Barrier:
     """Stands around all that is done for a file."""
 
     def __init__(
-        self, settings: Settings, folders: Folders, candidates: Candidates, cards: Cards
+        self,
+        settings: Settings,
+        folders: Folders,
+        candidates: Candidates,
+        cards: Cards,
+        metrics: Metrics,
     ) -> None:
         self._cards = cards
+        self._metrics = metrics
         self._settings = settings
         self._folders = folders
         self._candidates = candidates
@@ -63,14 +70,18 @@ class Barrier:
         self._candidates.dismiss(candidate)
         if candidate.within is not None:
             self._cards.ended(candidate, Verdict(whole=False, note=note, result="failed"))
-            self._candidates.drop(candidate, "failed", note)
+            self._drop(candidate, note)
             return
         if not candidate.claimed:
             claimed = self._folders.claim(candidate.path)
             if claimed is not None:
                 self._candidates.claimed(candidate, claimed)
         self._folders.finish(candidate.path, self._folders.failed, note)
+        self._drop(candidate, note)
+
+    def _drop(self, candidate: Candidate, note: str) -> None:
         self._candidates.drop(candidate, "failed", note)
+        self._metrics.files.labels("failed").inc()
 
     def _rest(self, candidate: Candidate, seconds: float) -> None:
         try:

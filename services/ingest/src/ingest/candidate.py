@@ -74,6 +74,8 @@ class Candidate:
     """What its workers have learned of how large records may be."""
     refusals: int = 0
     """How often in a row it was refused what no retry mends."""
+    is_blocked: bool = False
+    """Whether it was, when its worker last told of the log."""
     fresh_starts: int = 0
     """How often what had been read could not be sent as it was."""
     ended: Ended | None = None
@@ -111,7 +113,7 @@ class Candidate:
             self.frame_count,
             self.estimated_frame_count,
             self.waits_for,
-            self.refusals > 0,
+            self.is_blocked,
         )
 
     @property

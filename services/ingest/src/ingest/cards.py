@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.candidate import Candidate
+from ingest.control_marks import Marks
 from ingest.fingerprint import printable
 from ingest.folders import Folders
 from ingest.verdict import Verdict
@@ -26,6 +27,8 @@ class Card:
     contents: Contents
     videos: Sequence[str]
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    inodes: set[int] = field(default_factory=set)
+    """Those of its videos that are marked as begun until the folder has been moved."""
     not_before: float = 0.0
 
     @property
@@ -64,6 +67,7 @@ class Cards:
     def __init__(self, folders: Folders, now: Callable[[], float]) -> None:
         """Take the folders, and a monotonic clock in seconds."""
         self._folders = folders
+        self._marks = Marks(folders.root)
         self._now = now
         self._cards: dict[Path, Card] = {}
         self._others: set[Path] = set()
@@ -87,15 +91,24 @@ class Cards:
         self._cards = {path: card for path, card in self._cards.items() if path in claimed}
 
     def ended(self, candidate: Candidate, verdict: Verdict) -> None:
-        """Note what became of a video."""
+        """Note what became of a video.
+
+        Its mark is kept until the folder is moved: after a restart each video is begun with
+        again, and the mark tells that what the log has of it is its own.
+        """
         card = self._cards.get(candidate.within) if candidate.within is not None else None
         if card is not None:
             card.verdicts[str(candidate.path.relative_to(card.path))] = verdict
+            if candidate.ended is not None and candidate.ended.sight is not None:
+                card.inodes.add(candidate.ended.sight.inode)
 
     def finish(self) -> None:
         """Move the folders of which all videos have ended; one that can't be moved, later."""
         for card in list(self._cards.values()):
             if card.left or card.not_before > self._now():
+                continue
+            if _has_more(card):
+                log.info("event=folder_grew file=%r next='go on'", card.path.name)
                 continue
             folder = self._folders.done if card.is_whole else self._folders.failed
             try:
@@ -105,12 +118,25 @@ class Cards:
                 card.not_before = self._now() + _LATER_SECONDS
                 continue
             del self._cards[card.path]
+            if moved is not None:
+                for inode in card.inodes:
+                    self._marks.end(inode)
             log.info(
                 "event=folder_ended file=%r videos=%d moved_to=%r",
                 card.path.name,
                 len(card.verdicts),
                 str(moved.relative_to(self._folders.root)) if moved else None,
             )
+
+
+def _has_more(card: Card) -> bool:
+    """Have the videos be a card's that were not there when it was last looked at, if there are."""
+    now = _contents(card.path)
+    if now is None:
+        return False
+    new = [name for name in now.in_order if name not in card.verdicts]
+    card.contents, card.videos = now, [*card.videos, *new]
+    return bool(new)
 
 
 def _contents(claimed: Path) -> Contents | None:

@@ -50,7 +50,7 @@ class Endings:
                 self._begin_again(candidate)
                 return
             if final.whole:
-                final = Verdict(False, f"{_CHANGED} {final.note or ''}".rstrip(), final.result)
+                final = Verdict(False, f"{_CHANGED} {final.note or ''}".rstrip(), "truncated")
         try:
             moved = self._move(candidate, final)
         except OSError as error:
@@ -62,7 +62,7 @@ class Endings:
         self._candidates.drop(candidate, final.result, why)
         if not ended.duplicate:
             self._marks.clear(ended.fingerprint)
-        if ended.sight is not None:
+        if ended.sight is not None and candidate.within is None:
             self._marks.end(ended.sight.inode)
         self._metrics.files.labels(final.result).inc()
         log.info(

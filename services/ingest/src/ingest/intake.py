@@ -106,7 +106,8 @@ class Intake:
     @property
     def blocked(self) -> str | None:
         """What a person has to mend, so that a claimed file can be ingested; for any thread."""
-        return next((work.waits_for for work in self.at_work if work.blocked), None)
+        works = self.at_work
+        return next((work.waits_for for work in works if work.blocked and work.waits_for), None)
 
     @property
     def has_backlog(self) -> bool:

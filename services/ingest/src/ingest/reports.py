@@ -129,6 +129,7 @@ class Reports:
     def _begun(self, candidate: Candidate, begun: Begun) -> None:
         candidate.stream_id, candidate.run_id = begun.stream_id, begun.run_id
         candidate.elsewhere = candidate.waits_for = None
+        candidate.is_blocked = False  # what it was refused may be met again: the pauses go on
         candidate.is_cluster_away = False
         candidate.frame_count = begun.frame_count
         candidate.estimated_frame_count = begun.estimated_frame_count
@@ -142,7 +143,8 @@ class Reports:
             candidate.crashes = 0
             candidate.frame_count += report.frames
             candidate.since = self._candidates.now()
-            candidate.waits_for, candidate.refusals = None, 0
+            candidate.waits_for = None
+            candidate.refusals, candidate.is_blocked = 0, False
             candidate.is_cluster_away = False
 
     def _not_a_video(self, candidate: Candidate, reason: str) -> None:
@@ -158,6 +160,7 @@ class Reports:
     def _not_yet(self, candidate: Candidate, not_yet: NotYet) -> None:
         """Look again when the file may be whole; one that is open may be closed any moment."""
         about, candidate.waits_for = candidate.about, not_yet.reason
+        candidate.refusals, candidate.is_blocked = 0, False
         log.info("event=unfinished reason=%r next='look again'", not_yet.reason, extra=about)
         patience_seconds = self._patience_seconds(candidate)
         if not patience_seconds:
@@ -192,6 +195,7 @@ class Reports:
                 is_abandoned=now - before.since >= limit_seconds,
             )
         candidate.elsewhere = there
+        candidate.refusals, candidate.is_blocked = 0, False
         candidate.waits_for = (
             f"The same content is being sent as {busy.stream_id}, by another worker: "
             "this file waits for that to end."
@@ -218,6 +222,7 @@ class Reports:
         self._metrics.waits.inc()
         candidate.waits_for = reason
         candidate.refusals += 1
+        candidate.is_blocked = True
         log.error("event=blocked reason=%r next='try again later'", reason, extra=candidate.about)
         pause_seconds = _SHORTEST_BLOCK_SECONDS * 2 ** min(candidate.refusals - 1, 16)
         self._candidates.rest(candidate, min(pause_seconds, _LONGEST_BLOCK_SECONDS))
