@@ -22,7 +22,7 @@ def reasons() -> set[str]:
     found = set()
     for path in Path(ingest.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            found |= {text for part in stated(node) if (text := sentence(part))}
+            found |= {text for part in stated(node) for text in sentences(part)}
     return found
 
 
@@ -34,6 +34,15 @@ def stated(node: ast.AST) -> Iterator[ast.AST | None]:
             yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Return))
         case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)]) if name in REASONS:
             yield node.value
+
+
+def sentences(node: ast.AST | None) -> Iterator[str]:
+    """Yield a sentence, or both that ingest.wording.worded chooses from."""
+    match node:
+        case ast.Call(func=ast.Name(id="worded"), args=[_, *wordings]):
+            yield from filter(None, map(sentence, wordings))
+        case _ if text := sentence(node):
+            yield text
 
 
 def sentence(node: ast.AST | None) -> str | None:

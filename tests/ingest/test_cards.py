@@ -104,7 +104,7 @@ def test_a_card_is_claimed_whole_and_each_video_is_a_file(service: Service) -> N
     finish(service)
     assert tree(service.folders.done / "card") == CARD
     note = (service.folders.done / "card.reason.txt").read_text()
-    assert note == "4 other files were left alone, 1 images among them.\n"
+    assert note == "4 other files were left alone, 1 image among them.\n"
     assert not service.claimed
 
 
@@ -120,7 +120,7 @@ def test_a_card_with_a_video_that_is_not_whole_fails_and_says_which(service: Ser
     assert not card.exists()
     assert tree(service.folders.failed / "card") == CARD
     note = (service.folders.failed / "card.reason.txt").read_text().splitlines()
-    assert note[0] == "1 of 3 videos in the folder are not whole in the log."
+    assert note[0] == "1 of 3 videos in the folder is not whole in the log."
     assert note[1].startswith("DCIM/101GOPRO/GX010001.MP4: It is cut. The 7 frames")
 
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 from ingest.choices import Choices
 from ingest.container_end import TRUSTED, end_of
 from ingest.demuxers import ALLOWED
 from ingest.file_end import End
+from ingest.shortfall import Shortfall
 
 from tests.ingest.clips import Clip, cut, make, opened
 
@@ -315,6 +317,65 @@ def test_a_video_that_ends_before_its_time_is_told_by_seconds(tmp_path: Path) ->
     kept, missing = seen(path)
     assert kept < 20
     assert missing is not None
+
+
+def test_one_wrong_time_does_not_make_a_cut_video_whole(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.mkv", replace(NOISE, codec="mpeg4"))
+    with av.open(str(path)) as container:
+        places = [packet.pos or 0 for packet in container.demux() if packet.size]
+    content = bytearray(path.read_bytes())
+    content[places[25] :] = bytes(len(content) - places[25])
+    right = seen(written(tmp_path, bytes(content)))
+    assert right == (25, "The file was cut off: it promises 2.0 s and ends after 1.0 s.")
+    # A block's time, in milliseconds, stands behind its track's number.
+    content[places[10] + 1 : places[10] + 3] = (30_000).to_bytes(2)
+    assert seen(written(tmp_path, bytes(content)))[1] == right[1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "frames", "is_whole"),
+    [
+        ({}, 50, True),
+        ({}, 20, False),
+        ({10: (30_000, 40)}, 20, False),
+        ({10: (30_000, 40), 11: (30_040, 40), 12: (30_080, 40)}, 20, False),
+        ({19: (30_000, 40)}, 20, False),
+        ({10: (400, 30_000)}, 20, False),
+        ({10: (30_000, 40)}, 50, True),
+        ({49: (1960, 60_000)}, 50, True),
+        # Longer than its header says, picture after picture.
+        ({number: (400 * number, 400) for number in range(50)}, 50, True),
+    ],
+)
+def test_a_packet_s_time_counts_where_it_may_be_right(
+    tmp_path: Path, wrong: dict[int, tuple[int, int]], frames: int, *, is_whole: bool
+) -> None:
+    """wrong: pts and duration in milliseconds, by the packet's number."""
+    path = make(tmp_path / "a.mkv", replace(NOISE, codec="mpeg4"))
+    with path.open("rb") as file, av.open(str(path)) as container:
+        shortfall = Shortfall(file.fileno(), container, container.streams.video[0])
+        for number, packet in enumerate(container.demux()):
+            if number < frames:
+                packet.pts, packet.duration = wrong.get(number, (packet.pts, packet.duration))
+                shortfall.read(packet)
+        missing = shortfall.sentence(Fraction(1, 25))
+    assert (missing is None) == is_whole, missing
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "1 packet of the video is damaged and was "),
+        (2, "2 packets of the video are damaged and were "),
+    ],
+)
+def test_what_is_damaged_is_counted_in_words(tmp_path: Path, count: int, said: str) -> None:
+    path = make(tmp_path / "a.mkv", replace(NOISE, codec="mpeg4"))
+    with path.open("rb") as file, av.open(str(path)) as container:
+        shortfall = Shortfall(file.fileno(), container, container.streams.video[0])
+        for _ in range(count):
+            shortfall.decoding_failed()
+        assert shortfall.sentence(Fraction(1, 25)) == f"{said}passed over."
 
 
 def test_the_document_says_what_is_trusted_of_each_container() -> None:

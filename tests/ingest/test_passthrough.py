@@ -13,10 +13,17 @@ import pytest
 from ingest.choices import Choices
 from ingest.decoded import CodedPicture, Limits, Picture, Pictured
 from ingest.encoders import encoder
+from ingest.encoding import Encoding
 from ingest.errors import Unreadable
+from ingest.frame import Frame
 from ingest.jpeg import read_jpeg
 from ingest.opening import open_pictures
+from ingest.settings import Settings
+from ingest.timing import timed
+from ingest.verify_check import Findings, Found
+from ingest.verify_source import compared
 
+from tests.ingest.builders import fresh
 from tests.ingest.clips import Clip, make, quarters
 from tests.ingest.jpegs import (
     EOI,
@@ -209,6 +216,7 @@ def test_a_damaged_picture_is_not_passed_on_and_is_said(
     found, missing = pictures(path, choices)
     assert missing is not None
     assert "damaged" in missing
+    assert missing.startswith(("1 of 3 images is ", "1 picture of the video is ", "1 packet "))
     damaged = found[1].picture
     assert isinstance(damaged, Picture)
     assert damaged.attributes == {"damaged": "true"}
@@ -358,3 +366,102 @@ def test_pictures_above_the_limit_are_refused_before_they_are_decoded(tmp_path: 
         archive.writestr("1.jpg", jpeg())
     with pytest.raises(Unreadable, match="None of the images"):
         open_pictures(sequence, small)
+
+
+def shades(quality: int, *segments: bytes) -> bytes:
+    """Make a JPEG that shows something, and is the larger the higher its quality is."""
+    rows, columns = np.mgrid[0:48, 0:64]
+    grain = np.random.default_rng(7).integers(0, 40, (48, 64))
+    pixels = np.stack([rows * 4 + grain, columns * 3 + grain, grain * 5], axis=2).astype(np.uint8)
+    return put_in(photo(pixels, ".jpg", cv2.IMWRITE_JPEG_QUALITY, quality), *segments)
+
+
+P3 = segment(0xE2, b"ICC_PROFILE\0\1\1" + profile("Display P3"))
+LARGE, SMALL = shades(100, P3), shades(60)
+SHADES = [SMALL, LARGE, SMALL, shades(99), SMALL]
+
+
+def encoded(path: Path, limit_bytes: int, *, lower: bool) -> tuple[list[Frame], str | None]:
+    """Return the frames that a worker would send, and why it ended before the last."""
+    choices = Choices()
+    stage = Encoding(
+        encoder(choices, limit_bytes),
+        "JPEG",
+        limit_bytes,
+        lower_oversize=lower,
+        attributes={"sample_aspect_ratio": "4:3"},
+        now_us=lambda: 0,
+    )
+    with open_pictures(path, LIMITS) as source:
+        shown = timed(source.pictures(choices), source.nominal(choices))
+        return [frame for frame in stage.frames(shown) if frame is not None], stage.failure
+
+
+@pytest.mark.parametrize("limit_bytes", [len(LARGE) - 1, len(SMALL)], ids=["a little", "much"])
+@pytest.mark.parametrize("kind", ["zip", "folder", "video"])
+def test_one_that_is_larger_than_a_frame_may_be_is_lowered(
+    tmp_path: Path, kind: str, limit_bytes: int
+) -> None:
+    """Others stay as they are, and which come and when stays too; verify knows it again."""
+    if kind == "folder":
+        path = tmp_path / "shots"
+        path.mkdir()
+        for number, image in enumerate(SHADES):
+            (path / f"{number}.jpg").write_bytes(image)
+    else:
+        make_of = video_of if kind == "video" else zip_of
+        path = make_of(tmp_path / {"video": "a.mkv", "zip": "a.zip"}[kind], SHADES)
+    plain, failure = encoded(path, 1 << 24, lower=True)
+    assert ([frame.image for frame in plain], failure) == (SHADES, None)
+    frames, failure = encoded(path, limit_bytes, lower=True)
+    assert failure is None
+    for frame, own in zip(frames, plain, strict=True):
+        assert len(frame.image) <= limit_bytes
+        kept = replace(frame, image=own.image, attributes=own.attributes)
+        assert kept == own, "index, times and size do not depend on the limit"
+        if len(own.image) <= limit_bytes:
+            assert frame == own
+        else:
+            quality = str(frame.attributes["quality"])
+            assert 1 <= int(quality) <= 90
+            assert frame.attributes == {**own.attributes, "quality": quality}
+    assert frames[1].attributes["colour_profile"] == "Display P3"
+    assert (frames[2].image, frames[1].image != LARGE) == (SMALL, True)
+    assert faults(path, frames) == {}
+    other = photo(np.full((48, 64, 3), 255, np.uint8))
+    forged = [*frames[:1], replace(frames[1], image=other), *frames[2:]]
+    assert "frame 1 is not the file's picture" in faults(path, forged)["picture"]
+    unsaid = [*frames[:1], replace(frames[1], attributes={}), *frames[2:]]
+    assert faults(path, unsaid)["picture"] == "frame 1 is not the file's own JPEG"
+
+
+def test_one_that_is_larger_than_a_frame_may_be_ends_its_stream_where_that_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    path = zip_of(tmp_path / "a.zip", SHADES)
+    frames, failure = encoded(path, len(LARGE) - 1, lower=False)
+    assert [frame.image for frame in frames] == SHADES[:1]
+    assert failure is not None
+    assert "Frame 1 is larger than a frame may be" in failure
+
+
+def faults(path: Path, frames: list[Frame]) -> dict[str, str]:
+    """Return what verify says of frames beside their file."""
+    found = (
+        Found(
+            offset=frame.frame_index,
+            stream_id="s",
+            run_id="r",
+            frame_index=frame.frame_index,
+            pts_ns=frame.pts_ns,
+            duration_ns=frame.duration_ns,
+            is_last=frame.is_last,
+            image=frame.image,
+            quality=frame.attributes.get("quality"),
+        )
+        for frame in frames
+    )
+    findings = Findings()
+    for _ in compared(found, path, fresh(), Settings.from_environ({}), findings):
+        pass
+    return findings.differences

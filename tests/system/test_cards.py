@@ -101,7 +101,7 @@ def test_a_card_with_a_cut_video_says_which(
     cut.write_bytes(cut.read_bytes()[:200])
     drop(ingest, card)
     note = ingest.wait_for_file("failed/card.reason.txt").read_text().splitlines()
-    assert note[0] == "1 of 3 videos in the folder are not whole in the log."
+    assert note[0] == "1 of 3 videos in the folder is not whole in the log."
     assert note[1].startswith(f"{VIDEOS[1]}: ")
     assert tree(ingest.videos / "failed" / "card") == tree(card)
     complete = [name for name, (state, _) in states(cluster, topics).items() if state == "COMPLETE"]

@@ -12,6 +12,7 @@ from ingest.fingerprint import printable
 from ingest.folders import Folders
 from ingest.verdict import Verdict
 from ingest.video_folder import Contents, contents
+from ingest.wording import worded
 
 _MOST_TOLD = 50
 _LATER_SECONDS = 1.0
@@ -48,16 +49,24 @@ class Card:
         verdicts = self.verdicts.items()
         told = [(name, each) for name, each in verdicts if not each.whole]
         if told:
-            note = f"{len(told)} of {len(verdicts)} videos in the folder are not whole in the log."
+            count = len(verdicts)
+            note = worded(
+                len(told),
+                f"1 of {count} videos in the folder is not whole in the log.",
+                f"{len(told)} of {count} videos in the folder are not whole in the log.",
+            )
+            if count == 1:
+                note = "The only video in the folder is not whole in the log."
         told += [(name, each) for name, each in verdicts if each.whole and each.note]
         lines = [f"{printable(name)}: {each.note}" for name, each in told[:_MOST_TOLD]]
         if len(told) > _MOST_TOLD:
             lines.append(f"{len(told) - _MOST_TOLD} more.")
         if self.contents.others:
-            lines.append(
-                f"{self.contents.others} other files were left alone, "
-                f"{self.contents.images} images among them."
+            others, images = self.contents.others, self.contents.images
+            left = worded(
+                others, "1 other file was left alone", f"{others} other files were left alone"
             )
+            lines.append(f"{left}, {images} {worded(images, 'image', 'images')} among them.")
         return "\n".join([note, *lines] if note else lines) or None
 
 

@@ -1,4 +1,4 @@
-"""A video's decoder: kept within limits, and emptied to the last picture that it holds."""
+"""Decoders: a video's, kept within limits and emptied to its last picture, and single images'."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from fractions import Fraction
 from typing import cast
 
 from av.codec.codec import Capabilities
-from av.codec.context import Flags
+from av.codec.context import CodecContext, Flags
 from av.packet import Packet, PacketSideData
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ingest.decoded import Limits
@@ -16,6 +18,7 @@ from ingest.errors import Unreadable
 
 # What makes a packet count as one without any data; it means nothing to a decoder.
 _MPEGTS_STREAM_ID = 19  # AV_PKT_DATA_MPEGTS_STREAM_ID
+_IMAGE_DECODERS = {"JPEG": "mjpeg", "PNG": "png", "WEBP": "webp"}
 
 
 def limit_decoder(stream: VideoStream, limits: Limits) -> None:
@@ -53,3 +56,16 @@ def emptying(stream: VideoStream) -> Iterator[Packet[VideoStream] | None]:
             nothing.time_base = stream.time_base or Fraction(1)
             yield nothing
     yield None
+
+
+def decode_image(image: bytes, encoding: str) -> VideoFrame:
+    """Return the picture in an image that is JPEG, PNG or WEBP.
+
+    Raises FFmpegError, or ValueError, where it can't be decoded.
+    """
+    decoder = cast("VideoCodecContext", CodecContext.create(_IMAGE_DECODERS[encoding], "r"))
+    decoder.thread_count = 1
+    frames = [*decoder.decode(Packet(image)), *decoder.decode(None)]
+    if not frames:
+        raise ValueError("no picture comes out of it")
+    return frames[0]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ingest import colour, hdr
 from ingest.decoded import CodedPicture, Picture
+from ingest.decoder import decode_image
 from ingest.encoders import Encoder, Image
 from ingest.frame import Frame
 from ingest.timing import Timed
@@ -15,8 +16,10 @@ log = logging.getLogger(__name__)
 class Encoding:
     """A stage of the pipeline: pictures in, frames out.
 
-    It ends early where a picture can't be encoded, or not small enough to be sent; failure then
-    says so.
+    What the source holds as a JPEG is sent as it is where it is small enough, and else, where
+    lower_oversize allows it, decoded and encoded: which pictures come, and when, does not depend
+    on that. It ends early where a picture can't be encoded, or not small enough to be sent;
+    failure then says so.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class Encoding:
     def _image(self, picture: Picture | CodedPicture) -> tuple[Image, dict[str, str]]:
         attributes = dict(self._attributes)
         if isinstance(picture, CodedPicture):
+            if len(picture.image) > self._largest_bytes and self._lower_oversize:
+                return self._lowered(picture, attributes)
             image = Image(picture.image, picture.width, picture.height, None)
             return image, attributes | picture.attributes
         if (curve := hdr.curve(picture.frame)) is not None:
@@ -93,3 +98,11 @@ class Encoding:
         if (shown := colour.approximation(picture.frame)) is not None:
             attributes["colour_matrix"] = shown
         return self._encoder.encode(picture), attributes | picture.attributes
+
+    def _lowered(
+        self, coded: CodedPicture, attributes: dict[str, str]
+    ) -> tuple[Image, dict[str, str]]:
+        """Encode a JPEG again; whatever its new quality is, it is not the source's own."""
+        picture = Picture(decode_image(coded.image, "JPEG"))
+        image = self._encoder.encode(picture)
+        return image, attributes | coded.attributes | {"quality": str(image.quality)}

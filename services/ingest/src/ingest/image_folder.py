@@ -8,6 +8,7 @@ from pathlib import Path
 from ingest.bounds import MOST_ENTRIES
 from ingest.errors import Unreadable
 from ingest.image_names import is_image, natural
+from ingest.wording import worded
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,11 @@ class ImageFolder:
             return f"The folder can't be read any more: {error.strerror}."
         changed = {name for name, _ in set(self._survey.images) ^ set(now)}
         if changed:
-            return f"The folder was changed while it was ingested: {len(changed)} images differ."
+            return worded(
+                len(changed),
+                "The folder was changed while it was ingested: 1 image differs.",
+                f"The folder was changed while it was ingested: {len(changed)} images differ.",
+            )
         return None
 
     def close(self) -> None:

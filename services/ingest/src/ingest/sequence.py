@@ -27,6 +27,7 @@ from ingest.passthrough import Judge
 from ingest.photo import said_in_image
 from ingest.stopwatch import Stopwatch
 from ingest.timing import Stamped
+from ingest.wording import worded
 
 _FORMATS = "bmp_pipe,jpeg_pipe,png_pipe,tiff_pipe,webp_pipe"
 LARGEST_IMAGE_BYTES = 1 << 28
@@ -131,16 +132,23 @@ class ImageSequence:
 
     def shortfall(self) -> str | None:
         """Return, once pictures has ended, a sentence on what is missing; None if nothing is."""
-        count = len(self._images.names)
-        if self._undecodable and self._damaged:
-            return (
-                f"{self._undecodable} of {count} images can't be decoded, "
-                f"and {self._damaged} are damaged."
+        count, lost, damaged = len(self._images.names), self._undecodable, self._damaged
+        if lost and damaged:
+            return worded(
+                damaged,
+                f"{lost} of {count} images can't be decoded, and 1 is damaged.",
+                f"{lost} of {count} images can't be decoded, and {damaged} are damaged.",
             )
-        if self._undecodable:
-            return f"{self._undecodable} of {count} images can't be decoded."
-        if self._damaged:
-            return f"{self._damaged} of {count} images are damaged."
+        if lost:
+            return f"{lost} of {count} images can't be decoded."
+        if damaged and count == 1:
+            return "The only image is damaged."
+        if damaged:
+            return worded(
+                damaged,
+                f"1 of {count} images is damaged.",
+                f"{damaged} of {count} images are damaged.",
+            )
         return self._images.shortfall()
 
     def _decode(self, data: bytes | None) -> Picture | None:

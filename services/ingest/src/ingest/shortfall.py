@@ -18,6 +18,7 @@ from ingest.container_end import end_of
 from ingest.decoded import Limits
 from ingest.diagnosis import is_motion_photo
 from ingest.file_end import End
+from ingest.wording import worded
 
 # Containers in which nothing follows the last picture, so that what does is part of a picture.
 _NOTHING_BEHIND = ("dv", "obu", "yuv4mpegpipe")
@@ -25,6 +26,8 @@ _NOTHING_BEHIND = ("dv", "obu", "yuv4mpegpipe")
 _CLOSED, _CLOSING_BYTES = ("mpjpeg", "smjpeg"), 128
 # An index may have millions; what lies beyond a file's end are the last ones.
 _LAST_ENTRIES = 64
+# Headers round: so much more than they promise may be there, in seconds and as a part of it.
+_MORE_SECONDS, _MORE = Fraction(1), Fraction(1, 50)
 
 
 class Shortfall:
@@ -35,6 +38,9 @@ class Shortfall:
         self._container = container
         self._stream = stream
         self._start = Fraction(container.start_time or 0, av.time_base)
+        duration = container.duration
+        self._promised = None if duration is None else Fraction(duration, av.time_base)
+        self._more = max(_MORE_SECONDS, _MORE * (self._promised or 0))
         self._descriptor = descriptor
         self._says = end_of(descriptor, container.format.name)
         self._end_bytes = 0
@@ -65,14 +71,26 @@ class Shortfall:
     def read(self, packet: Packet[Stream]) -> None:
         """Note a packet, of any stream."""
         if packet.pts is not None and packet.time_base:
-            end = (packet.pts + (packet.duration or 0)) * packet.time_base - self._start
-            self._covered = max(self._covered, end)
+            start = packet.pts * packet.time_base - self._start
+            self._cover(start, start + (packet.duration or 0) * packet.time_base)
         if packet.stream is self._stream:
             self._incomplete += packet.is_corrupt
             self._packets += packet.size > 0
             self._key_packets += packet.is_keyframe and packet.size > 0
             if packet.pos is not None:
                 self._end_bytes = max(self._end_bytes, packet.pos + packet.size)
+
+    def _cover(self, start: Fraction, end: Fraction) -> None:
+        """Take it that what was read reaches to end, in seconds from the first packet.
+
+        One wrong time would make a cut file a whole one: what lies beyond the promised duration
+        counts only where it goes on from what came before.
+        """
+        if self._promised is not None and end > self._promised + self._more:
+            if start > max(self._covered, self._promised) + self._more:
+                return
+            end = min(end, max(start, self._covered) + self._more)
+        self._covered = max(self._covered, end)
 
     def reading_failed(self, error: FFmpegError) -> None:
         """Note that no packet comes any more."""
@@ -99,9 +117,11 @@ class Shortfall:
     def found_inconvertible(self, frame: VideoFrame) -> None:
         """Note a picture that no image can be made of."""
         self._inconvertible += 1
-        self.missing = (
-            f"{self._inconvertible} pictures of the video, in the pixel format "
-            f"{frame.format.name}, can't be made images."
+        count, pixels = self._inconvertible, frame.format.name
+        self.missing = worded(
+            count,
+            f"1 picture of the video, in the pixel format {pixels}, can't be made an image.",
+            f"{count} pictures of the video, in the pixel format {pixels}, can't be made images.",
         )
 
     def decoding_failed(self) -> None:
@@ -112,9 +132,12 @@ class Shortfall:
         """Return a sentence on a video that was opened, and of which nothing can be decoded."""
         needs_key = not self._stream.codec_context.codec.intra_only
         if needs_key and self._packets and not self._key_packets:
-            return (
+            return worded(
+                self._packets,
+                "No frame of its video can be decoded: its only packet is no key frame, with "
+                "which decoding begins. Its beginning is missing.",
                 f"No frame of its video can be decoded: none of its {self._packets} packets is a "
-                "key frame, with which decoding begins. Its beginning is missing."
+                "key frame, with which decoding begins. Its beginning is missing.",
             )
         if reason := self.unreadable or self.missing:
             return reason
@@ -149,10 +172,18 @@ class Shortfall:
         return self._damage() or self._left_out() or self._missing_time(nominal)
 
     def _damage(self) -> str | None:
-        if self._undecodable:
-            return f"{self._undecodable} packets of the video are damaged and were passed over."
-        if damaged := max(self._damaged, self._incomplete):
-            return f"{damaged} pictures of the video are damaged, or follow on missing ones."
+        if count := self._undecodable:
+            return worded(
+                count,
+                "1 packet of the video is damaged and was passed over.",
+                f"{count} packets of the video are damaged and were passed over.",
+            )
+        if count := max(self._damaged, self._incomplete):
+            return worded(
+                count,
+                "1 picture of the video is damaged, or follows on missing ones.",
+                f"{count} pictures of the video are damaged, or follow on missing ones.",
+            )
         return None
 
     def _left_out(self) -> str | None:
@@ -189,10 +220,9 @@ class Shortfall:
 
     def _missing_time(self, nominal: Fraction) -> str | None:
         """Compare what was read with the duration in the header, where there is one."""
-        duration = self._container.duration
-        if duration is None or self._container.format.name == "mpegts":
+        promised = self._promised
+        if promised is None or self._container.format.name == "mpegts":
             return None  # a transport stream has no header: its duration is what was found
-        promised = Fraction(duration, av.time_base)
         # Some containers count from their first packet, some (Matroska) from time 0.
         missing = promised - max(self._covered, self._covered + self._start)
         # Of a last picture without a duration nothing is covered; headers round, and may be vague.

@@ -3,17 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
-from av.codec.context import CodecContext
 from av.error import FFmpegError
-from av.packet import Packet
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from ingest.choices import Choices, with_named
 from ingest.decoded import CodedPicture, Limits, Picture
+from ingest.decoder import decode_image
 from ingest.encoders import encoder
 from ingest.opening import open_pictures
 from ingest.picture import Converter
@@ -25,7 +22,6 @@ from ingest.timing import Timed, timed
 from ingest.verify_check import Findings, Found
 
 LEAST_PSNR_DB = 28.0
-_DECODERS = {"JPEG": "mjpeg", "PNG": "png", "WEBP": "webp"}
 
 
 def compared(
@@ -73,11 +69,11 @@ class _Likeness:
 
     def fault(self, image: bytes, picture: Picture, quality: str | None) -> str | None:
         """Return how image differs from picture, as the end of a sentence."""
-        shown = self._decode(image)
+        shown = self.decoded(image)
         if shown is None:
             return f"can't be decoded as {self._encoding}"
         if self._encoding == "PNG":
-            exact = self._decode(self._encoder.encode(picture).data)
+            exact = self.decoded(self._encoder.encode(picture).data)
             same = exact and np.array_equal(shown.to_ndarray(), exact.to_ndarray())
             return None if same else "is not exactly the file's picture"
         pixels = self._converter.pixels(picture, "rgb24")
@@ -96,15 +92,12 @@ class _Likeness:
         lowered = replace(self._choices, quality=max(1, min(100, int(quality))))
         return encoder(lowered, MOST_BYTES).encode(picture).data
 
-    def _decode(self, image: bytes) -> VideoFrame | None:
+    def decoded(self, image: bytes) -> VideoFrame | None:
         """Return the picture in an image; None where it can't be decoded."""
-        decoder = cast("VideoCodecContext", CodecContext.create(_DECODERS[self._encoding], "r"))
-        decoder.thread_count = 1
         try:
-            frames = [*decoder.decode(Packet(image)), *decoder.decode(None)]
-        except FFmpegError:
+            return decode_image(image, self._encoding)
+        except (FFmpegError, ValueError):
             return None
-        return frames[0] if frames else None
 
 
 def _difference(
@@ -112,7 +105,15 @@ def _difference(
 ) -> str | None:
     if frame.pts_ns != picture.pts_ns:
         return f"has pts_ns {frame.pts_ns}, the file's picture {picture.pts_ns}"
-    if isinstance(picture.picture, CodedPicture):
-        same = frame.image == picture.picture.image
-        return None if same else "is not the file's own JPEG"
-    return likeness.fault(frame.image, picture.picture, frame.quality)
+    shown = picture.picture
+    if isinstance(shown, CodedPicture):
+        if frame.image == shown.image:
+            return None
+        if frame.quality is None or len(frame.image) >= len(shown.image):
+            return "is not the file's own JPEG"
+        # It was larger than a frame might be, and was encoded again.
+        own = likeness.decoded(shown.image)
+        if own is None:
+            return "is not the file's own JPEG"
+        shown = Picture(own)
+    return likeness.fault(frame.image, shown, frame.quality)
