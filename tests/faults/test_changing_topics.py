@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 import requests
 from confluent_kafka.admin import AdminClient, NewPartitions
@@ -79,6 +80,34 @@ def test_frames_are_lowered_to_what_the_topic_takes_now(
     status, said = verify(topics.environment, stream_id, "--file", str(done))
     assert (status, said[:3]) == (0, "ok "), said
     assert ingest.is_ready()
+
+
+def test_jpegs_that_are_sent_as_they_are_are_lowered_too(
+    cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
+) -> None:
+    """The limit comes while they are sent: those before it are the file's own, byte for byte."""
+    recipe = Recipe(FRAMES, width=640, height=360, codec="mjpeg", pixel_format="yuvj420p")
+    film = make_film(tmp_path / "film.avi", recipe)
+    with av.open(str(film.path)) as container:
+        own = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    limit_bytes = 7_000
+    assert min(map(len, own)) > limit_bytes
+    ingest.start(**SMALL_BATCHES)
+    ingest.drop(film.path)
+    ingest.wait_for_frames(20)
+    set_limit(cluster, topics.frames, limit_bytes)
+    done = finish(ingest, film)
+    check_exactly_once(cluster, topics, film)
+    frames = [frame.value for frame in LogReader(cluster).read(topics.frames)]
+    lowered = [frame for frame in frames if "quality" in frame["attributes"]]
+    assert all(len(frame["image"]) < limit_bytes for frame in lowered)
+    assert frames[-20:] == lowered[-20:]
+    kept = [frame for frame in frames if frame not in lowered]
+    assert len(kept) >= 20
+    assert all(frame["image"] == own[frame["frame_index"]] for frame in kept)
+    [stream_id] = {record.key for record in LogReader(cluster).read(topics.streams)}
+    status, said = verify(topics.environment, stream_id, "--file", str(done))
+    assert (status, said[:3]) == (0, "ok "), said
 
 
 def test_a_frame_that_the_topic_does_not_take_ends_its_stream_where_that_is_asked_for(
