@@ -1,13 +1,13 @@
 """What people ask of files, over HTTP, without Kafka."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from ingest import cli
+from ingest import cli, control_files
 from ingest.messages import AtWork
 from ingest.stream import State
 
@@ -169,3 +169,50 @@ def test_strange_things_anywhere_are_listed_or_left_out(desk: Desk, folder: str)
         reasons = {file["name"]: file["reason"] for file in told["files"]}
         assert reasons["pipe odd.toml"] == "It is not a regular file, so it is left alone."
         assert reasons["link film.mp4"] == "It is not a regular file, so it is left alone."
+
+
+def test_ended_files_are_looked_at_again_only_if_their_folder_has_changed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, true = 0, control_files._ended_in
+
+    def looking(folder: Path) -> Iterator[tuple[os.stat_result, str]]:
+        nonlocal looks
+        looks += 1
+        return true(folder)
+
+    monkeypatch.setattr(control_files, "_ended_in", looking)
+
+    def listed(newest: int = 100) -> set[str]:
+        told = desk.ask("GET", f"files?newest={newest}")
+        assert told["totals"]["done"] == len(list(desk.folders.done.iterdir()))
+        return {file["name"] for file in told["files"]}
+
+    for number in range(3):
+        path = desk.file("done", f"{number}.mp4")
+        assert path.name in listed(), "the folder has just changed"
+    for folder in (desk.folders.done, desk.folders.failed):
+        os.utime(folder, (1, 1))
+    assert listed() == {"0.mp4", "1.mp4", "2.mp4"}
+    looks = 0
+    assert len(listed(2)) == 2
+    assert listed() == {"0.mp4", "1.mp4", "2.mp4"}
+    assert looks == 0
+    desk.folders.give_back(path)
+    desk.file("done", "new.mp4")
+    assert "new.mp4" in listed()
+    assert looks == 1
+
+
+def test_more_ended_files_are_listed_than_are_kept(desk: Desk) -> None:
+    for number in range(150):
+        desk.file("done", f"{number}.mp4")
+    os.utime(desk.folders.done, (1, 1))
+    for newest, expected in ((10, 10), (120, 120), (200, 150), (5, 5)):
+        told = desk.ask("GET", f"files?newest={newest}")
+        assert (len(told["files"]), told["totals"]["done"]) == (expected, 150)
+
+
+def test_a_name_with_two_endings_of_notes_is_that_of_a_note(desk: Desk) -> None:
+    desk.file("failed", "a.reason.txt.reason.txt")
+    assert desk.ask("GET", "files")["totals"]["failed"] == 0

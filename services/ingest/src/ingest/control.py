@@ -39,6 +39,8 @@ class Control:
         self._catalogue = catalogue
         self._at_work = at_work
         self._marks = Marks(folders.root)
+        self._failed = control_files.EndedFiles(folders.failed, "failed")
+        self._done = control_files.EndedFiles(folders.done, "done")
         self._changing = threading.Lock()
 
     def files(self, newest: int) -> dict[str, Any]:
@@ -47,8 +49,8 @@ class Control:
         by_state = {
             "waiting": control_files.waiting(folders.incoming, self._at_work(), newest),
             "ingesting": control_files.ingesting(folders.processing, self._at_work(), newest),
-            "failed": control_files.ended(folders.failed, "failed", newest),
-            "done": control_files.ended(folders.done, "done", newest),
+            "failed": self._failed.newest(newest),
+            "done": self._done.newest(newest),
         }
         return {
             "paused": self._marks.paused,

@@ -4,6 +4,7 @@ import heapq
 import os
 import re
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from ingest.settling import Sight, sight, waits
 from ingest.video_folder import contents, holds_pictures
 
 _LONGEST_REASON_LETTERS = 2000
-_NOTE = re.compile(r"\.reason( \(\d+\))?\.txt", re.DOTALL)
+_KEPT = 100
+_TICK_NS = 2_000_000_000
+_NOTE = re.compile(r"\.reason( \(\d+\))?\.txt\Z")
 _UNFINISHED = "Its name is that of an unfinished download or of settings, so it waits."
 
 
@@ -61,11 +64,42 @@ def ingesting(processing: Path, at_work: Sequence[AtWork], newest: int) -> tuple
     return total, entries
 
 
-def ended(folder: Path, state: str, newest: int) -> tuple[int, list[Entry]]:
-    """Return how many files lie in done/ or failed/, and the newest, with their reasons."""
-    files = ((status, path) for status, path in _visible(folder) if _is_video(path, status))
-    total, found = _newest(files, newest)
-    return total, [_entry(path, status, state, _reason(path)) for status, path in found]
+@dataclass(frozen=True)
+class _Listing:
+    """How many files lay in a folder that had this time of change, and the newest of them."""
+
+    mtime_ns: int
+    total: int
+    newest: list[tuple[os.stat_result, Path]]
+
+
+class EndedFiles:
+    """The files of done/ or failed/, where very many may lie. Safe to use from any thread.
+
+    All are looked at only if the folder has changed since: a file comes and goes by a rename,
+    which sets the folder's time.
+    """
+
+    def __init__(self, folder: Path, state: str) -> None:
+        """Take the folder, and the state of what lies there."""
+        self._folder = folder
+        self._state = state
+        self._listing: _Listing | None = None
+
+    def newest(self, count: int) -> tuple[int, list[Entry]]:
+        """Return how many files there are, and the newest, with their reasons."""
+        changed_ns, now_ns = self._folder.stat().st_mtime_ns, time.time_ns()
+        listing = self._listing
+        is_enough = listing is not None and min(count, listing.total) <= len(listing.newest)
+        if listing is None or listing.mtime_ns != changed_ns or not is_enough:
+            total, found = _newest(_ended_in(self._folder), max(count, _KEPT))
+            listing = _Listing(changed_ns, total, found)
+            # A further change so soon could set the same time.
+            self._listing = listing if now_ns - changed_ns > _TICK_NS else None
+        newest = listing.newest[:count]
+        return listing.total, [
+            _entry(path, status, self._state, _reason(path)) for status, path in newest
+        ]
 
 
 def find(folder: Path, name: str) -> Path | None:
@@ -118,6 +152,24 @@ def _visible(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
                 continue
 
 
+def _ended_in(folder: Path) -> Iterator[tuple[os.stat_result, str]]:
+    """Yield the files of done/ or failed/, of which there may be very many, as cheaply as can be.
+
+    The name tells first, as of notes, what need not be looked at; a Path of each would take
+    longer than all the rest.
+    """
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if waits(entry.name):
+                continue
+            if _is_note(entry.name) and entry.is_file(follow_symlinks=False):
+                continue
+            with suppress(FileNotFoundError):
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode) or _is_video(Path(entry.path), status):
+                    yield status, entry.path
+
+
 def _readable(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
     """Yield what lies in another's folder, if that can be read: it must not hide all the rest."""
     with suppress(OSError):
@@ -125,14 +177,17 @@ def _readable(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
 
 
 def _is_video(path: Path, status: os.stat_result) -> bool:
-    note = _NOTE.search(path.name)
-    is_note = note is not None and note.end() == len(path.name)
     if stat.S_ISDIR(status.st_mode):
         try:
             return not waits(path.name) and holds_pictures(path)
         except OSError:
             return False
-    return stat.S_ISREG(status.st_mode) and not waits(path.name) and not is_note
+    return stat.S_ISREG(status.st_mode) and not waits(path.name) and not _is_note(path.name)
+
+
+def _is_note(name: str) -> bool:
+    # The regular expression alone, which few names need, takes longer than all the rest.
+    return name.endswith(".txt") and _NOTE.search(name) is not None
 
 
 def _bytes(path: Path, status: os.stat_result) -> int:
@@ -141,11 +196,12 @@ def _bytes(path: Path, status: os.stat_result) -> int:
 
 
 def _newest(
-    files: Iterable[tuple[os.stat_result, Path]], count: int
+    files: Iterable[tuple[os.stat_result, str | Path]], count: int
 ) -> tuple[int, list[tuple[os.stat_result, Path]]]:
     every = list(files)
     # A rename sets ctime, and leaves mtime, the time of the content.
-    return len(every), heapq.nlargest(count, every, key=lambda file: file[0].st_ctime_ns)
+    newest = heapq.nlargest(count, every, key=lambda file: file[0].st_ctime_ns)
+    return len(every), [(status, Path(path)) for status, path in newest]
 
 
 def _entry(path: Path, status: os.stat_result, state: str, reason: str | None) -> Entry:
