@@ -336,7 +336,7 @@ def test_a_video_that_is_open_for_writing_is_waited_for_unless_its_run_was_begun
     path.write_bytes(b"a film")
     settings = Settings.from_environ({"FRAMELOG_VIDEOS": str(tmp_path)})
     job = Job(path, settings.choices, is_resumed=True)
-    source = cast("Pictures", SimpleNamespace(end=End.WHOLE))
+    whole, source = (cast("Pictures", SimpleNamespace(end=end)) for end in (End.WHOLE, End.UNKNOWN))
     unused = cast("Any", None)
     worker = Worker(settings, job, unused, unused, unused)
     with HeldFile(path) as held:
@@ -344,5 +344,6 @@ def test_a_video_that_is_open_for_writing_is_waited_for_unless_its_run_was_begun
         with path.open("ab"):
             with pytest.raises(Unfinished, match="open for writing"):
                 worker._check_whole(held, source)
+            worker._check_whole(held, whole)  # its folder has been still for long
             Marks(tmp_path).begin(Begun("f" * 64, "0" * 32, held.sight))
             worker._check_whole(held, source)

@@ -5,7 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ingest.messages import Begun, Busy, Changed, Ended, NotYet, Opened, Progress, TurnedAway
+from ingest.messages import (
+    AtWork,
+    Begun,
+    Busy,
+    Changed,
+    Ended,
+    NotYet,
+    Opened,
+    Progress,
+    TurnedAway,
+)
 from ingest.pool import Running
 from ingest.settling import Sight, seen
 from ingest.stream import State
@@ -201,3 +211,10 @@ def test_a_file_that_was_blocked_and_waits_for_another_thing_is_not_blocked(
     service.reports.hear(latest(service), then)
     service.intake.look()
     assert service.intake.blocked is None
+    assert not any(work.blocked for work in service.intake.at_work)
+
+
+def test_what_is_blocked_without_a_reason_hides_no_reason(service: Service) -> None:
+    nameless = AtWork(Path("a.mp4"), "", "", 0, None, waits_for=None, blocked=True)
+    service.intake.at_work = [nameless, replace(nameless, waits_for="why")]
+    assert service.intake.blocked == "why"

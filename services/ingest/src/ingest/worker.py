@@ -87,11 +87,8 @@ class Worker:
             if self._job.is_resumed:
                 raise Fenced("The file has been taken away.")
             raise Unfinished("Another file has taken its place.")
-        if self._job.is_resumed:
-            # Nobody has asked this of a video in a claimed folder, before its first start.
-            is_first = self._marks.begun(held.sight.inode) is None
-            if is_first and held.is_being_written():
-                raise Unfinished("A program has it open for writing.", is_being_written=True)
+        # Of a video in a claimed folder nobody has asked this before its first start.
+        if self._job.is_resumed and self._marks.begun(held.sight.inode) is not None:
             return
         says_whole = source.end is End.WHOLE
         if held.is_being_written() and (self._job.may_grow or not says_whole):
