@@ -38,6 +38,8 @@ class Candidate:
     """When it was first seen or, once it is claimed, when it last moved on; monotonic seconds."""
     within: Path | None = None
     """The claimed folder in which it lies, and which is moved in its place."""
+    is_late: bool = False
+    """Whether it came there after the folder was claimed, so that it has to be still first."""
     running: Running | None = None
     fingerprint: str = ""
     choices: Choices | None = None

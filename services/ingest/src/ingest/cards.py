@@ -28,6 +28,8 @@ class Card:
     contents: Contents
     videos: Sequence[str]
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
+    """Those of its videos that came after it was claimed."""
     inodes: set[int] = field(default_factory=set)
     """Those of its videos that are marked as begun until the folder has been moved."""
     not_before: float = 0.0
@@ -94,6 +96,11 @@ class Cards:
             card = self._cards[claimed] = Card(claimed, within, within.in_order)
         return card.left
 
+    def is_late(self, video: Path, within: Path | None) -> bool:
+        """Whether a video came to its folder after that was claimed: it may not be whole yet."""
+        card = self._cards.get(within) if within is not None else None
+        return card is not None and str(video.relative_to(card.path)) in card.late
+
     def keep(self, claimed: Collection[Path]) -> None:
         """Forget all but these."""
         self._others &= set(claimed)
@@ -145,6 +152,7 @@ def _has_more(card: Card) -> bool:
         return False
     new = [name for name in now.in_order if name not in card.verdicts]
     card.contents, card.videos = now, [*card.videos, *new]
+    card.late.update(new)
     return bool(new)
 
 

@@ -92,7 +92,8 @@ class Intake:
             videos = self._cards.videos(path)
             for video in [path] if videos is None else videos:
                 within = None if videos is None else path
-                self._candidates.at(str(video), claimed=True, within=within)
+                candidate = self._candidates.at(str(video), claimed=True, within=within)
+                candidate.is_late = self._cards.is_late(video, within)
         for candidate in self._candidates:
             is_gone = candidate.within is not None and candidate.within not in claimed
             if is_gone and candidate.running is None:
@@ -193,8 +194,8 @@ class Intake:
         )
 
     def _is_still(self, candidate: Candidate) -> bool:
-        """Whether a claimed file that was changed while it was read has been still since."""
-        if not (candidate.claimed and candidate.changes):
+        """Whether a claimed file that came late, or was changed as it was read, is still now."""
+        if not (candidate.claimed and (candidate.changes or candidate.is_late)):
             return True
         now = seen(candidate.path)
         if now == candidate.lay:
