@@ -210,8 +210,8 @@ def test_a_file_that_was_blocked_and_waits_for_another_thing_is_not_blocked(
     service.reports.hear(latest(service), Opened("film.mp4"))
     service.reports.hear(latest(service), then)
     service.intake.look()
-    assert service.intake.blocked is None
     assert not any(work.blocked for work in service.intake.at_work)
+    assert service.intake.blocked is None
 
 
 def test_what_is_blocked_without_a_reason_hides_no_reason(service: Service) -> None:
