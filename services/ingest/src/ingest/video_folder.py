@@ -77,7 +77,7 @@ def contents(folder: Path) -> Contents:
     videos: list[str] = []
     stranger: str | None = None
     others = images = entries = size_bytes = 0
-    changed_ns = folder.lstat().st_mtime_ns
+    changed_ns = folder.stat().st_mtime_ns
     why_not = unfinished = None
     for path, status, depth in _walk(folder):
         entries += 1
