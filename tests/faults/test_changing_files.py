@@ -153,3 +153,21 @@ def test_a_file_that_is_touched_is_read_once(
     ingest.wait_for_file(f"done/{film.name}", f"failed/{film.name}")
     check_exactly_once(cluster, topics, film)
     check_folders(ingest, film)
+
+
+def test_a_file_that_is_being_written_does_not_fail_for_what_is_still_missing(
+    cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
+) -> None:
+    """An MP4 whose header comes last can't be opened before."""
+    film = make_film(tmp_path / "film.mp4", Recipe(frames=50, width=160, height=96))
+    content = film.path.read_bytes()
+    ingest.stop()
+    ingest.start(**SOON)
+    with (ingest.videos / "incoming" / film.name).open("wb") as file:
+        file.write(content[: len(content) // 2])
+        file.flush()
+        wait_for_log(ingest, "reason='A program has it open for writing.'", times=5)
+        file.write(content[len(content) // 2 :])
+    ingest.wait_for_file(f"done/{film.name}", f"failed/{film.name}")
+    check_exactly_once(cluster, topics, film)
+    check_folders(ingest, film)

@@ -109,9 +109,9 @@ class Deduplication:
             connection = self.connection(content)
 
     def forget(self, fingerprint: str, run_id: str) -> None:
-        """Take the stream of a run that has not ended out of the log: its file is no more.
+        """Take the stream of a run out of the log: the bytes that it was begun from are no more.
 
-        Raises Fenced.
+        One that has ended with frames stays. Raises Fenced.
         """
         connection = self._to(fingerprint)
         while True:
@@ -122,7 +122,7 @@ class Deduplication:
                 continue
             try:
                 for stream in ledger.find(fingerprint):
-                    if stream.run_id == run_id and not stream.ended:
+                    if stream.run_id == run_id and not (stream.ended and stream.holds_frames):
                         publisher.forget(stream.stream_id, _segments(stream))
             except Unavailable as error:
                 self._wait(str(error))
@@ -139,7 +139,7 @@ class Deduplication:
         stream = self._stream_of(begun)
         if stream is None or self._is_of_these_bytes(stream, begun, content):
             return stream
-        if not stream.ended:
+        if not (stream.ended and stream.holds_frames):
             self.forget(begun.fingerprint, begun.run_id)
         return None
 

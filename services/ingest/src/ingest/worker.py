@@ -34,8 +34,10 @@ from ingest.pacing import Pacer
 from ingest.probe import Probe, Pulled
 from ingest.record_limits import Learned
 from ingest.sampling import sampled
+from ingest.sequence import ImageSequence
 from ingest.session import Session
 from ingest.settings import Settings
+from ingest.source import Source
 from ingest.stream import Stream
 from ingest.timing import timed
 
@@ -44,6 +46,7 @@ _RETRY_SECONDS = 1.0
 _UNHURRIED = 10
 _FEWER = "Fewer frames could be decoded than in the run before it was interrupted."
 _CHANGED = "The file was changed while it was read, again and again."
+_BEING_WRITTEN = "A program has it open for writing."
 
 log = logging.getLogger(__name__)
 
@@ -72,27 +75,45 @@ class Worker:
             return self._end_with(self._job.give_up)
         settings, choices = self._settings, self._job.choices
         limits = Limits(settings.decoder_threads, settings.largest_pixels)
-        with HeldFile(path) as held:
-            with self._probe.trace.span("open"):
-                source = open_pictures(path, limits, self._probe.pulling, self._link.show_life)
-            with source:
-                self._check_whole(held, source)
-                description = source.describe(choices)
-                check_size(description, choices)
-                return self._ingest(held, description, source)
+        with HeldFile(path) as held, self._opened(held, limits) as source:
+            self._check_whole(held, source)
+            description = source.describe(choices)
+            check_size(description, choices)
+            return self._ingest(held, description, source)
 
-    def _check_whole(self, held: HeldFile, source: Pictures) -> None:
-        """Raise Unfinished where more of a file in incoming/ may be on its way."""
+    def _opened(self, held: HeldFile, limits: Limits) -> Source | ImageSequence:
+        """Open the pictures of a held file. Raises Unreadable, Unfinished and Fenced."""
+        path = self._job.path
+        try:
+            with self._probe.trace.span("open"):
+                return open_pictures(path, limits, self._probe.pulling, self._link.show_life)
+        except (OSError, Unreadable) as error:
+            self._check_there(held)
+            if not self._is_begun(held) and held.is_being_written():
+                raise Unfinished(_BEING_WRITTEN, is_being_written=True) from error
+            if isinstance(error, OSError):
+                raise Unreadable(f"It can't be read: {error.strerror or error}.") from error
+            raise
+
+    def _check_there(self, held: HeldFile) -> None:
+        """Raise Unfinished or Fenced where the file's name leads to other bytes, or to none."""
         if not held.is_at(self._job.path):
             if self._job.is_resumed:
                 raise Fenced("The file has been taken away.")
             raise Unfinished("Another file has taken its place.")
-        # Of a video in a claimed folder nobody has asked this before its first start.
-        if self._job.is_resumed and self._marks.begun(held.sight.inode) is not None:
+
+    def _is_begun(self, held: HeldFile) -> bool:
+        """Whether a run was begun from the file: of one in a claimed folder none may have been."""
+        return self._job.is_resumed and self._marks.begun(held.sight.inode) is not None
+
+    def _check_whole(self, held: HeldFile, source: Pictures) -> None:
+        """Raise Unfinished where more of a file may be on its way."""
+        self._check_there(held)
+        if self._is_begun(held):
             return
         says_whole = source.end is End.WHOLE
         if held.is_being_written() and (self._job.may_grow or not says_whole):
-            raise Unfinished("A program has it open for writing.", is_being_written=True)
+            raise Unfinished(_BEING_WRITTEN, is_being_written=True)
         if self._job.may_grow and source.end is End.MISSING:
             raise Unfinished("Its end is missing, and may be on its way.")
         if self._job.may_grow and not says_whole:
