@@ -143,3 +143,9 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     secret.write_text("quality = 1")
     (tmp_path / "film.mp4.toml").symlink_to(secret)
     assert sidecar(tmp_path / "film.mp4") is None
+
+
+def test_a_mark_that_editors_write_first_is_no_part_of_the_settings(tmp_path: Path) -> None:
+    beside = tmp_path / "film.toml"
+    beside.write_bytes(b"\xef\xbb\xbfquality = 50\r\n")
+    assert choices_in(beside, Choices()).quality == 50

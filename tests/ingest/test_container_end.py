@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -249,13 +250,35 @@ def test_flv_is_believed_by_its_seconds_where_it_says_no_bytes(tmp_path: Path) -
     assert end(written(tmp_path, live[: tags[len(tags) // 2] + 9]), "flv") is End.MISSING
 
 
+@pytest.mark.parametrize("cluster", ["-1", "2000"])
+def test_the_last_cluster_of_a_live_matroska_file_tells_where_it_is_cut(
+    tmp_path: Path, cluster: str
+) -> None:
+    whole, live = make(tmp_path / "a.mkv", CLIPS["mkv"]), tmp_path / "live.mkv"
+    remux = ["ffmpeg", "-v", "error", "-i", str(whole), "-c", "copy", "-live", "1"]
+    subprocess.run([*remux, "-cluster_size_limit", cluster, str(live)], check=True)
+    content = live.read_bytes()
+    assert end(live, "matroska,webm") is End.UNKNOWN, "more may follow"
+    clusters = [found.start() for found in re.finditer(b"\x1f\x43\xb6\x75", content)]
+    for place in clusters[1:]:
+        cut_off = written(tmp_path, content[:place])
+        assert end(cut_off, "matroska,webm") is End.UNKNOWN
+        for more in (2, 6, 900):
+            cut_off = written(tmp_path, content[: place + more])
+            assert end(cut_off, "matroska,webm") is End.MISSING, more
+    assert end(written(tmp_path, content[:-1]), "matroska,webm") is End.MISSING
+
+
 def test_a_matroska_file_that_was_piped_promises_nothing(tmp_path: Path) -> None:
     path = make(tmp_path / "a.mkv", CLIPS["mkv"])
     content = path.read_bytes()
     size = content.index(b"\x18\x53\x80\x67") + 4
     piped = tmp_path / "piped.mkv"
-    piped.write_bytes(content[:size] + b"\x01" + b"\xff" * 7 + content[size + 8 : -5000])
+    unsaid = content[:size] + b"\x01" + b"\xff" * 7 + content[size + 8 :]
+    piped.write_bytes(unsaid)
     assert end(piped, "matroska,webm") is End.UNKNOWN
+    piped.write_bytes(unsaid[:-5000])
+    assert end(piped, "matroska,webm") is End.MISSING, "within its last element"
 
 
 def test_one_of_many_pictures_is_not_the_last(tmp_path: Path) -> None:

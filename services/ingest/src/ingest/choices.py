@@ -126,7 +126,7 @@ def _bounded(beside: Path) -> str:
     data = read_bounded(beside)
     if len(data) > _MOST_BYTES:
         raise ValueError(f"it is longer than {_MOST_BYTES} bytes.")
-    text = data.decode()
+    text = data.decode("utf-8-sig")  # some editors write a mark at its beginning
     if _LONG_TEXT.search(text):
         raise ValueError("it has a text in three quotes.")
     for number, line in enumerate(text.split("\n"), 1):

@@ -11,7 +11,15 @@ from ingest.file_end import End, reached
 _NO_SIZE = (0, 0xFFFF_FFFF)
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _ASF_BROADCAST = 0x01  # flag of what was sent live: its size was not known
-_EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+_EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
+# What a segment consists of (RFC 9559), and a cluster of unknown size in it.
+_IN_SEGMENT = frozenset(
+    [
+        *(_CLUSTER, 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B, 0x1941A469, 0x1043A770),
+        *(0x1254C367, 0xEC, 0xBF, 0xE7, 0xA3, 0xA0, 0xAB, 0xA7, 0x5854),
+    ]
+)
+_LONGEST_HEAD_BYTES = 12  # of an element: 4 for its id, 8 for its size
 _INDEX_OF_INDEXES = 0
 _WTV_SECTOR_BITS = 12
 _SER_HEADER_BYTES, _SER_COLOURED = 178, (100, 101)
@@ -97,12 +105,34 @@ def matroska(file: FileBytes) -> End:
         content = place + kind[1] + size[1]
         unknown = size[0] == (1 << 7 * size[1]) - 1
         if kind[0] == _SEGMENT:
-            unsaid = unknown or size[0] == 0
-            return End.UNKNOWN if unsaid else reached(content + size[0], file.size_bytes)
+            if unknown or size[0] == 0:
+                return _live_segment(file, content)
+            return reached(content + size[0], file.size_bytes)
         if unknown or (place == 0 and kind[0] != _EBML):
             return End.UNKNOWN
         place = content + size[0]
     return End.UNKNOWN
+
+
+def _live_segment(file: FileBytes, place: int) -> End:
+    """Look whether the last element in a segment of unknown size is whole; more may follow it.
+
+    A cluster of unknown size is gone into: its blocks have sizes.
+    """
+    while place < file.size_bytes:
+        kind = _number(file, place, keep_mark=True)
+        size = None if kind is None else _number(file, place + kind[1], keep_mark=False)
+        if kind is None or size is None:
+            is_cut = file.size_bytes - place < _LONGEST_HEAD_BYTES and file.at(place, 1) != b"\0"
+            return End.MISSING if is_cut else End.UNKNOWN
+        if kind[0] not in _IN_SEGMENT:
+            return End.UNKNOWN
+        place += kind[1] + size[1]
+        if size[0] != (1 << 7 * size[1]) - 1:
+            place += size[0]
+        elif kind[0] != _CLUSTER:
+            return End.UNKNOWN
+    return End.MISSING if place > file.size_bytes else End.UNKNOWN
 
 
 def _number(file: FileBytes, place: int, *, keep_mark: bool) -> tuple[int, int] | None:
