@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ingest import control_marks
 from ingest.messages import (
     AtWork,
     Begun,
     Busy,
     Changed,
     Ended,
+    LetGo,
     NotYet,
     Opened,
     Progress,
@@ -107,6 +109,17 @@ def test_a_twin_that_does_not_move_for_long_is_taken_for_lost(
         assert waited < 3 * times * TAKEOVER_SECONDS
     assert waited >= times * TAKEOVER_SECONDS
     assert worker.job.abandoned == (busy.run_id, busy.segment_count)
+
+
+def test_a_run_that_another_file_has_taken_over_is_not_its_own_any_more(service: Service) -> None:
+    worker = begun(service)
+    (path,) = service.folders.claimed()
+    sight, marks = seen(path), control_marks.Marks(service.folders.root)
+    assert isinstance(sight, Sight)
+    marks.begin(control_marks.Begun("ab" * 32, "1" * 32, sight))
+    service.reports.hear(worker, LetGo())
+    assert marks.begun(sight.inode) is None
+    assert wait_for_another(service, worker, TAKEOVER_SECONDS + 1) >= TAKEOVER_SECONDS - 0.2
 
 
 def test_a_twin_of_this_replica_costs_no_worker(service: Service) -> None:

@@ -8,6 +8,7 @@ from ingest.barrier import Barrier
 from ingest.candidate import Candidate, Elsewhere
 from ingest.candidates import Candidates
 from ingest.claims import Claims
+from ingest.control_marks import Marks
 from ingest.endings import Endings
 from ingest.folders import Folders
 from ingest.lookup import Known
@@ -31,6 +32,7 @@ from ingest.messages import (
 from ingest.metrics import Metrics
 from ingest.pool import Exited, Running
 from ingest.settings import Settings
+from ingest.settling import Sight, seen
 
 # How often a file is begun anew because of what became of the log, until its stream is ended.
 _MOST_FRESH_STARTS = 20
@@ -67,6 +69,7 @@ class Reports:
         self._endings = endings
         self._metrics = metrics
         self._lookup = lookup
+        self._marks = Marks(folders.root)
 
     def hear(self, running: Running, report: Report | Exited) -> None:
         """Act on what a worker said, or on its end."""
@@ -212,6 +215,9 @@ class Reports:
         self._metrics.restarts.labels("fenced").inc()
         if self._folders.owns(candidate.path):
             log.warning("event=fenced next='try again'", extra=candidate.about)
+            there = seen(candidate.path)
+            if isinstance(there, Sight):
+                self._marks.end(there.inode)  # the run is another file's of the same content now
             self._candidates.rest(candidate, self._settings.takeover_seconds)
         else:
             log.warning("event=fenced next='let go'", extra=candidate.about)
