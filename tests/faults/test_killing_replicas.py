@@ -114,10 +114,12 @@ def test_twins_slow_copies_and_kills_lose_double_and_strand_nothing(
     check_exactly_once(cluster, topics, *(film for film in named if film.name in sent))
     assert len(sent) == len(films)
     assert list((one.videos / "failed").iterdir()) == []
-    repeats = {name for film in films for name in names(film) if name not in sent}
 
     def are_noted() -> bool:
-        notes = (path.name for path in (one.videos / "done").glob("*.reason.txt"))
-        return set(notes) == {f"{name}.reason.txt" for name in repeats}
+        noted = {path.name for path in (one.videos / "done").glob("*.reason.txt")}
+        pairs = [[f"{name}.reason.txt" in noted for name in names(film)] for film in films]
+        return all(pair.count(True) == 1 for pair in pairs)
 
-    wait_for(are_noted, what="a note beside each twin")  # it comes a moment after its file
+    # One of each pair is a duplicate; its note comes a moment after the file. It may be the one
+    # whose name the stream has, where the other has gone on with its run.
+    wait_for(are_noted, what="a note beside one of each pair")

@@ -76,9 +76,13 @@ def test_twins_at_once_are_sent_once_and_at_full_pace(
     check_exactly_once(cluster, topics, sent)
     fences = [i.metric("framelog_ingest_worker_restarts_total", reason="fenced") for i in replicas]
     assert sum(fences) < len(replicas), "each is fenced once at most, by who comes at once with it"
-    notes = {p for i in replicas for p in (i.videos / "done").glob("*.reason.txt")}
-    assert len(notes) == len(replicas) - 1
-    assert all(f"is in the log already, as {stream}:" in note.read_text() for note in notes)
+
+    def notes() -> set[Path]:
+        return {p for i in replicas for p in (i.videos / "done").glob("*.reason.txt")}
+
+    # A note comes a moment after its file.
+    wait_for(lambda: len(notes()) == len(replicas) - 1, what="a note beside each but one")
+    assert all(f"is in the log already, as {stream}:" in note.read_text() for note in notes())
 
 
 @pytest.mark.parametrize("replicas", [(2, False)], indirect=True, ids=str)
