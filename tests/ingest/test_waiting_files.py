@@ -187,6 +187,17 @@ def test_a_file_that_has_grown_since_its_stream_ended_is_not_moved(service: Serv
     assert [p.name for p in service.folders.done.iterdir()] == ["film.mp4"]
 
 
+def test_a_file_that_is_gone_by_its_end_is_no_changed_one(service: Service) -> None:
+    worker = begun(service)
+    (path,) = service.folders.claimed()
+    end = ended(path)
+    path.unlink()
+    service.reports.hear(worker, end)
+    service.look_after(0.1)
+    assert len(service.workers.started) == 1
+    assert list(service.folders.failed.iterdir()) == []
+
+
 def test_a_file_that_grows_for_ever_is_put_away_with_a_note(service: Service) -> None:
     worker = begun(service)
     (path,) = service.folders.claimed()

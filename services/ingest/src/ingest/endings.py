@@ -45,8 +45,9 @@ class Endings:
     def finish(self, candidate: Candidate, ended: Ended) -> None:
         """Move a file whose stream has ended; where it can't be, as on a full disk, later."""
         folders, final = self._folders, verdict(ended)
-        if ended.sight is not None and seen(candidate.path) != ended.sight:
-            if candidate.changes < MOST_CHANGES and folders.owns(candidate.path):
+        there = seen(candidate.path) if folders.owns(candidate.path) else None
+        if ended.sight is not None and there not in (None, ended.sight):
+            if candidate.changes < MOST_CHANGES:
                 self._begin_again(candidate)
                 return
             if final.whole:
