@@ -88,7 +88,7 @@ def test_on_a_full_disk_a_file_waits_for_its_note(
     for filler in fillers:
         filler.unlink()
     note = ingest.wait_for_file("failed/letter.mp4.reason.txt").read_text(encoding="utf-8")
-    assert note.startswith("It is not a video in a format that can be read")
+    assert note.startswith("It is not a video, but a text.")
     assert (ingest.videos / "failed" / "letter.mp4").read_bytes() == letter.read_bytes()
 
 

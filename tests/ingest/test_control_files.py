@@ -11,6 +11,7 @@ from ingest import cli, control_files
 from ingest.messages import AtWork
 from ingest.stream import State
 
+from tests.ingest.clock import FakeClock
 from tests.ingest.desk import Desk
 
 HOSTILE = ["..", ".", "../x", "a/../../x", "/etc/passwd", "a\n2.mp4", "%2e%2e%2fx", "x\0y", "film?"]
@@ -174,6 +175,8 @@ def test_strange_things_anywhere_are_listed_or_left_out(desk: Desk, folder: str)
 def test_ended_files_are_looked_at_again_only_if_their_folder_has_changed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    done, clock = desk.folders.done, FakeClock()
+    ended = control_files.EndedFiles(done, "done", lambda: round(clock.seconds * 1e9))
     looks, true = 0, control_files._ended_in
 
     def looking(folder: Path) -> Iterator[tuple[os.stat_result, str]]:
@@ -184,15 +187,14 @@ def test_ended_files_are_looked_at_again_only_if_their_folder_has_changed(
     monkeypatch.setattr(control_files, "_ended_in", looking)
 
     def listed(newest: int = 100) -> set[str]:
-        told = desk.ask("GET", f"files?newest={newest}")
-        assert told["totals"]["done"] == len(list(desk.folders.done.iterdir()))
-        return {file["name"] for file in told["files"]}
+        total, entries = ended.newest(newest)
+        assert total == len(list(done.iterdir()))
+        return {entry.name for entry in entries}
 
     for number in range(3):
         path = desk.file("done", f"{number}.mp4")
         assert path.name in listed(), "the folder has just changed"
-    for folder in (desk.folders.done, desk.folders.failed):
-        os.utime(folder, (1, 1))
+    clock.seconds += 3
     assert listed() == {"0.mp4", "1.mp4", "2.mp4"}
     looks = 0
     assert len(listed(2)) == 2

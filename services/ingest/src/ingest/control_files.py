@@ -5,7 +5,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,22 +80,31 @@ class EndedFiles:
     which sets the folder's time.
     """
 
-    def __init__(self, folder: Path, state: str) -> None:
-        """Take the folder, and the state of what lies there."""
+    def __init__(
+        self, folder: Path, state: str, now_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        """Take the folder, the state of what lies there, and a monotonic clock."""
+        self._now_ns = now_ns
         self._folder = folder
         self._state = state
         self._listing: _Listing | None = None
+        self._seen = (0, 0)
+        """The folder's time, and since when it has been that, on the monotonic clock."""
 
     def newest(self, count: int) -> tuple[int, list[Entry]]:
         """Return how many files there are, and the newest, with their reasons."""
-        changed_ns, now_ns = self._folder.stat().st_mtime_ns, time.time_ns()
+        changed_ns, now_ns = self._folder.stat().st_mtime_ns, self._now_ns()
+        before_ns, since_ns = self._seen
+        if before_ns != changed_ns:
+            since_ns = now_ns
+            self._seen = (changed_ns, since_ns)
         listing = self._listing
         is_enough = listing is not None and min(count, listing.total) <= len(listing.newest)
         if listing is None or listing.mtime_ns != changed_ns or not is_enough:
             total, found = _newest(_ended_in(self._folder), max(count, _KEPT))
             listing = _Listing(changed_ns, total, found)
             # A further change so soon could set the same time.
-            self._listing = listing if now_ns - changed_ns > _TICK_NS else None
+            self._listing = listing if now_ns - since_ns > _TICK_NS else None
         newest = listing.newest[:count]
         return listing.total, [
             _entry(path, status, self._state, _reason(path)) for status, path in newest
