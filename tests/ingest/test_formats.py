@@ -135,9 +135,3 @@ def test_eight_thousand_pixels_across(tmp_path: Path) -> None:
     image = encoder(Choices(), 1 << 24).encode(stamped.picture)
     assert decoded(image.data).shape == (4320, 7680, 3)
     assert np.asarray(corners(decoded(image.data))).shape == (4, 3)
-
-
-def test_a_video_that_is_called_an_archive_is_one_all_the_same(tmp_path: Path) -> None:
-    path = make(tmp_path / "a.mp4", Clip(frames=5)).rename(tmp_path / "a.zip")
-    with opened(path) as source:
-        assert sum(1 for _ in source.pictures(Choices())) == 5

@@ -170,7 +170,7 @@ def test_broken_files_fail_with_a_sentence_and_the_next_one_arrives(
     notes = {n: ingest.wait_for_file(f"failed/{n}.reason.txt").read_text() for n in names}
     assert "empty" in notes["empty.mp4"]
     assert "not a video" in notes["letter.mp4"]
-    assert "header is missing" in notes["headless.mp4"]
+    assert "header (moov) is missing" in notes["headless.mp4"]
     assert "cut off" in notes["cut.mp4"]
     assert "frames that could be decoded are in the log" in notes["cut.mp4"]
 

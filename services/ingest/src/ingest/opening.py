@@ -1,7 +1,6 @@
 """Opening a file as whatever kind of pictures it holds."""
 
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,16 +28,9 @@ def open_pictures(
     of a ZIP or a folder.
     """
     stopwatch = stopwatch or Stopwatch(time.perf_counter)
-    if path.is_dir() or (path.suffix.lower() == ".zip" and _is_archive(path)):
+    if path.suffix.lower() == ".zip" or path.is_dir():
         return ImageSequence(path, limits, stopwatch, alive)
     return Source(path, limits, stopwatch)
-
-
-def _is_archive(path: Path) -> bool:
-    """Whether a file begins or ends as ZIPs do; what else is called one may be a video."""
-    with path.open("rb") as file:
-        head = file.read(2)
-    return head == b"PK" or not head.strip(b"\0") or zipfile.is_zipfile(path)
 
 
 def check_size(description: Description, choices: Choices) -> None:
