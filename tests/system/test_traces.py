@@ -39,7 +39,7 @@ def test_a_film_is_one_trace_from_its_file_to_its_last_batch(
     assert {span.trace_id for span in collector.spans} == {file.trace_id}
     assert not file.parent_span_id
     within = {span.name for span in collector.spans if span.parent_span_id == file.span_id}
-    assert within == {"open", "fingerprint", "prepare", "claim", "connect", "batch"}
+    assert within == {"open", "fingerprint", "prepare", "claim", "resolve", "connect", "batch"}
     told = attributes(file)
     frames = LogReader(cluster).read(topics.frames)
     assert told["stream_id"] == frames[0].key
