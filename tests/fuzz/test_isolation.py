@@ -26,14 +26,15 @@ pathlib.Path.open = refused
 
 open_file = av.open
 
-def trapped(file, *arguments, **options):
-    if "crash" in str(file):
+def trapped(file, *arguments, **named):
+    name = os.readlink(f"/proc/self/fd/{named['options']['fd']}")
+    if "crash" in name:
         os.kill(os.getpid(), signal.SIGSEGV)
-    while "hang" in str(file):
+    while "hang" in name:
         time.sleep(3600)
-    if "swell" in str(file):
+    if "swell" in name:
         hoard = [bytearray(64 << 20) for _ in range(100)]
-    return open_file(file, *arguments, **options)
+    return open_file(file, *arguments, **named)
 
 av.open = trapped
 """

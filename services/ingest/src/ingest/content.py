@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import math
 import os
 import threading
 import time
@@ -105,6 +106,13 @@ class HeldFile:
             self._sha256 = self.sha256(lambda: None)
         return self._sha256
 
+    def sha256_within(self, seconds: float, alive: Callable[[], None]) -> str | None:
+        """Return SHA-256 over all bytes where it is known by then. Raises Unreadable."""
+        self.begin_hash()
+        if self._hash is not None:
+            self._hash.wait(seconds, alive)
+        return self.known_sha256
+
     def sha256(self, alive: Callable[[], None]) -> str:
         """Return SHA-256 over all bytes; blocks until it is known, and calls alive meanwhile."""
         self.begin_hash()
@@ -121,10 +129,9 @@ class HeldFile:
         """Whether its bytes may not be those that were read since it was opened.
 
         A file whose time alone has changed is hashed again, and its bytes compared with those
-        that were hashed while it was as it was opened: so `touch` changes nothing. Raises
-        Unreadable.
+        that were hashed while it was as it was opened: so `touch` changes nothing. Asked once
+        its hash is known.
         """
-        before = self.sha256(alive)
         try:
             now = _sight(self._descriptor)
             if now == self.sight:
@@ -137,7 +144,7 @@ class HeldFile:
                 again = fingerprint_of(self._descriptor, alive).sha256
             else:
                 again = _Hash(self._descriptor).result(alive)
-            if again != before or _sight(self._descriptor) != now:
+            if again != self._sha256 or _sight(self._descriptor) != now:
                 return True
         except (OSError, Unreadable):
             return True
@@ -162,10 +169,15 @@ class _Hash:
     def is_done(self) -> bool:
         return not self._thread.is_alive()
 
-    def result(self, alive: Callable[[], None]) -> str:
-        while self._thread.is_alive():
+    def wait(self, seconds: float, alive: Callable[[], None]) -> None:
+        """Wait until it is done, or the time is over."""
+        over = time.monotonic() + seconds
+        while self._thread.is_alive() and time.monotonic() < over:
             self._thread.join(_OWN_SIGNS_SECONDS)
             alive()
+
+    def result(self, alive: Callable[[], None]) -> str:
+        self.wait(math.inf, alive)
         if self._error is not None:
             raise self._error
         return self._digest.hexdigest()

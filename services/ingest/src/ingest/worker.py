@@ -230,8 +230,8 @@ class Worker:
         """
         try:
             with self._link.showing_life():
+                session.content_sha256 = self._sha256(held)
                 is_changed = held.is_changed(self._link.show_life)
-                session.content_sha256 = held.sha256(self._link.show_life)
         except Unreadable as error:  # by another way than the decoder's, which may have it all
             return sentence or str(error)
         if not is_changed:
@@ -239,6 +239,15 @@ class Worker:
         if not self._job.is_final:
             raise FileChanged(_CHANGED)
         return _CHANGED
+
+    def _sha256(self, held: HeldFile) -> str | None:
+        """Return the hash of all bytes; of a file that is given up, only if that is known soon.
+
+        Such a file may be a sparse one of terabytes, whose worker hung in the midst of it.
+        """
+        if self._job.give_up is None:
+            return held.sha256(self._link.show_life)
+        return held.sha256_within(self._settings.stall_seconds, self._link.show_life)
 
     def _end(self, session: Session, held: HeldFile, reason: str) -> None:
         missing = self._missing(reason, session, held)
