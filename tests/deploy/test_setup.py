@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import urllib.request
 import uuid
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import framelog_setup
 import pytest
+import requests
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.support.cluster import Cluster, Topics
@@ -116,6 +120,13 @@ def test_a_broker_or_registry_that_is_away_is_named(cluster: Cluster, free_port:
         framelog_setup.set_up(framelog_setup.from_environment(environment))
 
 
+def test_a_connection_that_breaks_under_a_request_is_no_end(topics: Topics) -> None:
+    with breaking_door(topics.environment["FRAMELOG_SCHEMA_REGISTRY_URL"]) as url:
+        environment = {**topics.environment, "FRAMELOG_SCHEMA_REGISTRY_URL": url}
+        lines = framelog_setup.set_up(framelog_setup.from_environment(environment))
+    assert sum("registered" in line for line in lines) == 3
+
+
 def test_topics_of_another_are_left_alone(cluster: Cluster, free_port: int) -> None:
     unique = uuid.uuid4().hex
     environment = {
@@ -173,6 +184,45 @@ def broker_settings(topics: Topics, topic: str) -> dict[str, str]:
 def partition_count(topics: Topics, topic: str) -> int:
     admin = AdminClient({"bootstrap.servers": bootstrap_servers(topics)})
     return len(admin.list_topics(topic, timeout=60).topics[topic].partitions)
+
+
+@contextmanager
+def breaking_door(registry_url: str) -> Iterator[str]:
+    """Pass on to the registry what is asked for the second time; yields the door's address."""
+    asked = set()
+
+    class Door(BaseHTTPRequestHandler):
+        def _pass(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if (self.command, self.path) not in asked:
+                asked.add((self.command, self.path))
+                self.close_connection = True
+                return
+            answer = requests.request(
+                self.command,
+                registry_url + self.path,
+                data=body,
+                headers={"Content-Type": self.headers.get("Content-Type", "")},
+                timeout=60,
+            )
+            self.send_response(answer.status_code)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = do_PUT = _pass  # noqa: N815 (the server's names)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def registry_json(topics: Topics, path: str) -> object:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 COMPATIBILITY = "BACKWARD"
 REQUEST_SECONDS = 15
 RETRY_SECONDS = 0.25
+# A connection may break under a request, which may be made twice: it changes nothing then.
+TRIES = 3
 
 
 def await_registry(registry: Registry, timeout_seconds: float) -> None:
@@ -101,5 +103,14 @@ def _request(registry: Registry, method: str, path: str, body: object = None) ->
         headers={"Content-Type": "application/vnd.schemaregistry.v1+json", **registry.headers},
     )
     context = registry.tls if registry.url.startswith("https:") else None
-    with urlopen(request, timeout=REQUEST_SECONDS, context=context) as response:  # noqa: S310
-        return json.load(response)
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with urlopen(request, timeout=REQUEST_SECONDS, context=context) as response:  # noqa: S310
+                return json.load(response)
+        except HTTPError:
+            raise
+        except OSError:  # URLError is one
+            if not tries_left:
+                raise
+            time.sleep(RETRY_SECONDS)
+    raise AssertionError
