@@ -64,6 +64,34 @@ def test_wherever_a_file_is_cut_it_is_said(tmp_path: Path, suffix: str) -> None:
         assert missing.endswith(".")
 
 
+@pytest.mark.parametrize("hole", ["zeros", "missing", "one bit"])
+@pytest.mark.parametrize("share", [0.4, 0.7])
+def test_a_hole_in_the_midst_of_ogg_is_said(tmp_path: Path, hole: str, share: float) -> None:
+    content = make(tmp_path / "a.ogg", CLIPS["ogg"]).read_bytes()
+    place = int(len(content) * share)
+    lost = 1 if hole == "one bit" else 3000
+    put = {"zeros": bytes(lost), "missing": b"", "one bit": bytes([content[place] ^ 4])}[hole]
+    frames, missing = seen(written(tmp_path, content[:place] + put + content[place + lost :]))
+    assert frames <= CLIPS["ogg"].frames
+    assert missing is not None
+    assert missing.startswith("The file has a hole") or "damaged" in missing
+
+
+def test_a_hole_in_the_sound_of_ogg_is_no_matter_of_the_video(tmp_path: Path) -> None:
+    path = tmp_path / "a.ogv"
+    pictures, sound = "testsrc2=s=64x48:d=2", "anoisesrc=d=2"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", sound]
+    codecs = ["-c:v", "libvpx", "-c:a", "libvorbis", "-q:a", "9"]
+    subprocess.run([*command, *codecs, str(path)], check=True)
+    content = bytearray(path.read_bytes())
+    pages = [found.start() for found in re.finditer(b"OggS", content)]
+    serial_of = {page: bytes(content[page + 14 : page + 18]) for page in pages}
+    first_words = {serial_of[page]: bytes(content[page + 28 :][:7]) for page in reversed(pages)}
+    of_sound = [page for page in pages if first_words[serial_of[page]] == b"\x01vorbis"]
+    content[of_sound[len(of_sound) // 2] + 100] ^= 4
+    assert seen(written(tmp_path, bytes(content))) == (50, None)
+
+
 @pytest.mark.parametrize("suffix", ["gif", "mjpeg"])
 def test_what_a_file_is_filled_up_with_is_no_part_of_it(tmp_path: Path, suffix: str) -> None:
     path = make(tmp_path / f"a.{suffix}", CLIPS[suffix])

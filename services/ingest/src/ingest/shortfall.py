@@ -18,6 +18,7 @@ from ingest.container_end import end_of
 from ingest.decoded import Limits
 from ingest.diagnosis import is_motion_photo
 from ingest.file_end import End
+from ingest.ogg_pages import holes
 from ingest.wording import worded
 
 # Containers in which nothing follows the last picture, so that what does is part of a picture.
@@ -154,8 +155,9 @@ class Shortfall:
         )
 
     def sentence(self, nominal: Fraction) -> str | None:
-        """Return, once all is decoded, what is missing; None if nothing is.
+        """Return, once all is decoded, what is missing; None if nothing is. Raises OSError.
 
+        May read the whole file again.
         nominal: for how many seconds a frame is shown where the container does not say.
         """
         if beyond := self._frames_beyond():
@@ -183,6 +185,13 @@ class Shortfall:
                 count,
                 "1 picture of the video is damaged, or follows on missing ones.",
                 f"{count} pictures of the video are damaged, or follow on missing ones.",
+            )
+        if self._container.format.name == "ogg" and (count := holes(self._descriptor)):
+            return worded(
+                count,
+                "The file has a hole: Ogg pages of the video are damaged or missing at 1 place.",
+                f"The file has holes: Ogg pages of the video are damaged or missing at {count} "
+                "places.",
             )
         return None
 

@@ -196,7 +196,7 @@ class Worker:
                 self._await(committing)
                 missing = None
                 if batch[-1].is_last:
-                    missing = self._missing(source.shortfall(), session, held)
+                    missing = self._missing(self._shortfall(source), session, held)
                 # Taken here, while nothing of the next batch has been pulled.
                 pulled = self._probe.pulled(pacer.take_late_seconds())
                 session.content_sha256 = held.known_sha256
@@ -222,6 +222,13 @@ class Worker:
             with self._link.showing_life():
                 wait([committing])
         committing.result()
+
+    def _shortfall(self, source: Pictures) -> str | None:
+        try:
+            with self._link.showing_life():
+                return source.shortfall()
+        except OSError as error:
+            return f"It can't be read: {error.strerror or error}."
 
     def _missing(self, sentence: str | None, session: Session, held: HeldFile) -> str | None:
         """Return what a stream that is about to end lacks, and have its content's hash told.
