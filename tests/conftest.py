@@ -1,9 +1,16 @@
-"""A real broker and registry for the whole session, and topics of its own for each test."""
+"""A real broker and registry for the whole session, and topics of its own for each test.
+
+Where several processes share the tests (pytest-xdist), they share the broker and registry too.
+"""
 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from framelog_local import ports
@@ -21,11 +28,46 @@ __all__ = [
 ]  # fmt: skip
 
 
+BOOTSTRAP_SERVERS, REGISTRY_URL = "FRAMELOG_TEST_BOOTSTRAP_SERVERS", "FRAMELOG_TEST_REGISTRY_URL"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep in one process, for `--dist loadgroup`, the tests that share what is made once."""
+    for item in items:
+        if isinstance(item, pytest.Function) and (group := _group(item)):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(test: pytest.Function) -> str | None:
+    if "secured" in test.fixturenames:
+        return "secured"
+    made = test._fixtureinfo.name2fixturedefs.values()
+    return test.module.__name__ if any(of[-1].scope == "module" for of in made) else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Start, in the process that gives out the tests, what all that run them will use."""
+    if os.environ.get(BOOTSTRAP_SERVERS) and os.environ.get(REGISTRY_URL):
+        return
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    directory = Path(stack.enter_context(TemporaryDirectory(prefix="framelog-cluster-")))
+    started = stack.enter_context(running_cluster(directory))
+    stack.enter_context(
+        patch.dict(
+            os.environ,
+            {BOOTSTRAP_SERVERS: started.bootstrap_servers, REGISTRY_URL: started.registry_url},
+        )
+    )
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Yield the cluster that two variables name, or one started for this session."""
-    bootstrap_servers = os.environ.get("FRAMELOG_TEST_BOOTSTRAP_SERVERS")
-    registry_url = os.environ.get("FRAMELOG_TEST_REGISTRY_URL")
+    bootstrap_servers = os.environ.get(BOOTSTRAP_SERVERS)
+    registry_url = os.environ.get(REGISTRY_URL)
     if bootstrap_servers and registry_url:
         yield Cluster(bootstrap_servers, registry_url)
         return
