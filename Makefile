@@ -2,6 +2,8 @@
 PYTHON ?= python3
 LOCAL = PYTHONPATH=deploy/local/src $(PYTHON) -m framelog_local
 TOOLS = .framelog/venvs/tests/bin
+# Tests wait more than they work: so many processes share them.
+TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help up up-local up-docker down status logs clean verify test test-images test-long sbom audit bench check fix dashboards lock
@@ -49,7 +51,7 @@ export LOCAL_INGEST
 
 test:  ## set up what the tests need and run them all; ARGS="tests/viewer -k seek" runs some
 	@$(LOCAL) prepare-tests
-	@$(TOOLS)/python -m pytest --ignore tests/images $(ARGS)
+	@$(TOOLS)/python -m pytest --ignore tests/images -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
 
 test-images:  ## build the images and test them and compose.yaml on a real engine
 	@$(LOCAL) prepare-image-tests

@@ -81,10 +81,13 @@ def test_it_ends_open_streams_when_it_stops(
             stack.enter_context(session.get(f"{base}/{path}", stream=True, timeout=60))
             for path in paths
         ]
+        contents = [response.iter_content(None) for response in open_streams]
+        for content in contents:
+            assert next(content)
         assert process.stop() == 0
-        for response in open_streams:
+        for content in contents:
             # Chunked responses end with an empty chunk, or this raises.
-            assert response.content
+            assert all(content)
 
 
 def test_a_stalled_client_is_dropped_and_delays_nobody(
