@@ -22,6 +22,9 @@ from tests.support.viewing import browser, context, page, viewer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Brokers and registries that live for minutes: compiling them well would cost more than it spares.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 # One browser for the session: Playwright runs once in a process.
 __all__ = [
     "browser", "cluster", "context", "free_port", "page", "secured", "topics", "viewer",

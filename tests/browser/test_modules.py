@@ -218,3 +218,45 @@ def test_places_in_a_loop_are_close_around_its_end(run: Callable[[str, str], Any
         "backwards": [150, 190, 160, 250],
         "nearby": [210, 90, 140, 50],
     }
+
+
+def test_a_new_room_is_told_once_and_one_that_has_spoken_only_of_moves(
+    run: Callable[[str, str], Any],
+) -> None:
+    result = run(
+        "player/room.js",
+        """
+        const sources = [], timers = [], sent = [];
+        window.EventSource = class extends EventTarget {
+          constructor() { super(); sources.push(this); }
+          close() {}
+        };
+        window.setTimeout = (act) => timers.push(act);
+        window.fetch = async (url, { body }) => (sent.push(JSON.parse(body).by), Response.json({}));
+        const turn = async () => { for (let n = 0; n < 20; n++) await null; };
+        const counts = [];
+        for (const speaks of [false, true]) {
+          const player = Object.assign(new EventTarget(), {
+            stream: { stream_id: "s" }, marks: { follow() {}, in: null, out: null },
+            frame: 5, place_ns: 0, pts_ns: 0, playing: false, speed: 1, follow() {},
+          });
+          new m.Room({ url: "/room", events: "/events" }, "me", player, {});
+          const source = sources.at(-1);
+          source.dispatchEvent(new Event("open"));
+          const other = {
+            by: "other", stream_id: "s", frame: 1, pts_ns: 0, playing: false, speed: 1, age_us: 0,
+          };
+          if (speaks) {
+            source.dispatchEvent(new MessageEvent("room", { data: JSON.stringify(other) }));
+            player.dispatchEvent(new Event("moved"));
+          }
+          await turn();
+          counts.push(sent.length);
+          timers.splice(0).forEach((act) => act());
+          await turn();
+          counts.push(sent.length);
+        }
+        return counts;
+        """,
+    )
+    assert result == [0, 1, 2, 2]

@@ -60,7 +60,10 @@ export class Room extends EventTarget {
       opened: () => {
         this.#joined = false;
         this.#tell({ away: false });
-        setTimeout(() => { if (!this.#goal || this.leading) this.lead(); }, SILENCE_MS);
+        // Only into silence: said twice, what this one did would undo what others did after it.
+        setTimeout(() => {
+          if (!this.#joined && (!this.#goal || this.leading)) this.lead();
+        }, SILENCE_MS);
       },
       failed: () => this.#tell({ away: true }),
       events: { room: (state) => this.#hear(state) },
