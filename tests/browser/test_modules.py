@@ -232,7 +232,9 @@ def test_a_new_room_is_told_once_and_one_that_has_spoken_only_of_moves(
           close() {}
         };
         window.setTimeout = (act) => timers.push(act);
-        window.fetch = async (url, { body }) => (sent.push(JSON.parse(body).by), Response.json({}));
+        window.fetch = async (url, { body }) => (
+          sent.push(JSON.parse(body).by), { ok: true, json: async () => ({}) }
+        );
         const turn = async () => { for (let n = 0; n < 20; n++) await null; };
         const counts = [];
         for (const speaks of [false, true]) {
