@@ -57,6 +57,23 @@ def test_what_is_unpacked_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
         Archive(path)
 
 
+def test_a_zip_that_asks_for_a_password_says_so(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "locked.zip", {f"{n}.jpg": jpeg(64) for n in range(2)})
+    data = bytearray(path.read_bytes())
+    flags = [(b"PK\3\4", 6), (b"PK\1\2", 8)]  # where a member's own, and the directory's stand
+    for signature, after in flags:
+        data[data.rfind(signature) + after] |= 1
+    path.write_bytes(data)
+    with pytest.raises(Unreadable, match="are encrypted, and ingest has no password"):
+        Archive(path)
+
+
+def test_a_zip_of_videos_says_what_to_do(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "films.zip", {"day/one.mp4": b"", "notes.txt": b""})
+    with pytest.raises(Unreadable, match="but a video: unpack it"):
+        Archive(path)
+
+
 def test_life_is_shown_while_no_image_can_be_decoded(tmp_path: Path) -> None:
     path = zipped(
         tmp_path / "late.zip", {**{f"{n}.jpg": b"" for n in range(50)}, "9999.jpg": jpeg(64)}

@@ -10,7 +10,9 @@ from pathlib import Path
 from ingest.bounds import MOST_DIRECTORY_BYTES, MOST_ENTRIES, MOST_UNPACKED_BYTES
 from ingest.errors import Unreadable
 from ingest.image_names import SUFFIXES, is_image, natural
+from ingest.video_folder import is_video
 
+_ENCRYPTED = 0x01  # among a member's flags
 _HEADER_BYTES = 30  # the least that stands before a member's bytes
 # Of the record at the end: its signature, three numbers of disks, how many members there are,
 # the size of the directory, where that begins, and the length of a comment. Zip64's has a place
@@ -56,7 +58,18 @@ class Archive:
         self.names = [member.filename for member in self._members]
         if not members:
             self.close()
+            if any(is_video(member.filename) for member in self._archive.infolist()):
+                raise Unreadable(
+                    "There is no image in the ZIP file, but a video: unpack it, and drop what "
+                    "is in it."
+                )
             raise Unreadable(f"There is no image ({', '.join(SUFFIXES)}) in the ZIP file.")
+        if any(member.flag_bits & _ENCRYPTED for member in members):
+            self.close()
+            raise Unreadable(
+                "The images in the ZIP file are encrypted, and ingest has no password: drop one "
+                "without, or the folder of images itself."
+            )
         if _overlap(members):
             self.close()
             raise Unreadable("The members of the ZIP file share their bytes: it is a ZIP bomb.")
