@@ -82,7 +82,7 @@ def test_every_service_is_confined_and_bounded(name: str) -> None:
         assert port.startswith("${FRAMELOG_BIND_ADDRESS}:${")
 
 
-@pytest.mark.parametrize("name", set(compose_file()["services"]) - ONE_SHOT)
+@pytest.mark.parametrize("name", sorted(set(compose_file()["services"]) - ONE_SHOT))
 def test_every_lasting_service_tells_its_health(name: str) -> None:
     service = compose_file()["services"][name]
     context = service.get("build", {}).get("context")
