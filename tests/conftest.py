@@ -36,15 +36,17 @@ BOOTSTRAP_SERVERS, REGISTRY_URL = "FRAMELOG_TEST_BOOTSTRAP_SERVERS", "FRAMELOG_T
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one process, for `--dist loadgroup`, the tests that share what is made once."""
+    """Keep in one process, for `--dist loadgroup`, the tests that share what there is once."""
     for item in items:
         if isinstance(item, pytest.Function) and (group := _group(item)):
             item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _group(test: pytest.Function) -> str | None:
-    if "secured" in test.fixturenames:
-        return "secured"
+    # Two browsers that play at once would be one too many for a small machine.
+    for name in ("browser", "secured"):
+        if name in test.fixturenames:
+            return name
     made = test._fixtureinfo.name2fixturedefs.values()
     return test.module.__name__ if any(of[-1].scope == "module" for of in made) else None
 

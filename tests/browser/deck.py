@@ -9,7 +9,7 @@ from tests.browser.videos import READ_NUMBER
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-LIMIT_MS = 60_000
+LIMIT_MS = 180_000
 
 # Notes each picture as it is painted: the frame that the page claims, the number that the
 # picture shows, and when.

@@ -68,7 +68,12 @@ class GroupRooms:
                 self._metrics.position_failures.inc()
                 continue
             # A room has been in streams of several partitions: each has a place of its own.
-            places = [kept for offset in offsets if (kept := _kept(offset.metadata))]
+            # Others who share the cluster may have rooms of that name, in topics of their own.
+            places = [
+                kept
+                for offset in offsets
+                if offset.topic == self._topic and (kept := _kept(offset.metadata))
+            ]
             if places:
                 found[name] = max(places, key=lambda kept: kept.arrived_us)
         return found
