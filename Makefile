@@ -51,7 +51,7 @@ export LOCAL_INGEST
 
 test:  ## set up what the tests need and run them all; ARGS="tests/viewer -k seek" runs some
 	@$(LOCAL) prepare-tests
-	@$(TOOLS)/python -m pytest --ignore tests/images -n $(TEST_PROCESSES) --dist loadgroup $(ARGS)
+	@$(TOOLS)/python -m pytest --ignore tests/images -n $(TEST_PROCESSES) $(ARGS)
 
 test-images:  ## build the images and test them and compose.yaml on a real engine
 	@$(LOCAL) prepare-image-tests

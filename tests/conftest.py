@@ -17,10 +17,13 @@ from framelog_local import ports
 
 from tests.support.cluster import Cluster, Topics, running_cluster, unique_topics
 from tests.support.secured import SecuredCluster, running_secured_cluster
+from tests.support.sharing import ByFile, rank
 from tests.support.viewing import browser, context, page, viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from xdist.remote import Producer
 
 # Brokers and registries that live for minutes: compiling them well would cost more than it spares.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
@@ -34,21 +37,16 @@ __all__ = [
 BOOTSTRAP_SERVERS, REGISTRY_URL = "FRAMELOG_TEST_BOOTSTRAP_SERVERS", "FRAMELOG_TEST_REGISTRY_URL"
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one process, for `--dist loadgroup`, the tests that share what there is once."""
-    for item in items:
-        if isinstance(item, pytest.Function) and (group := _group(item)):
-            item.add_marker(pytest.mark.xdist_group(group))
+    """Run first what takes long."""
+    items.sort(key=lambda item: rank(item.nodeid))
 
 
-def _group(test: pytest.Function) -> str | None:
-    # Two browsers that play at once would be one too many for a small machine.
-    for name in ("browser", "secured"):
-        if name in test.fixturenames:
-            return name
-    made = test._fixtureinfo.name2fixturedefs.values()
-    return test.module.__name__ if any(of[-1].scope == "module" for of in made) else None
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Share the tests by file."""
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
