@@ -91,10 +91,10 @@ def test_who_waits_for_a_twin_goes_on_with_what_that_leaves(
 ) -> None:
     """The other's folder is nobody's to take over: its stream is, once it stands still."""
     one, two = replicas
-    one.start(**SETTINGS)
+    for ingest in replicas:  # so slowly that the one is at it still when the other looks
+        ingest.start(**SETTINGS | {"FRAMELOG_INGEST_PACE": "0.3x"})
     one.drop(film.path, "one.mp4")
     one.wait_for_frames(20)
-    two.start(**SETTINGS)
     two.drop(film.path, "two.mp4")
     wait_for(
         lambda: "event=busy" in two.log.read_text(encoding="utf-8"),
