@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 import urllib.request
 import uuid
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import framelog_setup
 import pytest
 import requests
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from tests.support.serving import Quiet, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -191,7 +191,7 @@ def breaking_door(registry_url: str) -> Iterator[str]:
     """Pass on to the registry what is asked for the second time; yields the door's address."""
     asked = set()
 
-    class Door(BaseHTTPRequestHandler):
+    class Door(Quiet):
         def _pass(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if (self.command, self.path) not in asked:
@@ -212,17 +212,8 @@ def breaking_door(registry_url: str) -> Iterator[str]:
 
         do_GET = do_POST = do_PUT = _pass  # noqa: N815 (the server's names)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Door) as url:
+        yield url
 
 
 def registry_json(topics: Topics, path: str) -> object:

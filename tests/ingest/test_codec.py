@@ -1,10 +1,8 @@
 """What the registry answers, and records that nobody of ours has written."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from ingest.errors import Blocked, Foreign, IngestError, Unavailable
 from tests.contract.avro import in_wire_format, register, schema
 from tests.ingest.builders import frame, fresh
 from tests.support.cluster import Cluster, Topics
+from tests.support.serving import Quiet, serving
 
 TOPICS = ("frames", "index", "streams")
 
@@ -23,25 +22,16 @@ TOPICS = ("frames", "index", "streams")
 def registry(status: int, body: bytes) -> Iterator[str]:
     """Answer every question in one way. Yields the address."""
 
-    class Door(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Door(Quiet):
+        def do_GET(self) -> None:  # noqa: N802 (the server's name)
             self.send_response(status)
             self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Door) as url:
+        yield url
 
 
 def raised(url: str) -> IngestError:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import inf
 from socket import AF_INET, AF_INET6
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +18,7 @@ from viewer.status.services import every_address
 
 from tests.support.log_writer import write_stream
 from tests.support.processes import wait_for
+from tests.support.serving import Quiet, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,25 +125,15 @@ def test_a_name_of_one_address_or_none_is_asked_as_it_is() -> None:
 def ingest_service(answers: dict[str, tuple[int, str]]) -> Iterator[str]:
     """Answer as an ingest service does: with a status and a text, by path."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(Quiet):
+        def do_GET(self) -> None:  # noqa: N802 (the server's name)
             status, text = answers[self.path]
             self.send_response(status)
             self.end_headers()
             self.wfile.write(text.encode())
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 def status(base: str, **headers: str) -> dict[str, Any]:
