@@ -207,11 +207,28 @@ class StreamWriter:
         )  # fmt: skip
 
 
+class WrongSizes(StreamWriter):
+    """Its index tells other sizes than its pictures have, but for the first segment's."""
+
+    def _send(
+        self, topic: str, key: str, record: dict[str, Any], partition: int, done: Any = None
+    ) -> None:
+        if topic == self.topics.index and record["first_frame"]:
+            record = record | {"sizes_bytes": [size + 1 for size in record["sizes_bytes"]]}
+        super()._send(topic, key, record, partition, done)
+
+
 def write_stream(
-    cluster: Cluster, topics: Topics, frames: int = 50, *, batch: int = 16, **options: Any
+    cluster: Cluster,
+    topics: Topics,
+    frames: int = 50,
+    *,
+    batch: int = 16,
+    kind: type[StreamWriter] = StreamWriter,
+    **options: Any,
 ) -> StreamWriter:
     """Write a whole stream of numbered pictures."""
-    writer = StreamWriter(cluster, topics, **options)
+    writer = kind(cluster, topics, **options)
     images = [jpeg(i) for i in range(frames)]
     for start in range(0, frames, batch):
         ended = start + batch >= frames

@@ -15,7 +15,7 @@ import fastavro
 import pytest
 from viewer import avro_file
 from viewer.app import create_app
-from viewer.exports import BrokenOffError
+from viewer.sending import BrokenOffError
 
 from tests.support.log_writer import jpeg
 from tests.viewer.builders import FRAME_NS, SCHEMA, STREAM_ID, frame, record, segment, stream

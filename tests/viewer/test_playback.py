@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
+from viewer.errors import ExpiredError, ReplacedError, TryLaterError
 
 from tests.viewer.builders import STREAM_ID, segment, stream
 from tests.viewer.world import World, value, world
@@ -75,16 +76,31 @@ def test_following_goes_on_until_the_stream_ends(viewer: World) -> None:
     assert [d.frame.frame_index for d in deliveries] == [8, 9, 10, 11]
 
 
-def test_following_ends_when_the_viewer_stops(viewer: World) -> None:
-    view = commit(viewer, 4)
+@pytest.mark.parametrize("follow", ["no", "all", "live"])
+def test_a_window_breaks_off_when_the_viewer_stops(viewer: World, follow: Follow) -> None:
+    deliveries = viewer.parts.playback.window(commit(viewer, 8), 0, None, 1, follow)
+    assert next(deliveries).frame.frame_index == 0
     viewer.parts.watchers.stopping.set()
-    assert window(viewer, view, start=4, follow="all") == []
+    with pytest.raises(TryLaterError):
+        next(deliveries)
 
 
-def test_following_ends_when_another_run_begins(viewer: World) -> None:
-    view = commit(viewer, 4)
+@pytest.mark.parametrize("follow", ["no", "all", "live"])
+def test_a_window_breaks_off_when_another_run_begins(viewer: World, follow: Follow) -> None:
+    deliveries = viewer.parts.playback.window(commit(viewer, 8), 3, None, 1, follow)
+    assert next(deliveries).frame.frame_index == 3
     viewer.catalogue.put_stream(stream(0, state="INGESTING", run_id="b" * 32))
-    assert window(viewer, view, start=2, follow="all") == []
+    with pytest.raises(ReplacedError) as replaced:
+        next(deliveries)
+    assert replaced.value.run_id == "b" * 32
+
+
+def test_what_is_paced_breaks_off_too(viewer: World) -> None:
+    deliveries = viewer.parts.playback.paced(commit(viewer, 8), 0, 1)
+    assert next(deliveries).frame.frame_index == 0
+    viewer.parts.watchers.stopping.set()
+    with pytest.raises(TryLaterError):
+        next(deliveries)
 
 
 def test_a_slow_live_client_skips_to_the_newest_and_is_told(viewer: World) -> None:
@@ -107,12 +123,21 @@ def test_one_who_follows_all_never_skips(viewer: World) -> None:
 
 def test_frames_that_expire_meanwhile_are_left_out_and_told(viewer: World) -> None:
     view = commit(viewer, 16, "COMPLETE")
-    deliveries = viewer.parts.playback.window(view, 0, None, 2, "no")
+    deliveries = viewer.parts.playback.window(view, 0, None, 2, "all")
     assert next(deliveries).frame.frame_index == 0
     assert next(deliveries).frame.frame_index == 2
     viewer.fetcher.low = 9
     after = next(deliveries)
     assert (after.frame.frame_index, after.skipped) == (10, 3)
+
+
+def test_who_asked_for_what_is_there_gets_that_or_sees_that_it_is_not_whole(viewer: World) -> None:
+    view = commit(viewer, 16, "COMPLETE")
+    deliveries = viewer.parts.playback.window(view, 0, None, 2, "no")
+    assert [next(deliveries).frame.frame_index for _ in range(2)] == [0, 2]
+    viewer.fetcher.low = 9
+    with pytest.raises(ExpiredError):
+        next(deliveries)
 
 
 def paced(

@@ -56,9 +56,9 @@ def test_a_room_that_nobody_moves_is_forgotten() -> None:
     rooms = Rooms(FakeRooms(), idle_seconds=10, now=clock)
     rooms.move("den", PLACE)
     clock.seconds = 9
-    assert rooms.wait("den", 0, 0) is not None
+    assert set(rooms.wait(["den", "attic"], 0, 0)) == {"den"}
     clock.seconds = 11
-    assert rooms.wait("den", 0, 0) is None
+    assert not rooms.wait(["den", "attic"], 0, 0)
 
 
 def test_there_are_no_more_rooms_than_allowed() -> None:
@@ -76,20 +76,18 @@ def test_a_move_at_one_replica_is_learned_at_another() -> None:
     store = FakeRooms()
     here, there = Rooms(store), Rooms(store)
     here.move("den", PLACE)
-    assert there.wait("den", 0, 0) is None, "nobody is there"
+    assert not there.wait(["den"], 0, 0), "nobody is there"
     with there.joined("den"):
-        found = there.wait("den", 0, 0)
-        assert found is not None
+        found = there.wait(["den"], 0, 0)["den"]
         assert found.place == PLACE
         stopping = threading.Event()
         follower = threading.Thread(target=there.follow, args=(stopping,))
         follower.start()
         here.move("den", replace(PLACE, frame=9, at_us=51))
-        moved = there.wait("den", found.version, 60)
+        moved = there.wait(["den"], found.version, 60)
         stopping.set()
         follower.join()
-    assert moved is not None
-    assert moved.place.frame == 9
+    assert moved["den"].place.frame == 9
 
 
 def test_of_two_moves_the_later_stands_whichever_was_kept_last() -> None:
@@ -103,8 +101,7 @@ def test_of_two_moves_the_later_stands_whichever_was_kept_last() -> None:
     with here.joined("den"):
         pass
     with there.joined("den"):
-        found = there.wait("den", 0, 0)
-    assert found is not None
+        found = there.wait(["den"], 0, 0)["den"]
     assert found.place.frame == 8
 
 
@@ -117,13 +114,36 @@ def test_who_comes_hears_where_the_room_is_and_then_of_each_move(
     assert response.mimetype == "text/event-stream"
     chunks = response.iter_encoded()
     assert next(chunks).startswith(b"retry:")
-    assert told(next(chunks)) == BODY | {"age_us": 2_000_000}
+    assert told(next(chunks)) == BODY | {"room": "den", "age_us": 2_000_000}
     client.post("/api/rooms/attic", json=BODY)
     client.post("/api/rooms/den", json=BODY | {"frame": 1, "by": "ben"})
-    assert told(next(chunks)) == BODY | {"frame": 1, "by": "ben", "age_us": 0}
+    told_then = told(next(chunks))
+    assert told_then == BODY | {"room": "den", "frame": 1, "by": "ben", "age_us": 0}
     assert value(viewer.metrics, "watchers", route="room") == 1
     response.close()
     assert value(viewer.metrics, "watchers", route="room") == 0
+
+
+def test_several_rooms_are_told_of_together(viewer: World, client: FlaskClient) -> None:
+    for name in ("attic", "den", "cellar"):
+        client.post(f"/api/rooms/{name}", json=BODY)
+    response = client.get("/api/rooms/events?room=den&room=attic&room=hall&room=den")
+    chunks = response.iter_encoded()
+    next(chunks)
+    assert [told(next(chunks))["room"] for _ in range(2)] == ["attic", "den"]
+    client.post("/api/rooms/cellar", json=BODY | {"frame": 1, "at_us": 60})
+    client.post("/api/rooms/hall", json=BODY | {"frame": 2, "at_us": 60})
+    moved = told(next(chunks))
+    assert (moved["room"], moved["frame"]) == ("hall", 2)
+    response.close()
+    # Rooms of these names can be moved all the same.
+    assert client.post("/api/rooms/events", json=BODY).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["", "room=", f"room={'x' * 65}", "room=a&" * 33, "rooms=a"])
+def test_rooms_that_cannot_be_told_of_are_refused(client: FlaskClient, query: str) -> None:
+    query = "&".join(f"{part}{i}" for i, part in enumerate(query.split("&")[:-1])) or query
+    assert client.get(f"/api/rooms/events?{query}").status_code == 400
 
 
 def told(chunk: bytes) -> Any:

@@ -16,7 +16,7 @@ import requests
 from viewer.framing import HEADER
 
 from tests.support.expiry import delete_before
-from tests.support.log_writer import StreamWriter, jpeg, write_stream
+from tests.support.log_writer import StreamWriter, WrongSizes, jpeg, write_stream
 from tests.support.processes import Process, wait_for
 from tests.viewer.running import answers, metric
 
@@ -85,9 +85,46 @@ def test_it_ends_open_streams_when_it_stops(
         for content in contents:
             assert next(content)
         assert process.stop() == 0
-        for content in contents:
-            # Chunked responses end with an empty chunk, or this raises.
-            assert all(content)
+        # Events promise no end. Chunked responses end with an empty chunk, or this raises.
+        assert all(contents[0])
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            assert all(contents[1])
+
+
+def test_who_knows_no_chunks_sees_that_a_stream_was_broken_off_too(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str, free_port: int
+) -> None:
+    writer = StreamWriter(cluster, topics)
+    writer.write([jpeg(0)])
+    process = serve()
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
+    with socket.create_connection(("127.0.0.1", free_port), timeout=60) as client:
+        client.sendall(f"GET /streams/{writer.stream_id}/frames?follow=1 HTTP/1.0\r\n\r\n".encode())
+        received = b""
+        while jpeg(0) not in received:
+            received += client.recv(1 << 16)
+        assert b"chunked" not in received
+        assert process.stop() == 0
+        # An end in order would pass for the stream's.
+        with pytest.raises(ConnectionResetError):
+            client.recv(1 << 16)
+
+
+def test_an_index_that_is_wrong_breaks_a_window_and_no_other_answer(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
+) -> None:
+    writer = write_stream(cluster, topics, 12, batch=4, kind=WrongSizes)
+    process = serve()
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/11"), alive=process)
+    frames = f"{base}/streams/{writer.stream_id}/frames"
+    with requests.Session() as session:
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            assert session.get(f"{frames}?from=2&count=10", timeout=60).content
+        # What is known to be wrong beforehand is not promised: the stream can be watched.
+        rest = session.get(f"{frames}?from=4", timeout=60)
+        assert "Content-Length" not in rest.headers
+        assert len(rest.content) == sum(88 + len(image) for image in writer.images[4:])
+        assert session.get(f"{frames}/0", timeout=60).content == writer.images[0]
 
 
 def test_a_stalled_client_is_dropped_and_delays_nobody(

@@ -18,6 +18,7 @@ TOOLS = {
     "chromium": "chromium",
     "ffmpeg": "ffmpeg",
     "kcat": "kcat",
+    "nginx": "nginx",
     "promtool": "prometheus",
 }
 # An engine, and what makes an image without one to begin with.

@@ -15,6 +15,7 @@ from viewer import (
     http_traces,
     problems,
 )
+from viewer.caching import Caching
 from viewer.errors import CrossSiteError
 from viewer.parts import Parts
 
@@ -46,6 +47,7 @@ def create_app(parts: Parts) -> Flask:
         app.register_blueprint(module.blueprint(parts))
 
     problems.register(app, parts.access)
+    app.after_request(Caching(bool(parts.access.challenges)).settle)
 
     @app.before_request
     def let_in() -> None:

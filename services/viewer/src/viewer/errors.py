@@ -42,6 +42,14 @@ class ExpiredError(ViewerError):
         self.first_available_frame = first_available_frame
 
 
+class ReplacedError(ExpiredError):
+    """Ask for the run that is there: the one that was named isn't, or isn't yet."""
+
+    def __init__(self, sentence: str, first_available_frame: int, run_id: str) -> None:
+        super().__init__(sentence, first_available_frame)
+        self.run_id = run_id
+
+
 class TryLaterError(ViewerError):
     """Ask again in a moment: the viewer is full, not ready, or the log is away."""
 

@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from errno import ECONNRESET
 from itertools import chain
 from typing import Literal
 
@@ -14,6 +13,7 @@ from viewer.errors import TryLaterError, ViewerError
 from viewer.logs import about
 from viewer.reader import FrameReader
 from viewer.records import Record
+from viewer.sending import BrokenOffError
 from viewer.wire import RegistryAwayError, UnknownSchemaError
 
 logger = logging.getLogger(__name__)
@@ -22,14 +22,6 @@ Kind = Literal["zip", "mp4", "avro"]
 CONTENT_TYPES = {"zip": "application/zip", "mp4": "video/mp4", "avro": "application/avro"}
 _TABLE = "frames.csv"
 _TABLE_HEAD = b"index,pts_ns,duration_ns,offset\r\n"
-
-
-class BrokenOffError(ConnectionResetError):
-    """The rest of a file can't be had: the connection must end so that the client sees it."""
-
-    def __init__(self, sentence: str) -> None:
-        # The server takes it for a connection that is lost, and ends it as such.
-        super().__init__(ECONNRESET, sentence)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ import json
 import secrets
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 
 from viewer import params
+from viewer.caching import Caching
 from viewer.catalogue import Changes
 from viewer.errors import NeverWasError
 from viewer.events import HEARTBEAT, HEARTBEAT_SECONDS, WAIT_SECONDS, event, event_stream
@@ -23,6 +24,7 @@ def blueprint(parts: Parts) -> Blueprint:
     routes = Blueprint("catalogue", __name__)
     routes.before_request(parts.health.require_ready)
     catalogue = parts.catalogue
+    caching = Caching(bool(parts.access.challenges))
     # Versions count from 0 in every process; this tells them apart.
     process = secrets.token_hex(4)
 
@@ -41,13 +43,12 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/api/streams/<stream_id>")
     def stream(stream_id: str) -> Response:
-        response = Response(catalogue.stream(stream_id).json, mimetype="application/json")
-        response.headers["Cache-Control"] = "no-cache"
-        return response
+        return Response(catalogue.stream(stream_id).json, mimetype="application/json")
 
     @routes.get("/api/streams/<stream_id>/index")
-    def index(stream_id: str) -> dict[str, object]:
-        view = catalogue.stream(stream_id)
+    def index(stream_id: str) -> Response:
+        run_id = request.args.get("run")
+        view = parts.find(stream_id, run_id)
         stride = params.integer(request.args, "stride", 1, 1_000_000) or 1
         count = params.integer(request.args, "count", 1, _MAX_ENTRIES) or 1000
         first = params.integer(request.args, "from")
@@ -57,7 +58,16 @@ def blueprint(parts: Parts) -> Blueprint:
             require_available(view, first)
         stop = min(first + count * stride, view.frame_count)
         entries = catalogue.entries(view, range(first, stop, stride))
-        return {"from": first, "stride": stride, "run_id": view.run_id, "frames": entries}
+        response = jsonify(
+            {"from": first, "stride": stride, "run_id": view.run_id, "frames": entries}
+        )
+        if len(entries) < count:
+            # More may come.
+            return response
+        etag = f"{view.run_id}-{first}-{count}-{stride}"
+        caching.mark(response, etag, names_run=run_id is not None and "from" in request.args)
+        response.make_conditional(request)
+        return response
 
     @routes.get("/api/streams/<stream_id>/at")
     def at(stream_id: str) -> dict[str, object]:

@@ -10,6 +10,7 @@ from viewer.clip import clip_of
 from viewer.errors import BadRequestError
 from viewer.exports import CONTENT_TYPES, Kind
 from viewer.parts import Parts
+from viewer.sending import Connection, breaking
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -19,7 +20,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/streams/<stream_id>/export.<any(zip, mp4, avro):kind>")
     def export(stream_id: str, kind: str) -> Response:
-        view = parts.find(stream_id)
+        view = parts.find(stream_id, request.args.get("run"))
         first = params.integer(request.args, "from")
         stop = params.integer(request.args, "to", 1)
         first = view.first_available_frame if first is None else first
@@ -33,7 +34,9 @@ def blueprint(parts: Parts) -> Blueprint:
         except BaseException:
             leave()
             raise
-        response = Response(made.body, content_type=CONTENT_TYPES[kind])
+        connection = Connection.of(request.environ, made.length)
+        body = breaking(made.body, connection)
+        response = Response(body, content_type=CONTENT_TYPES[kind])
         response.call_on_close(leave)
         if made.length is not None:
             response.content_length = made.length

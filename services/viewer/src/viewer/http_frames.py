@@ -1,52 +1,48 @@
 """Frames over HTTP: one by number, a window of them, and a multipart stream."""
 
 import time
-from typing import cast
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from viewer import params
+from viewer.caching import Caching
 from viewer.errors import BadRequestError, NeverWasError
-from viewer.framing import MULTIPART_TYPE, WINDOW_TYPE, part, record
+from viewer.framing import HEADER, MULTIPART_TYPE, WINDOW_TYPE, part, record
 from viewer.parts import Parts
-from viewer.playback import LIVE_SLACK_NS, Delivery, Follow
-from viewer.reader import require_available
+from viewer.playback import LIVE_SLACK_NS, Delivery
+from viewer.reader import Segment, require_available
 from viewer.sending import Connection, Pieces
 from viewer.showing import Showing
 from viewer.views import StreamView
+from viewer.window import Window, start_asked, window_asked
 
-_MAX_STRIDE = 1_000_000
-# A stream id is made of the content, but the same content can be sent again in another
-# encoding: not for ever, then.
-_CACHING = "max-age=3600, immutable"
+# The catalogue is everybody's: of windows of more frames the length isn't added up.
+_MAX_ADDED_UP = 10_000
 
 
 def blueprint(parts: Parts) -> Blueprint:
     """Serve the frames that `parts.reader` can reach."""
     routes = Blueprint("frames", __name__)
     routes.before_request(parts.health.require_ready)
-    caching = f"{'private' if parts.access.challenges else 'public'}, {_CACHING}"
-
-    def cached(response: Response, etag: str) -> Response:
-        response.set_etag(etag)
-        response.headers["Cache-Control"] = caching
-        return response
+    caching = Caching(bool(parts.access.challenges))
 
     @routes.get("/streams/<stream_id>/frames/<number>")
     def frame(stream_id: str, number: str) -> AnyResponse:
         began = time.perf_counter()
-        view = parts.find(stream_id)
+        run_id = request.args.get("run")
+        view = parts.find(stream_id, run_id)
         if not number.isdecimal():
             resolved = _resolve(view, number)
-            away = redirect(url_for(".frame", stream_id=stream_id, number=resolved), 307)
+            there = url_for(".frame", stream_id=stream_id, number=resolved, run=run_id)
+            away = redirect(there, 307)
             away.headers["Cache-Control"] = "no-store"
             return away
         wanted = params.integer({"The frame's number": number}, "The frame's number") or 0
         require_available(view, wanted)
-        etag = f"{view.run_id}-{wanted}"
+        etag, names_run = f"{view.run_id}-{wanted}", run_id is not None
         if request.if_none_match.contains(etag):
-            return cached(Response(status=304), etag)
+            return caching.mark(Response(status=304), etag, names_run=names_run)
         found = parts.reader.frame(view, wanted)
         response = Response(found.image, mimetype=found.content_type)
         response.headers.update(
@@ -63,56 +59,58 @@ def blueprint(parts: Parts) -> Blueprint:
         parts.metrics.delivered("frame", len(found.image))
         seek_seconds = parts.metrics.seek_seconds
         response.call_on_close(lambda: seek_seconds.observe(time.perf_counter() - began))
-        cached(response, etag)
+        caching.mark(response, etag, names_run=names_run)
         length = len(found.image)
         return response.make_conditional(
             request, accept_ranges=_has_one_range_at_most(), complete_length=length
         )
 
     @routes.get("/streams/<stream_id>/frames")
-    def window(stream_id: str) -> Response:
-        view = parts.find(stream_id)
-        stride = params.integer(request.args, "stride", 1, _MAX_STRIDE) or 1
-        count = params.integer(request.args, "count", 1)
-        word = params.one_of(request.args, "follow", "0", "0", "1", "live")
-        follow = cast("Follow", {"0": "no", "1": "all", "live": "live"}[word])
-        start = _start(parts, view, count if stride == 1 else None)
-        # Whole and committed, a window is always the same, like the frames that it holds.
-        is_whole = count is not None and start + (count - 1) * stride < view.frame_count
-        etag = f"{view.run_id}-{start}-{count}-{stride}"
-        if is_whole and request.if_none_match.contains(etag):
-            return cached(Response(status=304), etag)
+    def frames(stream_id: str) -> Response:
+        view = parts.find(stream_id, request.args.get("run"))
+        window = window_asked(view, request.args)
+        is_kept = window.follow == "no"
+        if is_kept and request.if_none_match.contains(window.etag):
+            unchanged = Response(status=304)
+            return caching.mark(unchanged, window.etag, names_run=window.is_lasting)
+        first = _read(parts, view, window.start, window.in_a_row)
         showing = Showing(
             "frames",
             view,
-            start,
+            window.start,
             lambda start, waits: parts.playback.window(
-                view, start, count, stride, follow, waits=waits
+                view, start, window.count, window.stride, window.follow, waits=waits
             ),
             record,
-            is_shared=follow != "no" and count is None and stride == 1,
-            skips=follow == "live",
+            length=_length(parts, window, first) if is_kept else None,
+            is_shared=not is_kept and window.count is None and window.stride == 1,
+            skips=window.follow == "live",
             kept_ns=LIVE_SLACK_NS,
         )
         response = _stream(parts, showing, WINDOW_TYPE)
         response.headers["X-Stream-Run-Id"] = view.run_id
-        return cached(response, etag) if is_whole else response
+        if is_kept:
+            caching.mark(response, window.etag, names_run=window.is_lasting)
+            return response
+        return _unkept(response)
 
     @routes.get("/streams/<stream_id>/video.mjpg")
     def video(stream_id: str) -> Response:
-        view = parts.find(stream_id)
+        view = parts.find(stream_id, request.args.get("run"))
         speed = params.number(request.args, "speed", 1.0, 0.1, 16.0)
+        start = start_asked(view, request.args)
+        _read(parts, view, start)
         showing = Showing(
             "mjpg",
             view,
-            _start(parts, view),
+            start,
             lambda start, waits: parts.playback.paced(view, start, speed, waits=waits),
             lambda delivery: part(delivery.frame),
             farewell=_farewell,
             is_shared=speed == 1,
             skips=True,
         )
-        return _stream(parts, showing, MULTIPART_TYPE)
+        return _unkept(_stream(parts, showing, MULTIPART_TYPE))
 
     return routes
 
@@ -127,11 +125,19 @@ def _has_one_range_at_most() -> bool:
 
 def _stream(parts: Parts, showing: Showing, content_type: str) -> Response:
     """Answer with frames as they come."""
-    connection = Connection.of(request.environ)
+    connection = Connection.of(request.environ, showing.length)
     body = showing.body(connection, parts.metrics, parts.live_edges)
     response = Response(body, content_type=content_type)
     response.call_on_close(parts.watchers.enter(showing.route))
+    if showing.length is not None:
+        response.content_length = showing.length
+    return response
+
+
+def _unkept(response: Response) -> Response:
+    """Have an answer that goes on pass through caches and proxies as it comes."""
     response.headers["Cache-Control"] = "no-store"
+    # A proxy that collects the answer would hold the frames back; it keeps none then, either.
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
@@ -143,19 +149,23 @@ def _farewell(last: Delivery) -> Pieces:
     return part(last.frame)
 
 
-def _start(parts: Parts, view: StreamView, count: int | None = None) -> int:
-    """Read where to start, and fetch it, so that what is wrong with it is this request's answer."""
-    text = request.args.get("from")
-    if text is None:
-        start = view.first_available_frame
-    elif text == "live":
-        start = max(view.frame_count - 1, view.first_available_frame)
-    else:
-        start = params.integer(request.args, "from") or 0
-    # One after the last frame is where the next will be.
-    if start != view.frame_count:
-        parts.reader.segment(view, start, count)
-    return start
+def _read(parts: Parts, view: StreamView, start: int, count: int | None = None) -> Segment:
+    """Read what comes first, so that what is wrong with it is this request's answer."""
+    return () if start == view.frame_count else parts.reader.segment(view, start, count)
+
+
+def _length(parts: Parts, window: Window, first: Segment) -> int | None:
+    """Add up how long a window will be; None where the index can't tell, or tells it wrongly."""
+    frames = window.frames
+    if len(frames) > _MAX_ADDED_UP:
+        return None
+    entries = parts.catalogue.entries(window.view, frames)
+    sizes_bytes = dict(zip(frames, (size_bytes for _, size_bytes in entries), strict=False))
+    if len(sizes_bytes) < len(frames) or any(
+        sizes_bytes.get(frame.frame_index, len(frame.image)) != len(frame.image) for frame in first
+    ):
+        return None
+    return sum(sizes_bytes.values()) + len(frames) * HEADER.size
 
 
 def _resolve(view: StreamView, word: str) -> int:

@@ -1,16 +1,20 @@
 """Rooms over HTTP: where one is, as events, and moving it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from viewer.errors import BadRequestError
 from viewer.events import HEARTBEAT, HEARTBEAT_SECONDS, WAIT_SECONDS, event, event_stream
 from viewer.parts import Parts
 from viewer.place import place_from, require_name
 from viewer.rooms import Move, Rooms
+
+# A browser's pages listen to all their rooms by one connection.
+_MOST_ROOMS = 32
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -21,7 +25,16 @@ def blueprint(parts: Parts) -> Blueprint:
     @routes.get("/api/rooms/<name>/events")
     def events(name: str) -> Response:
         require_name("A room's name", name)
-        return event_stream(parts.watchers, "room", _events(parts, name))
+        return event_stream(parts.watchers, "room", _events(parts, [name]))
+
+    @routes.get("/api/rooms/events")
+    def events_of_several() -> Response:
+        names = sorted(set(request.args.getlist("room")))
+        if not 1 <= len(names) <= _MOST_ROOMS:
+            raise BadRequestError(f"room must be given, for 1 to {_MOST_ROOMS} rooms.")
+        for name in names:
+            require_name("A room's name", name)
+        return event_stream(parts.watchers, "room", _events(parts, names))
 
     @routes.post("/api/rooms/<name>")
     def move(name: str) -> Response:
@@ -35,16 +48,18 @@ def blueprint(parts: Parts) -> Blueprint:
     return routes
 
 
-def _events(parts: Parts, name: str) -> Iterator[bytes]:
-    """Yield where the room is, if it is anywhere, and then each of its moves."""
-    with parts.rooms.joined(name):
+def _events(parts: Parts, names: Sequence[str]) -> Iterator[bytes]:
+    """Yield where each room is, if it is anywhere, and then each of their moves."""
+    with parts.rooms.joined(*names):
         yield b"retry: 1000\n\n"
         version, quiet_seconds = 0, 0.0
         while not parts.watchers.stopping.is_set():
-            moved = parts.rooms.wait(name, version, WAIT_SECONDS)
-            if moved is not None:
-                version, quiet_seconds = moved.version, 0.0
-                yield event("room", json.dumps(_told(parts.rooms, moved)))
+            moved = parts.rooms.wait(names, version, WAIT_SECONDS)
+            if moved:
+                version, quiet_seconds = max(move.version for move in moved.values()), 0.0
+                for name, move in moved.items():
+                    told = {"room": name, **_told(parts.rooms, move)}
+                    yield event("room", json.dumps(told))
             elif (quiet_seconds := quiet_seconds + WAIT_SECONDS) >= HEARTBEAT_SECONDS:
                 quiet_seconds = 0.0
                 yield HEARTBEAT

@@ -11,7 +11,7 @@ from viewer.live_edge import LiveEdges
 from viewer.metrics import Metrics
 from viewer.playback import Playback
 from viewer.positions import Positions
-from viewer.reader import FrameReader
+from viewer.reader import FrameReader, require_run
 from viewer.retention import Retention
 from viewer.rooms import Rooms
 from viewer.settings import Settings
@@ -57,9 +57,14 @@ class Parts:
     status: Callable[[], Mapping[str, object]]
     """Tells what `GET /api/status` answers."""
 
-    def find(self, stream_id: str) -> StreamView:
-        """Look a stream up for a request. Raises NeverWasError."""
+    def find(self, stream_id: str, run_id: str | None = None) -> StreamView:
+        """Look a stream up for a request, which may name the run that it is to have.
+
+        Raises NeverWasError or ReplacedError.
+        """
         with self.traces.span("catalogue", {"stream_id": stream_id}) as span:
             view = self.catalogue.stream(stream_id)
+            if run_id is not None:
+                require_run(view, run_id)
             span.tell({"run_id": view.run_id, "frame_count": view.frame_count})
             return view

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from viewer.catalogue import Catalogue
-from viewer.errors import ExpiredError, NeverWasError
+from viewer.errors import ExpiredError, TryLaterError
 from viewer.metrics import Metrics
-from viewer.reader import FrameReader, Segment
+from viewer.reader import FrameReader, Segment, require_run
 from viewer.records import Frame
 from viewer.views import StreamView
 
@@ -47,7 +47,12 @@ class Playback:
         *,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """All sequences end when `stopping` is set; `now` gives seconds, `sleep` lets some pass."""
+        """Sequences break off when `stopping` is set; `now` gives seconds, `sleep` lets some pass.
+
+        Each ends when nothing more will come. Where something would, but can't be had, it raises:
+        TryLaterError when the viewer stops, ReplacedError or NeverWasError when the stream's run
+        goes, and whatever reading raises.
+        """
         self._catalogue = catalogue
         self._reader = reader
         self._metrics = metrics
@@ -67,10 +72,10 @@ class Playback:
     ) -> Iterator[Delivery]:
         """Yield every `stride`-th frame from `start`, `count` at most.
 
-        Without `follow`, up to the end that the view knows. With it, it waits for frames that are
-        yet to be committed, until the stream ends, or ends there if it is not to wait; with "live"
-        it goes on at the newest when the taker has fallen behind. Frames that expire meanwhile are
-        left out, and counted.
+        Without `follow`, up to the end that the view knows: exactly these, or it raises. With it,
+        it waits for frames that are yet to be committed, until the stream ends, or ends there if it
+        is not to wait; with "live" it goes on at the newest when the taker has fallen behind.
+        Frames that expire meanwhile are left out then, and counted.
         """
         cursor, there_before = _Cursor(self._reader), view.frame_count
         frame, left, skipped, was_slow = start, count, 0, False
@@ -91,6 +96,8 @@ class Playback:
             try:
                 found = cursor.frame(view, frame, count if stride == 1 else None)
             except ExpiredError as error:
+                if follow == "no":
+                    raise
                 steps = -(-(error.first_available_frame - frame) // stride)
                 skipped += self._skip("expired", steps)
                 frame += steps * stride
@@ -140,17 +147,20 @@ class Playback:
                 began_at, began_pts = self._now(), found.pts_ns
             due_in = began_at + (found.pts_ns - began_pts) / 1e9 / speed - self._now()
             if due_in > 0 and self._is_stopped_in(due_in):
-                return
+                raise _stops()
             sending = self._now()
             yield Delivery(found, skipped, _is_live(view, found, there_before))
             slow = self._now() - sending > _SLOW_SEND_SECONDS
             self._skip("slow_client" if slow else "pace", skipped)
             frame, skipped = frame + 1, 0
             if self._stopping.is_set():
-                return
+                raise _stops()
 
     def _await(self, view: StreamView, frame: int, waits: bool) -> StreamView | None:
-        """Return a view that has this frame, waiting for it if it may; None when none will."""
+        """Return a view that has this frame, waiting for it if it may; None when none will.
+
+        Raises as the class says.
+        """
         run_id = view.run_id
 
         def settled(latest: StreamView) -> bool:
@@ -158,21 +168,15 @@ class Playback:
             return has or not latest.is_ingesting or latest.run_id != run_id
 
         while not self._stopping.is_set():
-            try:
-                view = self._catalogue.wait_for(
-                    view.stream_id, settled, _WAIT_SECONDS if waits else 0
-                )
-            except NeverWasError:
-                return None
-            if view.run_id != run_id:
-                return None
+            view = self._catalogue.wait_for(view.stream_id, settled, _WAIT_SECONDS if waits else 0)
+            require_run(view, run_id)
             if view.frame_count > frame:
                 return view
             # The end may be said before the last segment is indexed.
             ended = not view.is_ingesting and view.frame_count >= view.stream.frame_count
             if ended or not waits:
                 return None
-        return None
+        raise _stops()
 
     def _is_stopped_in(self, seconds: float) -> bool:
         """Let some time pass, and tell whether the viewer stops."""
@@ -190,6 +194,10 @@ class Playback:
         if frames > 0:
             self._metrics.skipped.labels(reason).inc(frames)
         return max(frames, 0)
+
+
+def _stops() -> TryLaterError:
+    return TryLaterError("The viewer stops.")
 
 
 def _is_live(view: StreamView, frame: Frame, there_before: int) -> bool:

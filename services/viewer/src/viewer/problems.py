@@ -4,7 +4,7 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from werkzeug.exceptions import HTTPException
 
 from viewer.access import Access
-from viewer.errors import DeniedError, ExpiredError, ViewerError
+from viewer.errors import DeniedError, ExpiredError, ReplacedError, ViewerError
 
 _TITLES = {
     401: "Please log in",
@@ -23,8 +23,9 @@ def register(app: Flask, access: Access) -> None:
         more: dict[str, object] = {}
         if isinstance(error, ExpiredError):
             more["first_available_frame"] = error.first_available_frame
+        if isinstance(error, ReplacedError):
+            more["run_id"] = error.run_id
         response = _problem(error.status, str(error), more)
-        response.headers["Cache-Control"] = "no-store"
         if error.retry_after_seconds is not None:
             response.headers["Retry-After"] = str(error.retry_after_seconds)
         if isinstance(error, DeniedError):
@@ -51,5 +52,6 @@ def _problem(status: int, sentence: str, more: dict[str, object]) -> Response:
     else:
         response = jsonify(error=sentence, **more)
     response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
     response.vary.add("Accept")
     return response

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from viewer.cache import SingleFlightCache
 from viewer.catalogue import Catalogue
-from viewer.errors import ExpiredError, NeverWasError, TryLaterError
+from viewer.errors import ExpiredError, NeverWasError, ReplacedError, TryLaterError
 from viewer.fetch import FramesGoneError, LogAwayError
 from viewer.index import SegmentPlace
 from viewer.logs import about
@@ -153,6 +153,17 @@ def require_available(view: StreamView, frame: int) -> None:
         )
     if frame < view.first_available_frame:
         raise _expired(view, view.first_available_frame)
+
+
+def require_run(view: StreamView, run_id: str) -> None:
+    """Raise ReplacedError when a stream's frames are not of this run."""
+    if view.run_id != run_id:
+        raise ReplacedError(
+            f"Stream {view.stream_id!r} is shown as its run {view.run_id} has it, which is not the "
+            "one asked for.",
+            view.first_available_frame,
+            view.run_id,
+        )
 
 
 def _expired(view: StreamView, first_available_frame: int) -> ExpiredError:

@@ -97,29 +97,30 @@ class Rooms:
             self._store.write(name, kept)
             return self._put(name, kept)
 
-    def wait(self, name: str, version: int, timeout_seconds: float) -> Move | None:
-        """Return the room's move that is newer than this version; None when none comes in time."""
+    def wait(
+        self, names: Collection[str], version: int, timeout_seconds: float
+    ) -> Mapping[str, Move]:
+        """Return the moves of these rooms that are newer than this version, once there is one."""
 
-        def newer() -> Move | None:
-            found = self._moves.get(name)
-            return found if found is not None and found.version > version else None
+        def newer() -> Mapping[str, Move]:
+            found = {name: self._moves[name] for name in names if name in self._moves}
+            return {name: move for name, move in found.items() if move.version > version}
 
         with self._changed:
             self._forget_idle()
             return self._changed.wait_for(newer, timeout_seconds)
 
     @contextmanager
-    def joined(self, name: str) -> Iterator[None]:
-        """Learn where a room is by now, and of its moves elsewhere, for as long as this lasts."""
+    def joined(self, *names: str) -> Iterator[None]:
+        """Learn where rooms are by now, and of their moves elsewhere, for as long as this lasts."""
         with self._changed:
-            self._joined[name] += 1
+            self._joined.update(names)
         try:
-            self._learn([name])
+            self._learn(names)
             yield
         finally:
             with self._changed:
-                self._joined[name] -= 1
-                self._joined += Counter()  # drops those at 0
+                self._joined -= Counter(names)  # drops those at 0
 
     def follow(self, stopping: threading.Event) -> None:
         """Learn of moves elsewhere, until the viewer stops: a thread's work."""

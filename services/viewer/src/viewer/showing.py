@@ -1,15 +1,20 @@
 """A streaming response's body: its own thread sends frames, or at the live edge one for all."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from viewer.channel import Edge
+from viewer.errors import TryLaterError, ViewerError
 from viewer.live_edge import LiveEdges
+from viewer.logs import about
 from viewer.metrics import Metrics
 from viewer.playback import Delivery
-from viewer.sending import Connection, Pieces, chunk
+from viewer.sending import BrokenOffError, Connection, Pieces, breaking, chunk
 from viewer.views import StreamView
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Showing:
     play: Callable[[int, bool], Iterator[Delivery]]
     """Makes the frames from this one on; the flag tells whether it waits for those yet to come."""
     encode: Callable[[Delivery], Pieces]
+    length: int | None = None
+    """How many bytes they will be together, where it is known."""
     farewell: Callable[[Delivery], Pieces] = lambda _: ()
     """Makes of the last frame what comes after it."""
     is_shared: bool = False
@@ -34,21 +41,44 @@ class Showing:
     def body(
         self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
     ) -> Iterator[bytes]:
-        """Send the frames, or yield them where there is no connection."""
+        """Send the frames, or yield them where there is no connection.
+
+        Raises BrokenOffError where not all of what was promised can be sent.
+        """
+        return breaking(self._all(connection, metrics, edges), connection)
+
+    def _all(
+        self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
+    ) -> Iterator[bytes]:
+        try:
+            yield from self._sent(connection, metrics, edges)
+        except ViewerError as error:
+            whose = about(self.view.stream_id, self.view.run_id)
+            logger.info("%s=broken_off reason=%r", self.route, str(error), extra=whose)
+            raise BrokenOffError(str(error)) from error
+
+    def _sent(
+        self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
+    ) -> Iterator[bytes]:
         # Sends the headers: who follows a stream may wait long for its next frame.
         yield b""
         last: Delivery | None = None
-        at, is_over = self.start, False
+        at, is_over, sent = self.start, False, 0
 
         def deliver(waits: bool) -> Iterator[bytes]:
-            nonlocal last, at
+            nonlocal last, at, sent
             for delivery in self.play(at, waits):
                 last, at = delivery, delivery.frame.frame_index + 1
+                pieces = self.encode(delivery)
+                sent += sum(map(len, pieces))
+                if self.length is not None and sent > self.length:
+                    # More than was promised would be taken for the next answer.
+                    break
                 metrics.delivered(self.route, len(delivery.frame.image))
                 if connection is not None:
-                    connection.send(self.encode(delivery))
+                    connection.send(pieces)
                 else:
-                    yield b"".join(self.encode(delivery))
+                    yield b"".join(pieces)
                 # It has been handed over once the next one is asked for.
                 if delivery.is_live:
                     metrics.handed_over(delivery.frame.captured_at)
@@ -60,6 +90,8 @@ class Showing:
             )
             last, at, is_over = taker.last or last, taker.next_frame, taker.is_over
         yield from deliver(waits=True)
+        if self.length not in {None, sent}:
+            raise TryLaterError("The index tells other sizes than the frames have.")
         if last is not None:
             yield b"".join(self.farewell(last))
 
