@@ -60,7 +60,9 @@ def receive(port: int, path: str, count: int) -> None:
     client_bytes, ended = [0] * count, 0
     for i in range(count):
         client = socket.create_connection(("127.0.0.1", port), timeout=30)
-        client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        client.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
         client.setblocking(False)
         selector.register(client, selectors.EVENT_READ, i)
     selector.register(sys.stdin, selectors.EVENT_READ)

@@ -107,7 +107,7 @@ def watch_slowly(stack: Stack, path: str) -> None:
     with suppress(OSError), socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BYTES)
         client.connect(("127.0.0.1", stack.viewer.port))
-        client.sendall(f"GET {path} HTTP/1.1\r\nHost: viewer\r\n\r\n".encode())
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         while client.recv(SLOW_BYTES):
             pause.wait(SLOW_SECONDS)
 

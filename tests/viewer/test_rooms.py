@@ -11,7 +11,7 @@ import pytest
 from viewer.app import create_app
 from viewer.errors import TryLaterError
 from viewer.place import Place
-from viewer.rooms import Rooms
+from viewer.rooms import Kept, Rooms
 
 from tests.viewer.builders import STREAM_ID, stream
 from tests.viewer.world import FakeClock, FakeRooms, World, value, world
@@ -61,15 +61,52 @@ def test_a_room_that_nobody_moves_is_forgotten() -> None:
     assert not rooms.wait(["den", "attic"], 0, 0)
 
 
-def test_there_are_no_more_rooms_than_allowed() -> None:
-    clock = FakeClock()
-    rooms = Rooms(FakeRooms(), limit=2, idle_seconds=10, now=clock)
-    for name in ("den", "attic", "den"):
+def test_a_room_that_nobody_is_in_makes_room_for_another_and_is_found_again() -> None:
+    rooms = Rooms(FakeRooms(), limit=2)
+    for name in ("den", "attic", "den", "cellar"):
         rooms.move(name, PLACE)
-    with pytest.raises(TryLaterError):
-        rooms.move("cellar", PLACE)
-    clock.seconds = 11
+    assert not rooms.wait(["attic"], 0, 0)
+    assert rooms.wait(["den"], 0, 0)
+    with rooms.joined("attic"):
+        assert rooms.wait(["attic"], 0, 0)
+
+
+def test_a_room_that_somebody_is_in_stays() -> None:
+    rooms = Rooms(FakeRooms(), limit=2)
+    for name in ("den", "attic"):
+        rooms.move(name, PLACE)
+    with rooms.joined("den"), rooms.joined("attic"):
+        with pytest.raises(TryLaterError):
+            rooms.move("cellar", PLACE)
+        assert rooms.wait(["den"], 0, 0)
     assert rooms.move("cellar", PLACE).place == PLACE
+
+
+def test_one_client_can_make_so_many_rooms(viewer: World, client: FlaskClient) -> None:
+    made = [client.post(f"/api/rooms/{n}", json=BODY).status_code for n in range(999)]
+    assert made == [200] * 100 + [429] * 899
+    assert client.post("/api/rooms/0", json=BODY).status_code == 200
+    neighbour = {"REMOTE_ADDR": "203.0.113.5"}
+    assert client.post("/api/rooms/den", json=BODY, environ_base=neighbour).status_code == 200
+    viewer.clock.seconds = 30
+    assert client.post("/api/rooms/one-more", json=BODY).status_code == 200
+
+
+@pytest.mark.parametrize("at_us", [2**62, 6_000_000])
+def test_a_move_from_a_time_to_come_mutes_nobody(at_us: int) -> None:
+    rooms = Rooms(FakeRooms())
+    rooms.move("den", replace(PLACE, at_us=at_us, frame=1))
+    assert rooms.move("den", replace(PLACE, frame=2)).place.frame == 2
+
+
+def test_a_place_that_was_kept_at_a_time_to_come_is_no_place() -> None:
+    store, clock = FakeRooms(), FakeClock()
+    rooms = Rooms(store, now=clock)
+    rooms.move("den", PLACE)
+    store.kept["den"] = Kept(replace(PLACE, frame=9), 2**62)
+    with rooms.joined("den"):
+        found = rooms.wait(["den"], 0, 0)["den"]
+    assert found.place == PLACE
 
 
 def test_a_move_at_one_replica_is_learned_at_another() -> None:
@@ -163,6 +200,8 @@ def told(chunk: bytes) -> Any:
         {"speed": 17},
         {"speed": "fast"},
         {"speed": float("nan")},
+        {"speed": float("inf")},
+        {"speed": 10**400},
         {"at_us": None},
         {"by": ""},
         {"by": "x" * 65},
@@ -176,9 +215,10 @@ def test_what_is_no_place_is_refused(client: FlaskClient, change: dict[str, Any]
 
 
 def test_what_is_no_room_or_stream_is_told_apart(client: FlaskClient) -> None:
-    assert client.post("/api/rooms/den", data="[]").status_code == 400
+    assert client.post("/api/rooms/den", json=[]).status_code == 400
     assert client.post(f"/api/rooms/{'x' * 65}", json=BODY).status_code == 400
     assert client.get(f"/api/rooms/{'x' * 65}/events").status_code == 400
     assert client.post("/api/rooms/den", json=BODY | {"stream_id": "no"}).status_code == 404
-    assert client.post("/api/rooms/den", data="x" * 5000).status_code in {400, 413}
+    assert client.post("/api/rooms/den", data="x" * 5000).status_code == 415
+    assert client.post("/api/rooms/den", json="x" * 5000).status_code == 413
     assert client.get("/api/rooms/den").status_code == 405

@@ -31,7 +31,7 @@ def stalled_client(port: int, path: str) -> socket.socket:
     """Ask for something large, and read nothing of it."""
     client = socket.create_connection(("127.0.0.1", port), timeout=60)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.sendall(f"GET {path} HTTP/1.1\r\nHost: viewer\r\n\r\n".encode())
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     return client
 
 

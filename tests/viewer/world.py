@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from viewer.access import Access
 from viewer.app import create_app
 from viewer.catalogue import Catalogue
+from viewer.clients import Allowances
 from viewer.exports import Exports
 from viewer.fetch import FramesGoneError
 from viewer.live_edge import LiveEdges
@@ -22,6 +23,7 @@ from viewer.records import Frame, Record
 from viewer.retention import Limits
 from viewer.rooms import Kept, Rooms
 from viewer.settings import Settings
+from viewer.sites import Sites
 from viewer.status.board import Board
 from viewer.status.history import NAMES, Moment
 from viewer.status.readings import reading_of
@@ -172,7 +174,9 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
     chosen = Settings(**settings)  # type: ignore[arg-type]
     parts = Parts(
         settings=chosen,
-        access=Access(chosen.token, chosen.users, metrics, clock),
+        access=Access(chosen.token, chosen.users, metrics, clock, watchers.stopping.wait),
+        sites=Sites(chosen.hosts, chosen.origins, metrics),
+        allowances=Allowances(metrics, now=clock),
         catalogue=catalogue,
         reader=reader,
         playback=Playback(

@@ -1,6 +1,7 @@
 """The Flask application: who is let in, the routes, and the headers that every answer has."""
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
+from werkzeug.http import parse_date
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from viewer import (
@@ -16,11 +17,13 @@ from viewer import (
     problems,
 )
 from viewer.caching import Caching
-from viewer.errors import CrossSiteError
 from viewer.parts import Parts
 
+DEVICE_COOKIE = "framelog_device"
 _MAX_BODY_BYTES = 4096
-_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_YEAR_SECONDS = 365 * 24 * 3600
+# They tell nothing, and what asks them may go by any name.
+_PROBES = {"health.healthz", "health.readyz"}
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -50,18 +53,45 @@ def create_app(parts: Parts) -> Flask:
     app.after_request(Caching(bool(parts.access.challenges)).settle)
 
     @app.before_request
-    def let_in() -> None:
+    def drop_impossible_dates() -> None:
+        # Werkzeug passes over what is no date, but not over one beyond all years.
+        for name in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"):
+            try:
+                parse_date(request.environ.get(name))
+            except OverflowError:
+                del request.environ[name]
+
+    @app.before_request
+    def let_in() -> Response | None:
+        g.device = None
+        if request.endpoint not in _PROBES:
+            parts.sites.require_own_name(request)
+        preflight = parts.sites.preflight(request)
+        if preflight is not None:
+            return preflight
         if request.blueprint != "health":
-            parts.access.require(request.authorization, request.remote_addr or "")
-        # Browsers say so by themselves; programs don't.
-        if request.method not in _SAFE_METHODS and (
-            request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
-        ):
-            raise CrossSiteError("Another site's page may change nothing here.")
+            g.device = parts.access.require(
+                request.authorization,
+                request.remote_addr or "",
+                request.cookies.get(DEVICE_COOKIE, ""),
+            )
+        parts.sites.require_own_page(request)
+        return None
 
     @app.after_request
     def secure(response: Response) -> Response:
         response.headers.update(_SECURITY_HEADERS)
+        parts.sites.tell(request, response)
+        if g.get("device") is not None:
+            response.set_cookie(
+                DEVICE_COOKIE,
+                g.device,
+                max_age=_YEAR_SECONDS,
+                path=f"{request.script_root}/",
+                secure=request.is_secure,
+                httponly=True,
+                samesite="Lax",
+            )
         return response
 
     return app

@@ -72,6 +72,17 @@ class Reader:
         each = self._environ.get(key, "").split()
         return tuple(self._address(key, value).rstrip("/") for value in each)
 
+    def words(self, key: str, is_allowed: Callable[[str], bool], allowed: str) -> tuple[str, ...]:
+        """Read words with white space between them; there may be none."""
+
+        def parse(text: str) -> tuple[str, ...]:
+            found = tuple(text.split())
+            if not all(map(is_allowed, found)):
+                raise ValueError(text)
+            return found
+
+        return self._parsed(key, "", parse, allowed)
+
     def secret(self, key: str) -> Secret | None:
         """Read a secret, or the file that <key>_FILE names; None when there is neither."""
         value, path = self.optional(key), self.optional(f"{key}_FILE")

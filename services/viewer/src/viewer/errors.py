@@ -26,6 +26,12 @@ class CrossSiteError(ViewerError):
     status = 403
 
 
+class MisdirectedError(ViewerError):
+    """Ask by another name: this one is none of the viewer's."""
+
+    status = 421
+
+
 class NeverWasError(ViewerError):
     """Don't ask again: the stream or the frame was never there."""
 
@@ -57,8 +63,14 @@ class TryLaterError(ViewerError):
     retry_after_seconds = 2
 
 
-class TooManyFailuresError(ViewerError):
-    """Wait before the next try: there were too many with wrong credentials."""
+class NoJsonError(ViewerError):
+    """Send JSON, and say so: only bodies that do are read."""
+
+    status = 415
+
+
+class TooManyRequestsError(ViewerError):
+    """Wait before you ask again: there was too much of it from you."""
 
     status = 429
 

@@ -5,7 +5,9 @@ import secrets
 
 from flask import Blueprint, Response, jsonify, request
 
+from viewer.bodies import json_of
 from viewer.errors import BadRequestError, NeverWasError
+from viewer.params import MAX_INTEGER
 from viewer.parts import Parts
 
 COOKIE = "framelog_viewer"
@@ -25,7 +27,9 @@ def blueprint(parts: Parts) -> Blueprint:
         frame = None
         if partition is not None and viewer_id is not None:
             offset = parts.positions.get(viewer_id, stream_id, partition)
-            frame = None if offset is None else parts.catalogue.frame_at_offset(view, offset)
+            if offset is not None:
+                parts.allowances.know(_thing(viewer_id, stream_id))
+                frame = parts.catalogue.frame_at_offset(view, offset)
         return _remembered(jsonify(frame=frame), viewer_id)
 
     # A page on its way out can only send a POST.
@@ -45,16 +49,21 @@ def blueprint(parts: Parts) -> Blueprint:
             else parts.catalogue.offset_of(view, max(frame, view.first_available_frame))
         )
         viewer_id = _viewer_id() or secrets.token_urlsafe(16)
+        parts.allowances.take(request.remote_addr or "", _thing(viewer_id, stream_id))
         parts.positions.put(viewer_id, stream_id, partition, offset or 0)
         return _remembered(jsonify(frame=frame), viewer_id)
 
     return routes
 
 
+def _thing(viewer_id: str, stream_id: str) -> str:
+    return f"position {viewer_id} {stream_id}"
+
+
 def _frame() -> int:
-    body = request.get_json(force=True, silent=True)
+    body = json_of(request)
     frame = body.get("frame") if isinstance(body, dict) else None
-    if not isinstance(frame, int) or isinstance(frame, bool) or frame < 0:
+    if not isinstance(frame, int) or isinstance(frame, bool) or not 0 <= frame <= MAX_INTEGER:
         raise BadRequestError('The body must be {"frame": n}, n a whole number from 0 up.')
     return frame
 

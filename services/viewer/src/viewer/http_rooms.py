@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from viewer.bodies import json_of
 from viewer.errors import BadRequestError
 from viewer.events import HEARTBEAT, HEARTBEAT_SECONDS, WAIT_SECONDS, event, event_stream
 from viewer.parts import Parts
@@ -39,8 +40,9 @@ def blueprint(parts: Parts) -> Blueprint:
     @routes.post("/api/rooms/<name>")
     def move(name: str) -> Response:
         require_name("A room's name", name)
-        place = place_from(request.get_json(force=True, silent=True))
+        place = place_from(json_of(request))
         parts.catalogue.stream(place.stream_id)
+        parts.allowances.take(request.remote_addr or "", f"room {name}")
         response = jsonify(_told(parts.rooms, parts.rooms.move(name, place)))
         response.headers["Cache-Control"] = "no-store"
         return response

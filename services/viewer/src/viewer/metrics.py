@@ -8,7 +8,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 ROUTES = ("frame", "frames", "mjpg", "events", "room", "export")
 SKIP_REASONS = ("slow_client", "expired", "pace")
-DENIED_REASONS = ("no_credentials", "wrong_credentials", "too_many_failures")
+DENIED_REASONS = (
+    "no_credentials", "wrong_credentials", "too_many_failures", "too_many_new",
+    "foreign_host", "foreign_origin",
+)  # fmt: skip
 QUANTILES = ("0.5", "0.99")
 KAFKA_ERRORS = ("transport", "timeout", "retry")
 FOREIGN_REASONS = ("no_magic", "unknown_schema", "other_record", "malformed", "other_key")

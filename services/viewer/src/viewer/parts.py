@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from viewer.access import Access
 from viewer.catalogue import Catalogue
+from viewer.clients import Allowances
 from viewer.errors import TryLaterError
 from viewer.exports import Exports
 from viewer.live_edge import LiveEdges
@@ -15,6 +16,7 @@ from viewer.reader import FrameReader, require_run
 from viewer.retention import Retention
 from viewer.rooms import Rooms
 from viewer.settings import Settings
+from viewer.sites import Sites
 from viewer.traces import Traces
 from viewer.views import StreamView
 from viewer.watchers import Watchers
@@ -42,6 +44,8 @@ class Parts:
 
     settings: Settings
     access: Access
+    sites: Sites
+    allowances: Allowances
     catalogue: Catalogue
     reader: FrameReader
     playback: Playback

@@ -1,7 +1,6 @@
 """A place in a stream as a room has it, and how it is read from what others wrote."""
 
 from dataclasses import dataclass
-from math import isfinite
 
 from viewer.errors import BadRequestError
 from viewer.params import MAX_INTEGER
@@ -41,7 +40,8 @@ def place_from(body: object) -> Place:
     if (
         not isinstance(speed, int | float)
         or isinstance(speed, bool)
-        or not (isfinite(speed) and abs(speed) <= _MAX_SPEED)
+        # Neither infinite nor no number: those are no less than anything.
+        or not abs(speed) <= _MAX_SPEED
     ):
         raise BadRequestError(f"speed must be a number, -{_MAX_SPEED:g} to {_MAX_SPEED:g}.")
     if not isinstance(by, str):

@@ -10,6 +10,7 @@ _TITLES = {
     401: "Please log in",
     404: "Nothing here",
     410: "No longer here",
+    421: "Not by this name",
     429: "Too many tries",
     503: "Not just now",
 }

@@ -90,7 +90,7 @@ def _kept(metadata: str | None) -> Kept | None:
     try:
         body = json.loads(metadata or "null")
         return Kept(place_from(body), int(body["arrived_us"]))
-    except (BadRequestError, ValueError, KeyError, TypeError):
+    except (BadRequestError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

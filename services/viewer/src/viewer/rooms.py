@@ -14,6 +14,10 @@ from viewer.place import Place
 _LIMIT = 1000
 _IDLE_SECONDS = 3600.0
 _SYNC_SECONDS = 0.2
+# Two moves of one sender overtake each other on their way by no more than this.
+_OVERTAKING_US = 5_000_000
+# Replicas' clocks agree better than this: what came later than now was kept by no replica.
+_CLOCK_SLACK_US = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,9 @@ class Rooms:
     ) -> None:
         """Keep at most `limit` rooms, each for so long after its last move.
 
+        Beyond that, the one that was moved longest ago and that nobody is in makes room for
+        another: it is still in the store.
+
         `now` gives seconds since 1970: the replicas' clocks should agree to a fraction of one.
         """
         self._store = store
@@ -79,18 +86,15 @@ class Rooms:
         """Move a room, and return where it then is.
 
         The last to arrive wins, for no two senders' clocks need agree; but what one sender sent
-        earlier and came later changes nothing. Raises TryLaterError when there are too many rooms.
+        earlier and came later changes nothing. Raises TryLaterError when there are people in as
+        many rooms as may be.
         """
         with self._changed:
             self._forget_idle()
             current = self._moves.get(name)
-            if current is None and len(self._moves) >= self._limit:
+            if current is None and not self._make_room():
                 raise TryLaterError(f"There are {self._limit} rooms, as many as may be; try again.")
-            if (
-                current is not None
-                and current.place.by == place.by
-                and current.place.at_us > place.at_us
-            ):
+            if current is not None and _is_overtaken(place, current.place):
                 return current
             kept = Kept(place, self._now_us())
             # Within the lock, so that the store gets one after another.
@@ -139,13 +143,24 @@ class Rooms:
         with self._changed:
             self._forget_idle()
             for name, kept in found.items():
+                if kept.arrived_us > self._now_us() + _CLOCK_SLACK_US:
+                    continue
                 own = self._moves.get(name)
                 known_us = own.kept.arrived_us if own else self._now_us() - self._idle_us
-                if kept.arrived_us > known_us and (own or len(self._moves) < self._limit):
+                if kept.arrived_us > known_us and (own or self._make_room()):
                     self._put(name, kept)
                 elif own and kept.arrived_us < known_us:
                     # An older move was written over it from elsewhere.
                     self._store.write(name, own.kept)
+
+    def _make_room(self) -> bool:
+        """Have one room less than may be, and tell whether that could be done."""
+        while len(self._moves) >= self._limit:
+            left = next((name for name in self._moves if name not in self._joined), None)
+            if left is None:
+                return False
+            del self._moves[left]
+        return True
 
     def _put(self, name: str, kept: Kept) -> Move:
         self._version += 1
@@ -161,3 +176,12 @@ class Rooms:
         before = self._now_us() - self._idle_us
         while self._moves and next(iter(self._moves.values())).kept.arrived_us < before:
             self._moves.popitem(last=False)
+
+
+def _is_overtaken(place: Place, current: Place) -> bool:
+    """Whether the sender of both sent this one first.
+
+    A clock that was set back, or somebody with another's name, is no reason to hear nobody.
+    """
+    lead_us = current.at_us - place.at_us
+    return place.by == current.by and 0 < lead_us <= _OVERTAKING_US

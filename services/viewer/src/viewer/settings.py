@@ -1,5 +1,6 @@
 """The viewer's settings, read once from the environment."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -42,6 +43,10 @@ class Settings:
     port: int = 8000
     behind_proxy: bool = False
     """Whether the X-Forwarded-* headers of one proxy are to be believed."""
+    hosts: Sequence[str] = ()
+    """Names by which the viewer may be asked, beside addresses and localhost; "*" is any."""
+    origins: Sequence[str] = ()
+    """Origins whose pages may use the viewer; "*" lets any read."""
     token: Secret | None = None
     """What a program shows to be let in."""
     users: Mapping[str, Secret] = field(default_factory=dict)
@@ -91,6 +96,8 @@ class Settings:
             host=read.text("FRAMELOG_VIEWER_HOST", cls.host),
             port=read.integer("FRAMELOG_VIEWER_PORT", cls.port, 1, 65535),
             behind_proxy=read.choice("FRAMELOG_VIEWER_BEHIND_PROXY", "0", ("0", "1")) == "1",
+            hosts=_hosts(read),
+            origins=_origins(read),
             token=_token(read),
             users=_users(read),
             threads=read.integer("FRAMELOG_VIEWER_THREADS", cls.threads, 10, 4096),
@@ -138,6 +145,22 @@ def _kafka_security(read: Reader) -> KafkaSecurity:
             "FRAMELOG_KAFKA_SASL_USERNAME and FRAMELOG_KAFKA_SASL_PASSWORD."
         )
     return security
+
+
+def _hosts(read: Reader) -> Sequence[str]:
+    return read.words(
+        "FRAMELOG_VIEWER_HOSTS",
+        lambda word: word == "*" or re.fullmatch(r"[A-Za-z0-9._-]+", word) is not None,
+        "names without a port, such as viewer.example.org, with white space between them, or *",
+    )
+
+
+def _origins(read: Reader) -> Sequence[str]:
+    return read.words(
+        "FRAMELOG_VIEWER_ORIGINS",
+        lambda word: word == "*" or re.fullmatch(r"https?://[^/@\s]+", word) is not None,
+        "origins such as https://example.org:8443, with white space between them, or *",
+    )
 
 
 def _registry_user_info(read: Reader) -> Secret | None:

@@ -12,6 +12,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from viewer.access import Access
 from viewer.catalogue import Catalogue
+from viewer.clients import Allowances
 from viewer.environ import revealed
 from viewer.expiry import Expiry
 from viewer.exports import Exports
@@ -28,6 +29,7 @@ from viewer.retention import TopicRetention
 from viewer.room_groups import GroupRooms
 from viewer.rooms import Rooms
 from viewer.settings import Settings
+from viewer.sites import Sites
 from viewer.status.board import Board
 from viewer.status.services import viewer_service
 from viewer.status.watch import StatusWatch
@@ -75,6 +77,8 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     parts = Parts(
         settings=settings,
         access=Access(settings.token, settings.users, metrics),
+        sites=Sites(settings.hosts, settings.origins, metrics),
+        allowances=Allowances(metrics),
         catalogue=catalogue,
         reader=reader,
         playback=Playback(catalogue, reader, metrics, watchers.stopping),
