@@ -22,19 +22,24 @@ from ingest.control_catalogue import KafkaCatalogue
 from ingest.doors import kafka_options
 from ingest.endings import Endings
 from ingest.errors import BadSetting
-from ingest.folders import BEAT_SECONDS, Folders
+from ingest.folders import Folders
 from ingest.health import Health
 from ingest.http import create_app, serving
 from ingest.http_control import control_routes
 from ingest.intake import Intake
 from ingest.lookup import StreamLookup
+from ingest.main_loop import MainLoop
 from ingest.metrics import Metrics
 from ingest.pool import Pool
+from ingest.readiness import Readiness
 from ingest.reports import Reports
 from ingest.rhythm import Rhythm
 from ingest.settings import Settings
 from ingest.traces import Traces
 from ingest.watcher import Watcher
+
+# Before the round after one that failed.
+_FAILED_SECONDS = 0.5
 
 log = logging.getLogger("ingest")
 
@@ -73,7 +78,8 @@ def run(settings: Settings) -> None:
     metrics = Metrics(
         registry, version("framelog-ingest"), settings.workers + settings.paced_workers
     )
-    health = Health(settings, time.monotonic, lambda: intake.blocked)
+    readiness = Readiness(settings, lambda: intake.blocked)
+    health = Health(readiness.check, time.monotonic, lambda: (lookup.thread,))
     app = create_app(health.alive, health.ready, registry)
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
     pool = Pool(settings)
@@ -111,6 +117,7 @@ def run(settings: Settings) -> None:
         now=time.monotonic,
         used=time.thread_time,
     )
+    loop = MainLoop(folders, intake, rhythm, pool, reports)
     control = Control(folders, KafkaCatalogue(settings), lambda: intake.at_work)
     app.register_blueprint(control_routes(control))
     _prepare(folders)
@@ -120,6 +127,7 @@ def run(settings: Settings) -> None:
         serving(app, settings.host, settings.port) as port,
         Watcher(folders.incoming) as watcher,
         lookup,
+        health,
     ):
 
         def stop(*_: object) -> None:
@@ -131,14 +139,10 @@ def run(settings: Settings) -> None:
         log.info("event=listening address=%s", f"http://{settings.host}:{port}")
         log.info("event=watching folder=%r", str(folders.incoming))
         while not stopping.is_set():
-            _look(folders, intake, rhythm)
-            health.tick()
-            pause_seconds = min(rhythm.pause_seconds, BEAT_SECONDS)
-            for running, report in pool.listen(watcher, pause_seconds):
-                reports.hear(running, report)
-                rhythm.hint()
-            if watcher.clear():
-                rhythm.hint()
+            if loop.go_round(watcher):
+                health.tick()
+            else:
+                stopping.wait(_FAILED_SECONDS)
         log.info("event=stopping")
         pool.stop()
         folders.release()
@@ -150,20 +154,6 @@ def _prepare(folders: Folders) -> None:
         folders.prepare()
     except NotADirectoryError as error:
         log.error("event=folder_unusable reason=%r next='try again'", str(error))
-
-
-def _look(folders: Folders, intake: Intake, rhythm: Rhythm) -> None:
-    """Look at the folders, if it is time, and start what there is room for."""
-    try:
-        if rhythm.pause_seconds:
-            folders.beat()
-            intake.fill()
-        else:
-            rhythm.look()
-    except OSError as error:
-        log.error("event=folder_unusable reason=%r next='try again'", str(error))
-    except Exception:
-        log.exception("event=look_failed next='try again'")
 
 
 @contextmanager

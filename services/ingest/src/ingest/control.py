@@ -128,7 +128,7 @@ class Control:
     def _is_at_work(self, stream: Stream) -> bool:
         if any(work.fingerprint == stream.fingerprint for work in self._at_work()):
             return True
-        elsewhere = self._folders.processing.glob("*/*")
+        elsewhere = control_files.claimed(self._folders.processing)
         names = {printable(path.name) for path in elsewhere}
         # Of a video in a folder the name begins with the folder's.
         return not stream.ended and stream.source_name.partition("/")[0] in names

@@ -47,8 +47,7 @@ def waiting(incoming: Path, at_work: Sequence[AtWork], newest: int) -> tuple[int
 def ingesting(processing: Path, at_work: Sequence[AtWork], newest: int) -> tuple[int, list[Entry]]:
     """Return how many files are being ingested, and the newest, with what is known of them."""
     known = {work.path: work for work in at_work}
-    folders = [path for path in processing.iterdir() if path.is_dir() and not path.is_symlink()]
-    files = [file for folder in folders for file in _readable(folder) if not waits(file[1].name)]
+    files = [file for file in _claimed(processing) if not waits(file[1].name)]
     within: dict[Path, list[AtWork]] = {path: [] for _, path in files}
     for work in at_work:
         for folder in work.path.parents:
@@ -62,6 +61,17 @@ def ingesting(processing: Path, at_work: Sequence[AtWork], newest: int) -> tuple
         if not works:
             entries.append(_at_work(path, status, known))
     return total, entries
+
+
+def claimed(processing: Path) -> list[Path]:
+    """Return all that lies in the folders of all replicas, which come and go meanwhile."""
+    return [path for _, path in _claimed(processing)]
+
+
+def _claimed(processing: Path) -> Iterator[tuple[os.stat_result, Path]]:
+    for folder in processing.iterdir():
+        if folder.is_dir() and not folder.is_symlink():
+            yield from _readable(folder)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The watched folder: incoming/, processing/, done/ and failed/. Nothing is ever overwritten."""
 
-import fcntl
 import logging
 import os
 import stat
@@ -10,13 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from ingest.choices import SIDECAR_SUFFIX, sidecar
-from ingest.renaming import LONGEST_NAME_BYTES, numbered, rename_no_replace
+from ingest.heartbeat import OthersLife, OwnLife
+from ingest.renaming import LONGEST_NAME_BYTES, numbered, rename_no_replace, set_aside
 from ingest.settling import waits
 from ingest.sidecars import Names, carried, is_same, settings_in
 
 BEAT_SECONDS = 1.0
 
-_ALIVE = ".alive"
 _DRAFT = ".note"
 _PAST_NOTES = ".notes"
 _NOTE_SUFFIX = ".reason.txt"
@@ -33,9 +32,7 @@ class Folders:
     """The folders, as one replica of the service sees them.
 
     A replica owns what lies in processing/<its name>/: moving a file there is the claim. It
-    is alive while it keeps touching .alive in there; its lock on that file tells replicas on
-    the same machine at once when it has died. Others' clocks are not trusted: a heartbeat is
-    old when it has not changed for takeover_seconds of this replica's own time.
+    is alive while it keeps touching .alive in there; see heartbeat.
     """
 
     def __init__(
@@ -47,10 +44,9 @@ class Folders:
         self.root = root
         self.processing = root / "processing"
         self._mine = self.processing / replica.replace(os.sep, "_")
-        self._takeover_seconds = takeover_seconds
         self._now = now
-        self._heartbeats: dict[Path, tuple[int, float]] = {}
-        self._lock: int | None = None
+        self._own = OwnLife(self._mine)
+        self._others = OthersLife(takeover_seconds, now)
         self._beaten = now()
         self._tidied: float | None = None
         self._alone: dict[Path, float] = {}
@@ -76,25 +72,12 @@ class Folders:
                 raise NotADirectoryError(
                     f"{folder} has to be a folder: move away what lies in its place."
                 ) from error
-        alive = self._mine / _ALIVE
-        if self._lock is not None and not _is_file(alive):
-            os.close(self._lock)  # of a folder that was deleted, or taken over by mistake
-            self._lock = None
-        if self._lock is None:
-            _set_aside(alive)
-            self._lock = self._locked(alive)
-        os.utime(self._lock)
+        self._own.beat()
         self._beaten = self._now()
 
     def release(self) -> None:
         """Let others take over at once what this replica has not finished."""
-        if self._lock is None:
-            return
-        if self._mine.is_dir() and {path.name for path in self._mine.iterdir()} <= {_ALIVE}:
-            (self._mine / _ALIVE).unlink(missing_ok=True)
-            self._mine.rmdir()
-        os.close(self._lock)
-        self._lock = None
+        self._own.end()
 
     def claim(self, path: Path) -> Path | None:
         """Take a file of incoming/; None when it is gone, as when another replica was first."""
@@ -123,7 +106,7 @@ class Folders:
         if not self.owns(path):
             return None
         draft = self._mine / _DRAFT
-        _set_aside(draft)
+        set_aside(draft)
         if note is not None:
             draft.write_text(f"{note}\n", encoding="utf-8")
         moved = self._move(path, folder)
@@ -138,49 +121,24 @@ class Folders:
             if folder == self._mine or folder.is_symlink() or not folder.is_dir():
                 continue
             try:
-                if self._is_dead(folder):
+                if self._others.is_dead(folder):
                     yield from self._adopt(folder)
+            except FileNotFoundError:  # its replica has just ended, or another takes it over
+                log.debug("event=replica_folder_gone replica=%r", folder.name)
             except OSError as error:  # one strange folder must not keep all others
                 log.error("event=not_taken_over replica=%r reason=%r", folder.name, str(error))
 
     def claimed(self) -> list[Path]:
         """Return this replica's files, also those that one of its name left behind."""
-        found = self.beating(sorted(self._mine.iterdir()))
+        try:
+            found = self.beating(sorted(self._mine.iterdir()))
+        except FileNotFoundError:  # taken over by mistake: the next beat makes it anew
+            return []
         return [path for path in found if _may_be_claimed(path)]
 
     def owns(self, path: Path) -> bool:
         """Whether a claimed file is still this replica's."""
         return self._mine in path.parents and path.exists()
-
-    def _locked(self, alive: Path) -> int:
-        lock = os.open(alive, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(lock)
-            raise OSError(
-                f"A replica named {self._mine.name} is running on this folder already: "
-                "give each a FRAMELOG_INGEST_REPLICA of its own."
-            ) from error
-        return lock
-
-    def _is_dead(self, folder: Path) -> bool:
-        alive = folder / _ALIVE
-        beat = 0
-        try:
-            status = alive.lstat()
-            beat = status.st_mtime_ns
-            if stat.S_ISREG(status.st_mode):
-                with alive.open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                    return True
-        except OSError:  # locked, gone, or not to be opened: then its time alone tells
-            log.debug("event=lock_unknown replica=%r", folder.name)
-        last, since = self._heartbeats.get(folder, (None, 0.0))
-        if last != beat:
-            self._heartbeats[folder] = (beat, self._now())
-            return False
-        return self._now() - since > self._takeover_seconds
 
     def _adopt(self, folder: Path) -> Iterator[Path]:
         log.warning("event=takeover replica=%r", folder.name)
@@ -192,12 +150,11 @@ class Folders:
         self._clear_strays(folder)
         self._tidied = None
         try:
-            for own in (_ALIVE, _DRAFT):
-                (folder / own).unlink(missing_ok=True)
+            (folder / _DRAFT).unlink(missing_ok=True)
+            self._others.bury(folder)
             folder.rmdir()
         except OSError:
             log.debug("event=replica_folder_in_use replica=%r", folder.name)
-        self._heartbeats.pop(folder, None)
 
     def _move(self, path: Path, folder: Path) -> Path | None:
         number, own = 1, sidecar(path)
@@ -230,6 +187,13 @@ class Folders:
         if self._tidied is not None and now - self._tidied < _TIDY_SECONDS:
             return
         self._tidied = now
+        try:
+            self._tidy(now)
+        except FileNotFoundError:  # a replica beside this one starts, or ends
+            log.debug("event=not_tidied next='try again'")
+            self._tidied = None
+
+    def _tidy(self, now: float) -> None:
         self._clear_strays(self._mine)
         folders = self.beating(self.processing.iterdir())
         claimed = {path for folder in folders for path in _linked(folder)}
@@ -281,24 +245,6 @@ def _may_be_claimed(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def _set_aside(path: Path) -> None:
-    """Make room where ingest's own file is to lie, if something else lies there."""
-    number = 1
-    while os.path.lexists(path) and not _is_file(path):
-        number += 1
-        try:
-            rename_no_replace(path, path.with_name(numbered(path.name, number)))
-        except FileExistsError:
-            continue
 
 
 def _linked(folder: Path) -> list[tuple[int, int]]:

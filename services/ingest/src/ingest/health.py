@@ -1,47 +1,65 @@
-"""Whether the service lives, and whether it could ingest a video now."""
+"""Whether the service lives, and whether it could ingest a video now.
 
-import logging
+Answers are read from memory, so they wait for nothing: what takes time, or may never answer, is
+asked by a thread beside them.
+"""
+
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Self
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
+from ingest.rounds import Rounds
 
-from ingest.codec import Codec
-from ingest.doors import kafka_options, registry_options
-from ingest.errors import Blocked, Unavailable
-from ingest.kafka_errors import DOORS, judged
-from ingest.logs import ClientLog
-from ingest.settings import Settings
-from ingest.topics import no_topic
-
-_ANSWER_SECONDS = 5.0
-_FRESH_SECONDS = 5.0
 _LOOP_SECONDS = 60.0
+# Between the end of a check and the next, when all is well and when it is not.
+_PAUSE_SECONDS = 5.0
+_SHORT_PAUSE_SECONDS = 1.0
+# A verdict that is older says nothing any more: whatever is asked takes too long to answer.
+_STALE_SECONDS = 20.0
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class _Verdict:
+    wrong: str | None
+    ended: float
+    """When the check ended: what it found held then at the latest."""
 
 
 class Health:
-    """Answers for /healthz and /readyz: None when all is well, else a sentence."""
+    """Answers for /healthz and /readyz: None when all is well, else a sentence.
+
+    A context manager, which runs the checks. Its answers may be asked for from any thread.
+    """
 
     def __init__(
-        self, settings: Settings, now: Callable[[], float], blocked: Callable[[], str | None]
+        self,
+        check: Callable[[], str | None],
+        now: Callable[[], float],
+        threads: Callable[[], Iterable[threading.Thread]] = tuple,
     ) -> None:
-        """Take a monotonic clock in seconds, and why a file can't be ingested, if one can't.
+        """Take the check of what the service needs, which gives None or what is wrong.
 
-        Only what a person has to mend of Kafka or the registry counts as that.
+        now is a monotonic clock in seconds; threads are those without which there is no service.
         """
-        self._settings = settings
-        self._blocked = blocked
+        self._check = check
         self._now = now
+        self._threads = threads
         self._ticked = now()
-        self._lock = threading.Lock()
-        self._checked: tuple[float, str | None] | None = None
+        self._latest: _Verdict | None = None
+        self._began = now()
+        self._rounds = Rounds("health", self._look, self._pause_seconds, end_seconds=0.5)
+
+    def __enter__(self) -> Self:
+        self._began = self._now()
+        self._rounds.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._rounds.__exit__(*error)
 
     def tick(self) -> None:
-        """Note that the main loop goes round."""
+        """Note that the main loop goes round, and does what it has to."""
         self._ticked = self._now()
 
     def alive(self) -> str | None:
@@ -49,47 +67,34 @@ class Health:
         silent_seconds = self._now() - self._ticked
         if silent_seconds > _LOOP_SECONDS:
             return f"The main loop has not gone round for {silent_seconds:.0f} s: restart ingest."
+        for thread in (self._rounds.thread, *self._threads()):
+            if thread.ident is not None and not thread.is_alive():
+                return f"The thread {thread.name!r} has ended: restart ingest."
         return None
 
     def ready(self) -> str | None:
-        """Tell what is wrong with the folder, the broker or the registry; asked rarely."""
-        with self._lock:
-            if self._checked is None or self._now() - self._checked[0] > _FRESH_SECONDS:
-                self._checked = (self._now(), self._check())
-            return self._checked[1]
+        """Tell what was wrong with the folder, the broker or the registry at the latest check."""
+        latest = self._latest
+        seconds = self._now() - (self._began if latest is None else latest.ended)
+        if seconds > _STALE_SECONDS:
+            return (
+                f"What ingest needs was last looked at {seconds:.0f} s ago: the videos' disk, "
+                "Kafka or the registry takes too long to answer."
+                if latest is not None
+                else f"What ingest needs has not answered since its start, {seconds:.0f} s ago."
+            )
+        if latest is None:
+            return "Ingest has just been started, and is still asking Kafka and the registry."
+        return latest.wrong
 
-    def _check(self) -> str | None:
-        settings = self._settings
-        incoming = settings.videos / "incoming"
-        if incoming.exists() and not incoming.is_dir():
-            return f"{incoming} has to be a folder: move away what lies in its place."
-        if not incoming.is_dir():
-            return f"The folder {incoming} does not exist: is {settings.videos} mounted?"
-        topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
-        told: list[KafkaError] = []
-        answers: dict[str, Any] = {"error_cb": told.append, "logger": ClientLog(log)}
-        admin = AdminClient({**kafka_options(settings), **answers})
+    def _look(self) -> None:
+        wrong: str | None = "What ingest needs can't be looked at: its log says why."
         try:
-            present = admin.list_topics(timeout=_ANSWER_SECONDS).topics
-            Codec(registry_options(settings), *topics).close()
-        except KafkaException as error:
-            admin.poll(0)  # to be told why
-            reasons = (DOORS[one.code()] for one in told if one.code() in DOORS)
-            reason = next(reasons, f"does not answer: {error.args[0].str()}.")
-            return f"Kafka at {settings.bootstrap_servers} {reason}"
-        except (Unavailable, Blocked) as error:
-            return str(error)
-        missing = [topic for topic in topics if topic not in present]
-        if missing:
-            return self._hidden(admin, missing[0]) or no_topic(missing[0])
-        return self._blocked()
+            wrong = self._check()
+        finally:
+            self._latest = _Verdict(wrong, self._now())
 
-    def _hidden(self, admin: AdminClient, topic: str) -> str | None:
-        """Tell of a topic that ingest may not see; None where there is none of this name."""
-        try:
-            error = admin.list_topics(topic, _ANSWER_SECONDS).topics[topic].error
-        except KafkaException as raised:
-            error = raised.args[0]
-        if error is None or error.code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            return None
-        return str(judged(error, f"to show {topic}"))
+    def _pause_seconds(self) -> float:
+        latest = self._latest
+        is_well = latest is not None and latest.wrong is None
+        return _PAUSE_SECONDS if is_well else _SHORT_PAUSE_SECONDS

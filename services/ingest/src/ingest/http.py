@@ -1,6 +1,5 @@
 """The service's few HTTP routes."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -8,6 +7,10 @@ from flask import Flask, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from waitress.server import create_server
+
+from ingest.rounds import Rounds
+
+_AGAIN_SECONDS = 0.5
 
 
 def create_app(
@@ -38,13 +41,11 @@ def serving(app: Flask, host: str, port: int) -> Iterator[int]:
     Raises OSError when the port is taken.
     """
     server = create_server(app, host=host, port=port, threads=4)
-    thread = threading.Thread(target=server.run, name="http", daemon=True)
-    thread.start()
-    try:
-        yield int(server.effective_port)  # type: ignore[union-attr]
-    finally:
-        server.close()
-        thread.join(5)
+    with Rounds("http", server.run, lambda: _AGAIN_SECONDS):
+        try:
+            yield int(server.effective_port)  # type: ignore[union-attr]
+        finally:
+            server.close()
 
 
 def _verdict(wrong: str | None) -> Response:

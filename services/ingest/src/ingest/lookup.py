@@ -57,15 +57,15 @@ class StreamLookup:
         self._lock = threading.Lock()
         self._partitions: dict[int, _Partition] = {}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="lookup", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="lookup", daemon=True)
 
     def __enter__(self) -> StreamLookup:
-        self._thread.start()
+        self.thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._thread.join(_ANSWER_SECONDS)
+        self.thread.join(_ANSWER_SECONDS)
 
     def known(self, content: str) -> Known:
         """Tell where records of the content with this id lie, as far as the topic was read."""
