@@ -6,8 +6,10 @@ import hashlib
 import os
 import socket
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +18,7 @@ from framelog_local.download import fetch
 from framelog_local.errors import LocalError
 from framelog_local.ports import check_free
 from framelog_local.programs import Program
+from framelog_local.restarts import bound_pause
 from framelog_local.settings import read_settings
 from framelog_local.supervision import Supervisor
 from framelog_local.venvs import Venv
@@ -134,8 +137,7 @@ def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]
 
 
 def start(supervisor: Supervisor, *programs: Program) -> None:
-    supervisord = Path(sys.prefix) / "bin" / "supervisord"
-    supervisor.start(supervisord, programs, dict(os.environ))
+    supervisor.start(Path(sys.executable), programs, dict(os.environ))
     supervisor.bring_up(programs)
 
 
@@ -196,6 +198,55 @@ def test_a_program_that_dies_later_is_started_again(supervisor: Supervisor, tmp_
     os.kill(before, 9)
 
     wait_for(lambda: supervisor.states()["phoenix"].pid not in {0, before})
+
+
+FLAPPING = """
+import os, pathlib, signal
+pathlib.Path("{name} ready").touch()
+with open("starts", "a") as file:
+    file.write(os.environ["FRAMELOG_RESTARTS"] + " ")
+while "enough" not in os.listdir():
+    signal.pause()
+"""
+
+
+def test_a_program_that_dies_again_and_again_is_never_given_up(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """Supervisord's own way is to give it up after the fourth death in a row."""
+    start(supervisor, scripted("phoenix", tmp_path, 10, FLAPPING.format(name="phoenix")))
+    before = 0
+    for _ in range(5):
+        wait_for(lambda: supervisor.states()["phoenix"].pid not in {0, before})  # noqa: B023
+        before = supervisor.states()["phoenix"].pid
+        os.kill(before, 9)
+    wait_for(lambda: supervisor.states()["phoenix"].state == "RUNNING")
+    assert supervisor.states()["phoenix"].restarts == 5
+    assert (tmp_path / "starts").read_text("utf-8").split()[-1] == "5"
+
+
+def test_one_that_pauses_between_two_tries_is_started_at_once_when_asked(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    program = scripted("phoenix", tmp_path, 10, FLAPPING.format(name="phoenix"))
+    start(supervisor, program)
+    (tmp_path / "enough").touch()
+    os.kill(supervisor.states()["phoenix"].pid, 9)
+    wait_for(lambda: supervisor.states()["phoenix"].state == "BACKOFF")
+    (tmp_path / "enough").unlink()
+    supervisor.bring_up([program])
+    assert supervisor.states()["phoenix"].running
+
+
+def test_the_pause_grows_to_half_a_minute_and_no_further() -> None:
+    now = time.time()
+    process = SimpleNamespace(backoff=31, delay=now + 31)
+    bound_pause(SimpleNamespace(process=process))
+    assert process.backoff == 30
+    assert process.delay <= time.time() + 30
+    process = SimpleNamespace(backoff=3, delay=now + 3)
+    bound_pause(SimpleNamespace(process=process))
+    assert (process.backoff, process.delay) == (3, now + 3)
 
 
 def test_a_program_that_dies_at_start_is_told_with_the_end_of_its_log(

@@ -54,10 +54,10 @@ class Workers(Pool):
 class Service:
     """The service, but for its processes; time passes only when a test says so."""
 
-    def __init__(self, videos: Path, **environ: str) -> None:
+    def __init__(self, videos: Path, replica: str = "one", **environ: str) -> None:
         settings = Settings.from_environ({"FRAMELOG_VIDEOS": str(videos), **environ})
         self.clock = FakeClock()
-        self.folders = Folders(videos, "one", 10.0, self.clock)
+        self.folders = Folders(videos, replica, 10.0, self.clock)
         self.workers = Workers(settings)
         candidates = Candidates(self.workers, Traces(int), self.clock)
         metrics = self.metrics = Metrics(CollectorRegistry(), "0", 4)

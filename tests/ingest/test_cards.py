@@ -145,8 +145,7 @@ def test_a_restart_begins_with_each_video_again(service: Service, after: int) ->
         service.end(worker)
     service.workers.stop()
     service.folders.release()
-    other = Service(service.folders.root)
-    other.folders._mine = other.folders.processing / "two"
+    other = Service(service.folders.root, "two")
     other.folders.prepare()
     other.look_after(0.0, 0.1)
     card = other.folders.processing / "two" / "card"

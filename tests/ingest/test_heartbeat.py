@@ -141,16 +141,16 @@ def test_one_that_takes_over_what_was_left_aborts_no_start(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder goes between its making and the opening of the file in it."""
-    opened = heartbeat._opened
+    opened = os.open
     gone: list[Path] = []
 
-    def late(path: Path, flags: int) -> object:
-        if not gone:
+    def late(path: Path, *how: int) -> int:
+        if path == folder / ALIVE and not gone:
             gone.append(path)
             folder.rmdir()
-        return opened(path, flags)
+        return opened(path, *how)
 
-    monkeypatch.setattr(heartbeat, "_opened", late)
+    monkeypatch.setattr("ingest.heartbeat.os.open", late)
     own = OwnLife(folder, lambda _: None)
     own.beat()
     assert (folder / ALIVE).exists()

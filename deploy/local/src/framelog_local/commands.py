@@ -79,6 +79,8 @@ def status(settings: Settings) -> None:
             say(line)
     elif containers.is_up(settings.root):
         containers.compose(settings.root, "ps")
+        for line in containers.restarts(settings.root):
+            say(line)
     else:
         say("Nothing is running: 'make up' starts the stack.")
 

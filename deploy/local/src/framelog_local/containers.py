@@ -61,6 +61,14 @@ def addresses(root: Path, service: str) -> list[str]:
     return [f"http://{line.partition('->')[0]}" for line in sorted(answer.splitlines()) if line]
 
 
+def restarts(root: Path) -> list[str]:
+    """Return, for each container that the engine has started again, a line that says how often."""
+    ids = (_docker("compose", "ps", "--all", "--quiet", cwd=root) or "").split()
+    answer = _docker("inspect", "--format", "{{.Name}} {{.RestartCount}}", *ids) if ids else ""
+    counts = (line.strip().lstrip("/").rpartition(" ") for line in (answer or "").splitlines())
+    return [f"{name}: restarts={count}" for name, _, count in sorted(counts) if count != "0"]
+
+
 def hand_over_videos(settings: Settings) -> None:
     """Make the folder of the videos, owned by the user that ingest's container runs as."""
     incoming = settings.videos / "incoming"

@@ -61,6 +61,7 @@ def status(settings: Settings) -> list[str] | None:
             readiness = "ready" if state.running and program.is_ready() else "not ready"
             lines.append(
                 f"{program.name:<11} {state.state:<9} {readiness:<10} pid={state.pid:<8} "
+                f"restarts={state.restarts:<4} "
                 f"log={supervisor.log(program.name)}"
             )
     return lines
@@ -92,8 +93,7 @@ def _start(settings: Settings, parts: Parts, supervisor: Supervisor) -> None:
     if parts.prometheus:
         directory = settings.state / "data" / "prometheus"
         prometheus.write_configuration(directory, prometheus.addresses(settings))
-    supervisord = parts.stack.directory / "bin" / "supervisord"
-    supervisor.start(supervisord, _programs(settings, parts), _environment(settings))
+    supervisor.start(parts.stack.python, _programs(settings, parts), _environment(settings))
 
 
 def _bring_up(settings: Settings, parts: Parts, supervisor: Supervisor) -> None:

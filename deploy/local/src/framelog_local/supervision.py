@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 import xmlrpc.client
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ STOP_SECONDS = 90.0
 POLL_SECONDS = 0.1
 REQUEST_SECONDS = 30.0
 LOG_TAIL_LINES = 15
+_FOR_EVER = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class State:
     name: str
     state: str
     pid: int
+    restarts: int
+    """How often it has been started again since the stack was."""
 
     @property
     def running(self) -> bool:
@@ -59,9 +63,9 @@ class Supervisor:
         return self.logs / f"{program}.log"
 
     def start(
-        self, supervisord: Path, programs: Sequence[Program], environment: Mapping[str, str]
+        self, python: Path, programs: Sequence[Program], environment: Mapping[str, str]
     ) -> None:
-        """Start supervisord in the background, with no program started yet."""
+        """Start supervisord in the background by a Python that has it; no program is started."""
         if len(str(self._socket)) > LONGEST_SOCKET_PATH:
             raise LocalError(
                 f"The project's folder has too long a path for a socket ({self._socket}): "
@@ -74,7 +78,7 @@ class Supervisor:
             log.replace(f"{log}.1")
         self._configuration.write_text(self._render(programs), encoding="utf-8")
         result = subprocess.run(
-            [supervisord, "--configuration", self._configuration],
+            [python, "-P", "-m", "supervisor.supervisord", "-c", self._configuration],
             check=False,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -93,10 +97,18 @@ class Supervisor:
 
     def states(self) -> dict[str, State]:
         """Return every program's state by its name."""
+        restarts = self._restarts()
         return {
-            info["name"]: State(info["name"], info["statename"], info["pid"])
-            for info in self._call("getAllProcessInfo")
+            (name := info["name"]): State(
+                name, info["statename"], info["pid"], restarts.get(name, 0)
+            )
+            for info in self._call("supervisor.getAllProcessInfo")
         }
+
+    def _restarts(self) -> dict[str, int]:
+        with suppress(LocalError):  # started by an earlier version, which does not count
+            return dict(self._call("framelog.counts"))
+        return {}
 
     def bring_up(self, programs: Sequence[Program]) -> None:
         """Start those that aren't running; return when all are ready.
@@ -106,7 +118,9 @@ class Supervisor:
         began = time.monotonic()
         for name, state in self.states().items():
             if name in {program.name for program in programs} and not state.running:
-                self._call("startProcess", name, False)
+                if state.state == "BACKOFF":  # it pauses between two tries, and would refuse
+                    self._call("supervisor.stopProcess", name, False)
+                self._call("supervisor.startProcess", name, False)
         pids: dict[str, int] = {}
         waiting = list(programs)
         while waiting:
@@ -132,7 +146,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop all programs, the last started first, then supervisord; return when all are gone."""
-        self._call("shutdown")
+        self._call("supervisor.shutdown")
         deadline = time.monotonic() + STOP_SECONDS
         while self.running:
             if time.monotonic() > deadline:
@@ -145,7 +159,7 @@ class Supervisor:
         proxy = xmlrpc.client.ServerProxy("http://supervisor", _SocketTransport(self._socket))
         try:
             with proxy:
-                return getattr(proxy.supervisor, method)(*arguments)
+                return getattr(proxy, method)(*arguments)
         except (OSError, xmlrpc.client.Fault) as error:
             raise LocalError(
                 f"The stack's supervisor refuses ({error}): it may be stopping; try again."
@@ -164,6 +178,8 @@ class Supervisor:
             "logfile_backups=1",
             "[rpcinterface:supervisor]",
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+            "[rpcinterface:framelog]",
+            "supervisor.rpcinterface_factory=framelog_local.restarts:make",
         ]
         for program in programs:
             sections += [
@@ -174,6 +190,7 @@ class Supervisor:
                 "autostart=false",
                 "autorestart=true",
                 "startsecs=2",
+                f"startretries={_FOR_EVER}",  # see restarts
                 "stopasgroup=true",
                 "killasgroup=true",
                 "stopwaitsecs=40",

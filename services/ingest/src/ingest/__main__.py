@@ -76,7 +76,10 @@ def run(settings: Settings) -> None:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     metrics = Metrics(
-        registry, version("framelog-ingest"), settings.workers + settings.paced_workers
+        registry,
+        version("framelog-ingest"),
+        settings.workers + settings.paced_workers,
+        settings.restarts,
     )
     readiness = Readiness(settings, lambda: intake.blocked)
     health = Health(readiness.check, time.monotonic, lambda: (lookup.thread,))

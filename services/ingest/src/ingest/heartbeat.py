@@ -12,10 +12,9 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from ingest.renaming import set_aside
 
@@ -27,6 +26,8 @@ _NO_LOCKS = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOLC
 # what was left removes the file: then it is tried again.
 _TRIES = 20
 _TRY_SECONDS = 0.05
+# Whatever lies in the file's place, it is not followed, waited for or inherited.
+_SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _LONGEST_PLACE_BYTES = 200
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -40,23 +41,23 @@ class OwnLife:
         """Take the replica's folder, which is made where it is missing."""
         self._folder = folder
         self._pause = pause
-        self._file: BinaryIO | None = None
+        self._descriptor: int | None = None
 
     def beat(self) -> None:
         """Show life, and that no other replica has this name.
 
         Raises OSError: one has it, or the folder can't be written.
         """
-        if self._file is not None and not _is_at(self._file, self._folder / ALIVE):
+        if self._descriptor is not None and not _is_at(self._descriptor, self._folder / ALIVE):
             self._let_go()  # the folder was deleted, or taken over by mistake
-        if self._file is None:
+        if self._descriptor is None:
             set_aside(self._folder / ALIVE)
-            self._file = self._taken()
-        os.utime(self._file.fileno())
+            self._descriptor = self._taken()
+        os.utime(self._descriptor)
 
     def end(self) -> None:
         """Show no more life. Others take over at once what is left in the folder."""
-        if self._file is None:
+        if self._descriptor is None:
             return
         try:
             if {path.name for path in self._folder.iterdir()} <= {ALIVE}:
@@ -67,20 +68,25 @@ class OwnLife:
         self._let_go()
 
     def _let_go(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
-    def _taken(self) -> BinaryIO:
+    def _taken(self) -> int:
         """Open the file, locked if it can be, and made anew if another removes it meanwhile."""
         path = self._folder / ALIVE
         for _ in range(_TRIES):
             self._folder.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError, BlockingIOError):
-                file = _opened(path, os.O_CREAT | os.O_RDWR)
-                if self._mark(file, path):
-                    return file
-                file.close()
+                descriptor = os.open(path, os.O_CREAT | os.O_RDWR | _SAFELY, 0o644)
+                try:
+                    is_ours = self._mark(descriptor, path)
+                except BaseException:
+                    os.close(descriptor)
+                    raise
+                if is_ours:
+                    return descriptor
+                os.close(descriptor)
             self._pause(_TRY_SECONDS)
         raise OSError(
             f"A replica named {self._folder.name} is running on this folder already: "
@@ -88,28 +94,26 @@ class OwnLife:
         )
 
     @staticmethod
-    def _mark(file: BinaryIO, path: Path) -> bool:
+    def _mark(descriptor: int, path: Path) -> bool:
         """Lock the file and write where; False where it is not at its path any more.
 
         Raises BlockingIOError.
         """
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            place = _place(file)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            place = _place(descriptor)
         except BlockingIOError:
-            file.close()
             raise
         except OSError as error:
             if error.errno not in _NO_LOCKS:
-                file.close()
                 raise
             log.info("event=not_locked reason=%r next='by its time alone'", str(error))
             place = b""
-        if not _is_at(file, path):
+        if not _is_at(descriptor, path):
             return False
         try:
-            file.truncate(0)
-            os.pwrite(file.fileno(), place, 0)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, place, 0)
         except OSError as error:  # a full disk: then others go by its time alone
             log.info("event=place_not_written reason=%r", str(error))
         return True
@@ -136,10 +140,10 @@ class OthersLife:
             status = alive.lstat()
             beat = status.st_mtime_ns
             if stat.S_ISREG(status.st_mode):
-                with closing(_opened(alive, os.O_RDONLY)) as file:
+                with _opened(alive) as descriptor:
                     # Opened: so a network's file system asks its server for the latest time.
-                    beat = os.fstat(file.fileno()).st_mtime_ns
-                    if _is_lock_seen(file) and _lock_is_free(file):
+                    beat = os.fstat(descriptor).st_mtime_ns
+                    if _is_lock_seen(descriptor) and _lock_is_free(descriptor):
                         self._beats[folder] = (beat, self._now())
                         return True
         except OSError:  # gone, or not to be opened: then its time alone tells
@@ -158,10 +162,10 @@ class OthersLife:
             if not stat.S_ISREG(alive.lstat().st_mode):
                 alive.unlink()  # none of ours
                 return
-            with closing(_opened(alive, os.O_RDWR)) as file:
-                is_as_before = os.fstat(file.fileno()).st_mtime_ns == last
+            with _opened(alive) as descriptor:
+                is_as_before = os.fstat(descriptor).st_mtime_ns == last
                 # Locked until it is removed: one that starts under this name waits for that.
-                if is_as_before and _locked(file) and _is_at(file, alive):
+                if is_as_before and _locked(descriptor) and _is_at(descriptor, alive):
                     alive.unlink(missing_ok=True)
         except FileNotFoundError:
             pass
@@ -169,13 +173,17 @@ class OthersLife:
             log.debug("event=replica_folder_in_use reason=%r", str(error))
 
 
-def _opened(path: Path, flags: int) -> BinaryIO:
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
-    mode = "r+b" if flags & os.O_RDWR else "rb"
-    return cast("BinaryIO", os.fdopen(descriptor, mode, buffering=0))
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Give a descriptor of another's file. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | _SAFELY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def _place(file: BinaryIO) -> bytes:
+def _place(descriptor: int) -> bytes:
     """Return what tells the running kernel, and the file system as it knows it; empty if unknown.
 
     The same file, by two mounts that do not know of each other, has two numbers of devices.
@@ -184,28 +192,28 @@ def _place(file: BinaryIO) -> bytes:
         boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return b""
-    return f"{boot_id} {os.fstat(file.fileno()).st_dev}\n".encode()
+    return f"{boot_id} {os.fstat(descriptor).st_dev}\n".encode()
 
 
-def _is_lock_seen(file: BinaryIO) -> bool:
+def _is_lock_seen(descriptor: int) -> bool:
     """Whether the file was locked where a lock is seen from here."""
-    place = _place(file)
-    return bool(place) and os.pread(file.fileno(), _LONGEST_PLACE_BYTES, 0) == place
+    place = _place(descriptor)
+    return bool(place) and os.pread(descriptor, _LONGEST_PLACE_BYTES, 0) == place
 
 
-def _lock_is_free(file: BinaryIO) -> bool:
+def _lock_is_free(descriptor: int) -> bool:
     """Whether nobody holds the lock. Raises OSError where that can't be told."""
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def _locked(file: BinaryIO) -> bool:
+def _locked(descriptor: int) -> bool:
     """Lock the file, where there are locks; False where another holds it."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -213,9 +221,9 @@ def _locked(file: BinaryIO) -> bool:
     return True
 
 
-def _is_at(file: BinaryIO, path: Path) -> bool:
+def _is_at(descriptor: int, path: Path) -> bool:
     """Whether the path still leads to this file."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False

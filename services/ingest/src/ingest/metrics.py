@@ -29,7 +29,9 @@ class Metrics:
     begins at 0 can be alerted on.
     """
 
-    def __init__(self, registry: CollectorRegistry, version: str, slots: int) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, version: str, slots: int, restarts: int = 0
+    ) -> None:
         self.registry = registry
         self._slots = Slots()
         self._numbers = range(1, slots + 1)
@@ -147,6 +149,11 @@ class Metrics:
             ),
             ERRORS,
         )
+        counter(
+            "framelog_ingest_restarts",
+            "Times that the supervisor of `make up` has started the service again after it ended; "
+            "0 where another supervises it.",
+        ).inc(restarts)
         build = gauge(
             "framelog_ingest_build_info", "Always 1; the label tells the version.", ["version"]
         )

@@ -60,6 +60,7 @@ class Settings:
     crash_limit: int
     statistics_seconds: float
     traces: bool
+    restarts: int
     log_level: str
     log_format: str
 
@@ -104,6 +105,7 @@ class Settings:
             crash_limit=read.integer("FRAMELOG_INGEST_CRASH_LIMIT", 3, 1, 100),
             statistics_seconds=read.seconds("FRAMELOG_INGEST_STATISTICS_SECONDS", 1.0),
             traces=_traces(environ),
+            restarts=read.integer("FRAMELOG_RESTARTS", 0, 0, 1 << 62),
             log_level=read.choice(
                 "FRAMELOG_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")
             ),

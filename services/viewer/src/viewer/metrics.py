@@ -20,7 +20,7 @@ FOREIGN_REASONS = ("no_magic", "unknown_schema", "other_record", "malformed", "o
 class Metrics:
     """The metrics, registered with the registry that is handed in."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, restarts: int = 0) -> None:
         """Register every metric; those with labels show all of them from the start."""
         self.registry = registry
         self.frames = Counter(
@@ -164,6 +164,12 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        Counter(
+            "framelog_viewer_restarts_total",
+            "Times that the supervisor of `make up` has started the service again after it ended; "
+            "0 where another supervises it.",
+            registry=registry,
+        ).inc(restarts)
         build = Gauge(
             "framelog_viewer_build_info",
             "Always 1; the label tells the viewer's version.",

@@ -67,6 +67,8 @@ class Settings:
     """Where ingest services serve their health and metrics, for the status page."""
     kafka_metrics_urls: Sequence[str] = ()
     """Where brokers serve their JMX metrics for Prometheus; all of them, or none."""
+    restarts: int = 0
+    """How often the viewer's supervisor has started it again, if that tells."""
 
     @property
     def max_streams(self) -> int:
@@ -110,6 +112,7 @@ class Settings:
             traces=_traces(environ),
             ingest_urls=read.urls("FRAMELOG_VIEWER_INGEST_URLS"),
             kafka_metrics_urls=read.urls("FRAMELOG_VIEWER_KAFKA_METRICS_URLS"),
+            restarts=read.integer("FRAMELOG_RESTARTS", cls.restarts, 0, 1 << 62),
         )
 
 

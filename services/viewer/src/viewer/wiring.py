@@ -47,7 +47,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     ProcessCollector(registry=collectors)
     GCCollector(registry=collectors)
     PlatformCollector(registry=collectors)
-    metrics = Metrics(collectors)
+    metrics = Metrics(collectors, settings.restarts)
     registry = Registry(
         settings.registry_url,
         revealed(settings.registry_user_info),
