@@ -20,7 +20,7 @@ KEY_ORDER = (
     *("volumes", "tmpfs", "ports", "networks", "network_mode", "depends_on", "healthcheck"),
     *("mem_limit", "stop_grace_period", "restart"),
 )
-ONE_SHOT = {"setup", "registry-volume"}
+ONE_SHOT = {"setup", "registry-volume", "ingest-token"}
 
 
 def text(path: str) -> str:

@@ -34,12 +34,12 @@ def test_everything_is_healthy_once_the_command_returns(stack: Stack) -> None:
     for service in LASTING:
         (container,) = stack.containers(service)
         assert state_of(stack, container)["Health"]["Status"] == "healthy", service
-    for service in ("setup", "registry-volume"):
+    for service in ("setup", "registry-volume", "ingest-token"):
         (container,) = stack.containers(service)
         assert state_of(stack, container)["ExitCode"] == 0, service
 
 
-@pytest.mark.parametrize("service", [*LASTING, "setup", "registry-volume"])
+@pytest.mark.parametrize("service", [*LASTING, "setup", "registry-volume", "ingest-token"])
 def test_the_engine_confines_each_container(stack: Stack, service: str) -> None:
     (container,) = stack.containers(service)
     host = stack.inspect(container)["HostConfig"]

@@ -18,6 +18,8 @@ from ingest.stream import State, Stream
 
 from tests.ingest.builders import NOW_US, fresh
 
+JSON = {"Content-Type": "application/json"}
+
 
 class FakeCatalogue:
     """Streams in memory; away stands for a cluster that does not answer."""
@@ -75,7 +77,7 @@ class Desk:
         return stream
 
     def ask(self, method: str, path: str, status: int = 200) -> dict[str, Any]:
-        answer = self.client.open(f"/api/{path}", method=method)
+        answer = self.client.open(f"/api/{path}", method=method, headers=JSON)
         assert answer.status_code == status, answer.text
         told: dict[str, Any] = answer.get_json()
         return told

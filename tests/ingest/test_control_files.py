@@ -12,7 +12,7 @@ from ingest.messages import AtWork
 from ingest.stream import State
 
 from tests.ingest.clock import FakeClock
-from tests.ingest.desk import Desk
+from tests.ingest.desk import JSON, Desk
 
 HOSTILE = ["..", ".", "../x", "a/../../x", "/etc/passwd", "a\n2.mp4", "%2e%2e%2fx", "x\0y", "film?"]
 
@@ -102,7 +102,7 @@ def test_no_name_leads_out_of_the_folder(
     for outside in (desk.folders.root / "x", desk.folders.root.parent / "x"):
         outside.write_text("not yours")
     before = desk.everything()
-    answer = desk.client.post(f"/api/files/{encode(name)}/retry")
+    answer = desk.client.post(f"/api/files/{encode(name)}/retry", headers=JSON)
     assert answer.status_code in (404, 405)
     assert answer.get_json()["error"]
     assert desk.everything() == before

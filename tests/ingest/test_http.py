@@ -1,12 +1,8 @@
-"""The service's routes, and the server behind them."""
-
-import gc
-import socket
+"""The service's few routes."""
 
 import pytest
-import requests
 from flask.testing import FlaskClient
-from ingest.http import create_app, serving
+from ingest.http import create_app
 from ingest.metrics import Metrics
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
@@ -67,19 +63,27 @@ def test_there_is_nothing_else(client: FlaskClient, route: str) -> None:
     assert client.get(route).status_code == 404
 
 
-def test_routes_are_served_until_the_end(service: Service) -> None:
-    with serving(service.app, "127.0.0.1", 0) as port:
-        assert requests.get(f"http://127.0.0.1:{port}/healthz", timeout=60).text == "ok\n"
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), 10)
-
-
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_a_port_that_is_taken_is_an_error(service: Service) -> None:
-    with (
-        serving(service.app, "127.0.0.1", 0) as port,
-        pytest.raises(OSError, match="in use"),
-        serving(service.app, "127.0.0.1", port),
-    ):
-        raise AssertionError
-    gc.collect()  # waitress leaves its socket open when it can't bind it: not to the next test
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("127.0.0.1:8001", True),
+        ("10.1.2.3", True),
+        ("[::1]:8001", True),
+        ("[fe80::1]", True),
+        ("LOCALHOST:8001", True),
+        ("ingest.example:80", True),
+        ("ingest.example.", True),
+        ("evil.example", False),
+        ("evil.example:8001", False),
+        ("127.0.0.1.evil.example", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1@evil.example", False),
+        ("[evil]", False),
+    ],
+)
+def test_it_is_asked_under_names_of_its_own_alone(host: str, is_own: bool) -> None:
+    """A page whose name leads here has its own name in Host."""
+    app = create_app(lambda: None, lambda: None, CollectorRegistry(), ["ingest.example"])
+    for route in ("/healthz", "/readyz", "/metrics", "/nowhere"):
+        status = app.test_client().get(route, headers={"Host": host}).status_code
+        assert (status == 421) is not is_own

@@ -12,6 +12,7 @@ from framelog_local.ports import free_port
 from ingest.fingerprint import content_id, fingerprint
 
 from tests.faults.checks import check_exactly_once, check_folders, make_film
+from tests.ingest.desk import JSON
 from tests.support.cluster import Topics, set_limit, unique_topics
 from tests.support.ingest import Ingest, verify
 from tests.support.log_reader import LogReader
@@ -55,7 +56,7 @@ def test_a_video_goes_its_way_behind_the_locks(
     [stream_id] = {record.key for record in LogReader(secured.open).read(topics.streams)}
     status, said = verify(topics.environment, stream_id, "--file", str(done))
     assert (status, said[:3]) == (0, "ok "), said
-    assert requests.delete(f"{ingest.url}/api/streams/{stream_id}", timeout=60).ok
+    assert requests.delete(f"{ingest.url}/api/streams/{stream_id}", headers=JSON, timeout=60).ok
     assert verify(topics.environment, "all") == (0, "")
     for secret in (PASSWORD, REGISTRY_LOGIN.partition(":")[2]):
         assert secret not in ingest.log.read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from framelog_local.settings import read_settings
+from ingest.errors import BadSetting
 from ingest.settings import Settings as IngestSettings
 from viewer.settings import Settings as ViewerSettings
 
@@ -21,7 +22,7 @@ every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 # What Strimzi makes: a secret for each user, and one with its certificate authority.
 OF_STRIMZI = {"framelog-cluster-ca-cert"}
 # What a person makes, as deploy/kubernetes/README.md says.
-OF_PEOPLE = {"viewer-access"}
+OF_PEOPLE = {"viewer-access", "ingest-token"}
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +173,13 @@ def test_services_can_read_their_settings(name: str) -> None:
     # Read at the start; it is in a secret.
     variables.pop("FRAMELOG_VIEWER_USERS_FILE", None)
 
-    ingest = IngestSettings.from_environ(ours["ingest"].variables)
+    # Without its secret it would not start: others can reach it.
+    token = {"FRAMELOG_INGEST_TOKEN": "0123456789abcdef"}
+    with pytest.raises(BadSetting, match="FRAMELOG_INGEST_TOKEN"):
+        IngestSettings.from_environ(ours["ingest"].variables)
+    for service in ("ingest", "viewer"):
+        assert "ingest-token" in ours[service].secrets
+    ingest = IngestSettings.from_environ(ours["ingest"].variables | token)
     viewer = ViewerSettings.from_environ(variables)
 
     kafka = named(overlay(name), "Kafka", "framelog")["spec"]["kafka"]["listeners"][0]

@@ -122,11 +122,18 @@ def test_a_name_of_one_address_or_none_is_asked_as_it_is() -> None:
 
 
 @contextmanager
-def ingest_service(answers: dict[str, tuple[int, str]]) -> Iterator[str]:
-    """Answer as an ingest service does: with a status and a text, by path."""
+def ingest_service(
+    answers: dict[str, tuple[int, str]], shown: list[str | None] | None = None
+) -> Iterator[str]:
+    """Answer as an ingest service does: with a status and a text, by path.
+
+    What each request shows as its Authorization is added to shown.
+    """
 
     class Handler(Quiet):
         def do_GET(self) -> None:  # noqa: N802 (the server's name)
+            if shown is not None:
+                shown.append(self.headers["Authorization"])
             status, text = answers[self.path]
             self.send_response(status)
             self.end_headers()
@@ -250,6 +257,14 @@ def test_files_are_told_with_their_reasons() -> None:
         (HOSTILE, "failed"),
     ]
     assert [len(file.reason) for file in files.told] == [22, 501]
+
+
+def test_files_are_asked_for_with_ingests_token() -> None:
+    shown: list[str | None] = []
+    token = "a token of ingest"  # noqa: S105
+    with ingest_service({"/api/files?newest=20": (200, files_answer())}, shown) as url:
+        assert ask_files(Asker(token=token), [url]) is not None
+    assert shown == [f"Bearer {token}"]
 
 
 @pytest.mark.parametrize(

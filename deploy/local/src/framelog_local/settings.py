@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,14 @@ class Settings:
     def host(self) -> str:
         """Where this machine's own programs find what listens on the bind address."""
         return "127.0.0.1" if self.bind_address in WILDCARD_ADDRESSES else self.bind_address
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs of this machine reach what listens on the bind address."""
+        try:
+            return ipaddress.ip_address(self.bind_address).is_loopback
+        except ValueError:
+            return self.bind_address == "localhost"
 
     @property
     def bootstrap_servers(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -175,9 +176,23 @@ def _environment(settings: Settings) -> dict[str, str]:
         "FRAMELOG_SCHEMA_REGISTRY_URL": settings.registry_url,
         "FRAMELOG_VIDEOS": str(settings.videos),
         "FRAMELOG_INGEST_HOST": settings.bind_address,
+        **_ingest_token(settings),
         "FRAMELOG_VIEWER_HOST": settings.bind_address,
         "FRAMELOG_VIEWER_INGEST_URLS": f"http://{settings.host}:{settings.ingest_port}",
         "FRAMELOG_VIEWER_KAFKA_METRICS_URLS": (
             f"http://127.0.0.1:{settings.kafka_metrics_port}/metrics"
         ),
     }
+
+
+def _ingest_token(settings: Settings) -> dict[str, str]:
+    """Return the file of the token by which ingest is steered, where others can reach ingest."""
+    file = settings.state / "ingest-token"
+    given = ("FRAMELOG_INGEST_TOKEN", "FRAMELOG_INGEST_TOKEN_FILE")
+    if settings.is_loopback or any(settings.variables.get(name) for name in given):
+        return {}
+    if not file.is_file():
+        settings.state.mkdir(exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32), encoding="ascii")
+    return {"FRAMELOG_INGEST_TOKEN_FILE": str(file)}

@@ -24,8 +24,9 @@ from ingest.endings import Endings
 from ingest.errors import BadSetting
 from ingest.folders import Folders
 from ingest.health import Health
-from ingest.http import create_app, serving
+from ingest.http import create_app
 from ingest.http_control import control_routes
+from ingest.http_server import serving
 from ingest.intake import Intake
 from ingest.lookup import StreamLookup
 from ingest.main_loop import MainLoop
@@ -83,7 +84,7 @@ def run(settings: Settings) -> None:
     )
     readiness = Readiness(settings, lambda: intake.blocked)
     health = Health(readiness.check, time.monotonic, lambda: (lookup.thread,))
-    app = create_app(health.alive, health.ready, registry)
+    app = create_app(health.alive, health.ready, registry, settings.hosts)
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
     pool = Pool(settings)
     traces = Traces(time.time_ns)
@@ -122,12 +123,12 @@ def run(settings: Settings) -> None:
     )
     loop = MainLoop(folders, intake, rhythm, pool, reports)
     control = Control(folders, KafkaCatalogue(settings), lambda: intake.at_work)
-    app.register_blueprint(control_routes(control))
+    app.register_blueprint(control_routes(control, settings.token))
     _prepare(folders)
     pool.prepare()
     with (
         _exporting(traces, settings),
-        serving(app, settings.host, settings.port) as port,
+        serving(app, settings.host, settings.port, metrics.dropped) as port,
         Watcher(folders.incoming) as watcher,
         lookup,
         health,

@@ -59,7 +59,13 @@ def ask(settings: Settings, chosen: argparse.Namespace) -> int:
     try:
         # Without proxies: what the environment names for the web has no business here.
         opener = build_opener(ProxyHandler({}))
-        with opener.open(Request(url, method=method), timeout=_ANSWER_SECONDS) as answer:
+        request = Request(url, method=method)
+        if method != "GET":
+            request.add_header("Content-Type", "application/json")
+        if settings.token is not None:
+            # Not to be sent along to wherever another program, on this port, may redirect.
+            request.add_unredirected_header("Authorization", f"Bearer {settings.token.value}")
+        with opener.open(request, timeout=_ANSWER_SECONDS) as answer:
             sys.stdout.write(show(json.load(answer)))
             return 0
     except HTTPError as error:

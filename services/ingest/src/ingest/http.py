@@ -1,23 +1,26 @@
 """The service's few HTTP routes."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 
 from flask import Flask, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from waitress.server import create_server
 
-from ingest.rounds import Rounds
-
-_AGAIN_SECONDS = 0.5
+from ingest.http_guard import refuse_strange_hosts
 
 
 def create_app(
-    alive: Callable[[], str | None], ready: Callable[[], str | None], registry: CollectorRegistry
+    alive: Callable[[], str | None],
+    ready: Callable[[], str | None],
+    registry: CollectorRegistry,
+    hosts: Collection[str] = (),
 ) -> Flask:
-    """Return the application; alive and ready give None or a sentence on what is wrong."""
+    """Return the application; alive and ready give None or a sentence on what is wrong.
+
+    hosts: names under which it may be asked, besides addresses and localhost.
+    """
     app = Flask("ingest", static_folder=None)
+    refuse_strange_hosts(app, hosts)
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -32,20 +35,6 @@ def create_app(
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
     return app
-
-
-@contextmanager
-def serving(app: Flask, host: str, port: int) -> Iterator[int]:
-    """Serve app from a thread; gives the port, which is a free one where 0 was asked for.
-
-    Raises OSError when the port is taken.
-    """
-    server = create_server(app, host=host, port=port, threads=4)
-    with Rounds("http", server.run, lambda: _AGAIN_SECONDS):
-        try:
-            yield int(server.effective_port)  # type: ignore[union-attr]
-        finally:
-            server.close()
 
 
 def _verdict(wrong: str | None) -> Response:

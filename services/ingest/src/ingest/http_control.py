@@ -7,23 +7,33 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from ingest.control import Control
+from ingest.environ import Secret
 from ingest.errors import Blocked, IngestError, Refused, Unavailable, Unknown
+from ingest.http_guard import what_may_not, who_may_not
 
 _NEWEST = 100
 _MOST = 10_000
 _STATUSES = {Unknown: 404, Refused: 409, Unavailable: 503, Blocked: 503}
 
 
-def control_routes(control: Control) -> Blueprint:
-    """Return the routes below /api. Answers are JSON; errors have a sentence in `error`."""
+def control_routes(control: Control, token: Secret | None = None) -> Blueprint:
+    """Return the routes below /api. Answers are JSON; errors have a sentence in `error`.
+
+    With a token, all of them ask for it.
+    """
     routes = Blueprint("control", "ingest", url_prefix="/api")
 
     @routes.before_request
-    def refuse_pages() -> Response | None:
-        """Keep web pages of other sites from steering a service that trusts its network."""
-        if request.method != "GET" and "Origin" in request.headers:
-            return _error(403, "Requests of web pages are not taken.")
-        return None
+    def refuse() -> Response | None:
+        refusal = who_may_not(request.headers, token) or what_may_not(
+            request.method, request.host, request.headers
+        )
+        if refusal is None:
+            return None
+        answer = _error(refusal.status, refusal.sentence)
+        if refusal.status == 401:
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
 
     @routes.errorhandler(IngestError)
     def tell(error: IngestError) -> Response:
@@ -36,8 +46,9 @@ def control_routes(control: Control) -> Blueprint:
     @routes.get("/files")
     def files() -> Response:
         newest = request.args.get("newest", str(_NEWEST))
-        if not (newest.isascii() and newest.isdigit() and 1 <= int(newest) <= _MOST):
-            return _error(400, f"newest is {newest!r}, but it must be from 1 to {_MOST}.")
+        is_short = len(newest) <= len(str(_MOST))  # else even int() may refuse
+        if not (is_short and newest.isascii() and newest.isdigit() and 1 <= int(newest) <= _MOST):
+            return _error(400, f"newest is {newest[:20]!r}, but it must be from 1 to {_MOST}.")
         return jsonify(control.files(int(newest)))
 
     def route(rule: str, method: str, act: Callable[..., dict[str, Any]]) -> None:

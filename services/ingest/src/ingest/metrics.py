@@ -13,6 +13,7 @@ from ingest.statistics import ERRORS
 STAGES = ("read", "decode", "pace", "encode", "serialize", "flush", "commit")
 RESULTS = ("complete", "truncated", "failed", "duplicate")
 RESTARTS = ("crash", "hung", "fenced")
+DROPPED = ("idle", "head", "body", "answer", "crowd")
 QUANTILES = ("0.5", "0.99")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -149,6 +150,15 @@ class Metrics:
             ),
             ERRORS,
         )
+        self._connections_dropped = _with(
+            counter(
+                "framelog_ingest_connections_dropped",
+                "Clients' connections that were ended, by what took them too long, or because "
+                "there were too many.",
+                ["reason"],
+            ),
+            DROPPED,
+        )
         counter(
             "framelog_ingest_restarts",
             "Times that the supervisor of `make up` has started the service again after it ended; "
@@ -175,6 +185,10 @@ class Metrics:
         if report.kafka is not None:
             for kind, count in report.kafka.errors.items():
                 self._errors.labels(kind).inc(count)
+
+    def dropped(self, reason: str) -> None:
+        """Count a connection that was ended."""
+        self._connections_dropped.labels(reason).inc()
 
     def look(self, sight: Sight) -> None:
         """Show how things stand."""

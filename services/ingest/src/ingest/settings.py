@@ -1,5 +1,6 @@
 """What can be set, read once from the environment."""
 
+import ipaddress
 import os
 import socket
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from pathlib import Path
 from ingest.choices import CHOICE_NAMES, BadChoice, Choices, with_named
 from ingest.environ import Reader, Secret
 from ingest.errors import BadSetting
+
+_SHORTEST_TOKEN = 16
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Settings:
     videos: Path
     host: str
     port: int
+    hosts: frozenset[str]
+    token: Secret | None
     replica: str
     workers: int
     paced_workers: int
@@ -68,6 +73,7 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings; raises BadSetting with the key, its value and what is allowed."""
         read = Reader(environ)
+        host = read.text("FRAMELOG_INGEST_HOST", "127.0.0.1")
         return cls(
             bootstrap_servers=read.text("FRAMELOG_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
             registry_url=read.url(
@@ -80,8 +86,12 @@ class Settings:
             index_topic=read.text("FRAMELOG_INDEX_TOPIC", "video.index"),
             streams_topic=read.text("FRAMELOG_STREAMS_TOPIC", "video.streams"),
             videos=Path(read.text("FRAMELOG_VIDEOS", "videos")),
-            host=read.text("FRAMELOG_INGEST_HOST", "127.0.0.1"),
+            host=host,
             port=read.integer("FRAMELOG_INGEST_PORT", 8001, 0, 65535),
+            hosts=frozenset(
+                f"{host} {read.optional('FRAMELOG_INGEST_HOSTS') or ''}".lower().split()
+            ),
+            token=_token(read, host),
             replica=read.text("FRAMELOG_INGEST_REPLICA", f"{socket.gethostname()}-{os.getpid()}"),
             workers=read.integer("FRAMELOG_INGEST_WORKERS", max(4, os.cpu_count() or 1), 1, 256),
             paced_workers=read.integer("FRAMELOG_INGEST_PACED_WORKERS", 16, 1, 256),
@@ -111,6 +121,35 @@ class Settings:
             ),
             log_format=read.choice("FRAMELOG_LOG_FORMAT", "text", ("text", "json")),
         )
+
+
+def _hosts(read: Reader) -> frozenset[str]:
+    return frozenset((read.optional("FRAMELOG_INGEST_HOSTS") or "").lower().split())
+
+
+def _token(read: Reader, host: str) -> Secret | None:
+    """Read what the control routes ask for; without it, they are this machine's alone."""
+    token = read.secret("FRAMELOG_INGEST_TOKEN")
+    if token is None and not _is_loopback(host):
+        raise BadSetting(
+            f"FRAMELOG_INGEST_HOST is {host!r}, where others can reach ingest: then "
+            "FRAMELOG_INGEST_TOKEN, or the file that FRAMELOG_INGEST_TOKEN_FILE names, must hold "
+            f"a token of {_SHORTEST_TOKEN} or more ASCII characters."
+        )
+    if token is not None and not (
+        token.value.isascii() and token.value.isprintable() and len(token.value) >= _SHORTEST_TOKEN
+    ):
+        raise BadSetting(
+            f"FRAMELOG_INGEST_TOKEN must be {_SHORTEST_TOKEN} or more printable ASCII characters."
+        )
+    return token
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _traces(environ: Mapping[str, str]) -> bool:

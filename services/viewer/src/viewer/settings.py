@@ -65,6 +65,8 @@ class Settings:
     """Whether spans are exported; how and where to, OpenTelemetry's own variables say."""
     ingest_urls: Sequence[str] = ()
     """Where ingest services serve their health and metrics, for the status page."""
+    ingest_token: Secret | None = None
+    """What ingest's control routes ask for; the status page lists its files by it."""
     kafka_metrics_urls: Sequence[str] = ()
     """Where brokers serve their JMX metrics for Prometheus; all of them, or none."""
     restarts: int = 0
@@ -111,6 +113,7 @@ class Settings:
             ),
             traces=_traces(environ),
             ingest_urls=read.urls("FRAMELOG_VIEWER_INGEST_URLS"),
+            ingest_token=read.secret("FRAMELOG_INGEST_TOKEN"),
             kafka_metrics_urls=read.urls("FRAMELOG_VIEWER_KAFKA_METRICS_URLS"),
             restarts=read.integer("FRAMELOG_RESTARTS", cls.restarts, 0, 1 << 62),
         )

@@ -19,9 +19,19 @@ class NoAnswerError(Exception):
 class Asker:
     """Makes requests, past any proxy: the services are neighbours."""
 
-    def __init__(self, user_info: str | None = None, ssl_ca_location: str | None = None) -> None:
-        """Show `name:password`; without certificates of one's own, trust those of the system."""
+    def __init__(
+        self,
+        user_info: str | None = None,
+        ssl_ca_location: str | None = None,
+        token: str | None = None,
+    ) -> None:
+        """Show `name:password` or a token, where there is one.
+
+        Without certificates of one's own, trust those of the system.
+        """
         self._headers: dict[str, str] = {}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
         if user_info is not None:
             self._headers["Authorization"] = f"Basic {b64encode(user_info.encode()).decode()}"
         is_folder = ssl_ca_location is not None and Path(ssl_ca_location).is_dir()

@@ -44,6 +44,7 @@ class StatusWatch:
         self._catalogue = catalogue
         self._metrics = metrics
         self._neighbours = Asker()
+        self._ingest = Asker(token=revealed(settings.ingest_token))
         self._registry = Asker(
             revealed(settings.registry_user_info), settings.registry_ssl_ca_location
         )
@@ -94,7 +95,7 @@ class StatusWatch:
 
     def _look_at_files(self) -> None:
         """Ask ingest of which files there is something to say."""
-        self._board.files = ask_files(self._neighbours, self._settings.ingest_urls)
+        self._board.files = ask_files(self._ingest, self._settings.ingest_urls)
 
     def _repeat(self, interval_seconds: float, look: Callable[[], None]) -> None:
         while not self._stopping.is_set():
