@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -12,10 +13,15 @@ from hypothesis import strategies as st
 from viewer.app import create_app
 
 from tests.viewer.builders import STREAM_ID, segment, stream
+from tests.viewer.running import answers
 from tests.viewer.world import world
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask.testing import FlaskClient
+
+    from tests.support.processes import Process
 
 API = f"/api/streams/{STREAM_ID}"
 STREAM = f"/streams/{STREAM_ID}"
@@ -180,3 +186,57 @@ def test_no_name_breaks_anything(client: FlaskClient, place: str, name: str | by
 def test_no_header_breaks_anything(client: FlaskClient, path: str, headers: dict[str, str]) -> None:
     for method in ("GET", "PUT"):
         status_of(client, method, path, headers=headers, data=b'{"frame": 1}')
+
+
+LOCAL = b"Host: localhost\r\n"
+JSON = b"Content-Type: application/json\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+LAST = b"Connection: close\r\n\r\n"
+# What no client library sends, and what it is answered.
+RAW = [
+    (b"GET / HTTP/1.1\nHost: localhost\n\n", 400),
+    (b"nonsense\r\n\r\n", 400),
+    (b"\r\n\r\n\r\n\r\n", 400),
+    (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    (b"GET /\xff HTTP/1.1\r\n" + LOCAL + LAST, 400),
+    (b"GET /%ff%00 HTTP/1.1\r\n" + LOCAL + LAST, 404),
+    (b"GET http://[::1/ HTTP/1.1\r\n" + LOCAL + LAST, 400),
+    (b"GET http://localhost/ HTTP/1.1\r\n" + LOCAL + LAST, 200),
+    (b"OPTIONS * HTTP/1.1\r\n" + LOCAL + LAST, 404),
+    (b"CONNECT x:1 HTTP/1.1\r\n" + LOCAL + LAST, 404),
+    (b"GET / HTTP/1.0\r\n\r\n", 200),
+    (b"GET / HTTP/1.1\r\n" + LOCAL + b"SCRIPT_NAME: /x\r\n" + LAST, 200),
+    (b"GET / HTTP/1.1\r\n" + LOCAL + b"X-Forwarded-Proto: https\r\n" + LAST, 200),
+    (b"GET / HTTP/1.1\r\n" + LOCAL + b"X-Forwarded-Ssl: on\r\n" + LAST, 200),
+    (b"GET / HTTP/1.1\r\n" + LOCAL + b"Host: localhost\r\n" + LAST, 400),
+    (b"GET / HTTP/1.1\r\n" + LOCAL + b"Expect: what\r\n" + LAST, 417),
+    (b"GET / HTTP/1.1\r\n" + LOCAL + b"X: " + b"x" * 9000 + b"\r\n" + LAST, 431),
+    (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n" + LOCAL + LAST, 414),
+    (b"GET / HTTP/1.1\r\n" + LOCAL + b"X: x\r\n" * 200 + LAST, 431),
+    (b"GET / HTTP/1.1\r\n" + LOCAL + b"X: " + b"x" * 40_000, 431),
+    (b"PUT / HTTP/1.1\r\n" + LOCAL + b"Content-Length: 1\r\nContent-Length: 2\r\n" + LAST, 400),
+    (b"PUT / HTTP/1.1\r\n" + LOCAL + b"Content-Length: -1\r\n" + LAST, 400),
+    (b"PUT / HTTP/1.1\r\n" + LOCAL + b"Content-Length: 400000000\r\n\r\n", 413),
+    (b"PUT / HTTP/1.1\r\n" + LOCAL + b"Transfer-Encoding: gzip\r\n" + LAST, 400),
+    (b"PUT / HTTP/1.1\r\n" + LOCAL + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    (b"PUT / HTTP/1.1\r\n" + LOCAL + b"Transfer-Encoding: chunked\r\n\r\n0\r\nA\r\n\r\n", 400),
+    (b"POST /api/rooms/x HTTP/1.1\r\n" + LOCAL + JSON + CHUNKED + b"0\r\nA\r\n\r\n", 400),
+    (b"POST /api/rooms/x HTTP/1.1\r\n" + LOCAL + JSON + CHUNKED + b"1;\x01\r\nx\r\n0\r\n\r\n", 400),
+    (b"POST /api/rooms/x HTTP/1.1\r\n" + LOCAL + JSON + CHUNKED + b"2\r\n[]\r\n0\r\n\r\n", 400),
+]  # fmt: skip
+
+
+def test_no_bytes_break_the_server(
+    serve: Callable[..., Process], base: str, free_port: int
+) -> None:
+    process = serve()
+    answered = []
+    for sent, _ in RAW:
+        with socket.create_connection(("127.0.0.1", free_port), timeout=60) as client:
+            client.sendall(sent)
+            with client.makefile("rb") as received:
+                answered.append((sent, int(received.readline().split()[1])))
+    assert answered == RAW
+    assert answers(f"{base}/readyz")
+    assert "Traceback" not in process.log_tail()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 from viewer.framing import HEADER
+from viewer.sending import Outlet
+from viewer.stalls import Stalls
 
 from tests.support.processes import wait_for
 from tests.viewer.builders import STREAM_ID, segment, stream
@@ -44,7 +46,7 @@ class Watcher:
         assert self._is_heard.wait(60)
 
     def _answer(self, client: FlaskClient, path: str, sock: socket.socket) -> None:
-        environ = {"gunicorn.socket": sock, "SERVER_PROTOCOL": "HTTP/1.1"}
+        environ = {"gunicorn.socket": Outlet(sock, 60, Stalls()), "SERVER_PROTOCOL": "HTTP/1.1"}
         with sock, client.get(f"/streams/{STREAM_ID}/{path}", environ_overrides=environ) as answer:
             self._is_heard.set()
             try:

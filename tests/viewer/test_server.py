@@ -146,13 +146,40 @@ def test_a_stalled_client_is_dropped_and_delays_nobody(
         for _ in range(2):
             stack.enter_context(stalled_client(free_port, path))
         wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
-        refused = requests.get(base + path, timeout=60)
-        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
         assert requests.get(frame, timeout=60).content == large
         assert metric(base, "framelog_viewer_clients_dropped_total") == 0, "nobody has waited"
         wait_for(lambda: metric(base, "framelog_viewer_clients_dropped_total") == 2, alive=process)
         wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 0, alive=process)
     assert len(requests.get(f"{base}{path}?count=4", timeout=60).content) == 4 * (88 + len(large))
+    assert "Traceback" not in process.log_tail()
+
+
+def test_who_stalls_makes_room_for_another_and_who_watches_does_not(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str, free_port: int
+) -> None:
+    writer = StreamWriter(cluster, topics)
+    large = jpeg(0, width=1600, height=1600) * 100
+    for _ in range(4):
+        writer.write([large] * 8)
+    process = serve(FRAMELOG_VIEWER_THREADS="10", FRAMELOG_VIEWER_STALL_SECONDS="3600")
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
+    path = f"/streams/{writer.stream_id}/frames"
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(stalled_client(free_port, path))
+        wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 2, alive=process)
+        watching = []
+
+        def watches() -> bool:
+            response = requests.get(f"{base}/api/events", stream=True, timeout=60)
+            watching.append(stack.enter_context(response))
+            return response.status_code == 200
+
+        for _ in range(2):
+            wait_for(watches, alive=process)
+        assert metric(base, "framelog_viewer_clients_dropped_total") == 2
+        refused = requests.get(base + path, timeout=60)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
     assert "Traceback" not in process.log_tail()
 
 

@@ -24,6 +24,7 @@ from viewer.retention import Limits
 from viewer.rooms import Kept, Rooms
 from viewer.settings import Settings
 from viewer.sites import Sites
+from viewer.stalls import Stalls
 from viewer.status.board import Board
 from viewer.status.history import NAMES, Moment
 from viewer.status.readings import reading_of
@@ -190,6 +191,7 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
         retention=retention,
         rooms=Rooms(FakeRooms(), now=clock),
         watchers=watchers,
+        stalls=Stalls(clock),
         metrics=metrics,
         health=Health(lambda: True, lambda: waiting_for[0] if waiting_for else None),
         traces=NoTraces(),

@@ -18,9 +18,9 @@ from viewer import (
 )
 from viewer.caching import Caching
 from viewer.parts import Parts
+from viewer.reading import MOST_BODY_BYTES
 
 DEVICE_COOKIE = "framelog_device"
-_MAX_BODY_BYTES = 4096
 _YEAR_SECONDS = 365 * 24 * 3600
 # They tell nothing, and what asks them may go by any name.
 _PROBES = {"health.healthz", "health.readyz"}
@@ -38,7 +38,7 @@ _SECURITY_HEADERS = {
 def create_app(parts: Parts) -> Flask:
     """Make the application of parts that are running, or will be."""
     app = Flask("viewer")
-    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MOST_BODY_BYTES
     if parts.settings.behind_proxy:
         # Keeps Flask's own type for `app`, as its documentation asks.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1, x_host=1)  # type: ignore[method-assign]

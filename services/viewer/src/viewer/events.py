@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from flask import Response
+from flask import Response, request
 
+from viewer.sending import pass_on
 from viewer.watchers import Watchers
 
 HEARTBEAT = b": still here\n\n"
@@ -25,6 +26,7 @@ def event_stream(
     leave = watchers.enter(route)
     response = Response(events, mimetype="text/event-stream")
     response.call_on_close(leave)
+    pass_on(request.environ)
     # A proxy that collects the answer would hold the events back.
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Cache-Control"] = "no-store"

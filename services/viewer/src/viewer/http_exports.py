@@ -10,7 +10,7 @@ from viewer.clip import clip_of
 from viewer.errors import BadRequestError
 from viewer.exports import CONTENT_TYPES, Kind
 from viewer.parts import Parts
-from viewer.sending import Connection, breaking
+from viewer.sending import Connection, breaking, pass_on
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -38,6 +38,7 @@ def blueprint(parts: Parts) -> Blueprint:
         body = breaking(made.body, connection)
         response = Response(body, content_type=CONTENT_TYPES[kind])
         response.call_on_close(leave)
+        pass_on(request.environ)
         if made.length is not None:
             response.content_length = made.length
         # A stream's id is a slug, but nothing keeps another writer from using any text.

@@ -12,7 +12,7 @@ from viewer.framing import HEADER, MULTIPART_TYPE, WINDOW_TYPE, part, record
 from viewer.parts import Parts
 from viewer.playback import LIVE_SLACK_NS, Delivery
 from viewer.reader import Segment, require_available
-from viewer.sending import Connection, Pieces
+from viewer.sending import Connection, Pieces, pass_on
 from viewer.showing import Showing
 from viewer.views import StreamView
 from viewer.window import Window, start_asked, window_asked
@@ -129,6 +129,7 @@ def _stream(parts: Parts, showing: Showing, content_type: str) -> Response:
     body = showing.body(connection, parts.metrics, parts.live_edges)
     response = Response(body, content_type=content_type)
     response.call_on_close(parts.watchers.enter(showing.route))
+    pass_on(request.environ)
     if showing.length is not None:
         response.content_length = showing.length
     return response

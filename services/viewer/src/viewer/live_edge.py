@@ -64,7 +64,7 @@ class LiveEdges:
         if taker.error is not None:
             raise taker.error
         if taker.rest_bytes:
-            send_all(sock, taker.rest)
+            send_all(sock, taker.rest, self._stall_seconds)
         return taker
 
     def _call(self, call: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ DENIED_REASONS = (
     "no_credentials", "wrong_credentials", "too_many_failures", "too_many_new",
     "foreign_host", "foreign_origin",
 )  # fmt: skip
+CLOSED_REASONS = ("slow", "shed")
 QUANTILES = ("0.5", "0.99")
 KAFKA_ERRORS = ("transport", "timeout", "retry")
 FOREIGN_REASONS = ("no_magic", "unknown_schema", "other_record", "malformed", "other_key")
@@ -62,6 +63,18 @@ class Metrics:
         self.stalled = Counter(
             "framelog_viewer_clients_dropped_total",
             "Clients dropped because they took no byte for too long.",
+            registry=registry,
+        )
+        self.connections = Gauge(
+            "framelog_viewer_connections",
+            "Connections that clients hold, whether anything is asked by them or not.",
+            registry=registry,
+        )
+        self.connections_closed = Counter(
+            "framelog_viewer_connections_closed_total",
+            "Connections closed before their time: a request did not come whole in time (slow), or "
+            "there were too many connections (shed).",
+            ["reason"],
             registry=registry,
         )
         self.skipped = Counter(
@@ -186,6 +199,8 @@ class Metrics:
             self.skipped.labels(reason)
         for reason in DENIED_REASONS:
             self.denied.labels(reason)
+        for reason in CLOSED_REASONS:
+            self.connections_closed.labels(reason)
         for quantile in QUANTILES:
             self.kafka_round_trip.labels(quantile)
         for kind in KAFKA_ERRORS:

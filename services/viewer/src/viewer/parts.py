@@ -17,6 +17,7 @@ from viewer.retention import Retention
 from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.sites import Sites
+from viewer.stalls import Stalls
 from viewer.traces import Traces
 from viewer.views import StreamView
 from viewer.watchers import Watchers
@@ -55,6 +56,7 @@ class Parts:
     retention: Retention
     rooms: Rooms
     watchers: Watchers
+    stalls: Stalls
     metrics: Metrics
     health: Health
     traces: Traces

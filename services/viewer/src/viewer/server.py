@@ -1,33 +1,61 @@
-"""The HTTP server: gunicorn with one worker of many threads, each write of which is bounded."""
+"""The HTTP server: gunicorn's processes, parser and answers, behind a gate that no client holds up.
+
+gunicorn's threaded worker gives a connection to a thread when its first byte has come, and the
+thread waits for the rest. Here a thread gets whole requests only, and waits for a client only while
+it sends a stream: docs/decisions/0018.
+"""
 
 import errno
 import logging
 import re
-import socket
-import struct
+import resource
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from io import BytesIO
 from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
 from flask import Flask
+from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from viewer.app import create_app
+from viewer.gate import After, Drop, Gate, Limits, Visit
 from viewer.logs import about
 from viewer.parts import Parts
+from viewer.sending import Outlet, Pieces, send_some
 from viewer.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-# How much of a live stream may wait unsent in the kernel: what is there already is old.
-_UNSENT_BYTES = 64 << 10
 _GRACE_SECONDS = 2
 _KEEPALIVE_SECONDS = 30
-# How many connections may be kept alive between requests.
+# Whole requests that may wait for a thread of their lane; more are answered 503 at once.
+_MOST_WAITING = {"streams": 256, "log": 512, "pages": 1024, "probes": 64, "metrics": 16}
+# How many connections may be held that nobody serves.
 _IDLE_CONNECTIONS = 1000
+# Files and connections that are no client's.
+_OWN_FILES = 256
+# What is answered from memory has few threads, for they would only wait for each other: with
+# hundreds that want to run, each waits for all the others' turns. What asks Kafka has more.
+_PAGE_THREADS = 4
+_LOG_THREADS = 16
+_PROBE_THREADS = 2
+_LANES = (
+    ("probes", re.compile(rb"/(healthz|readyz)")),
+    ("metrics", re.compile(rb"/metrics")),
+    ("streams", re.compile(
+        rb"/api/(events|rooms/.*/events)|/streams/[^/]*/(frames|video\.mjpg|export\..*)"
+    )),
+    ("log", re.compile(
+        rb"/api/(rooms|streams/[^/]*/(position|retention)).*|/streams/.*/frames/.*"
+    )),
+)  # fmt: skip
 
 
 class ViewerServer(BaseApplication):  # type: ignore[misc]
@@ -48,14 +76,20 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
         options = {
             "bind": f"{self.settings.host}:{self.settings.port}",
             "workers": 1,
-            "worker_class": BoundedWorker,
+            "worker_class": GatedWorker,
             "threads": self.settings.threads,
-            "worker_connections": self.settings.threads + _IDLE_CONNECTIONS,
+            "worker_connections": (
+                self.settings.threads + sum(_MOST_WAITING.values()) + _IDLE_CONNECTIONS
+            ),
             "keepalive": _KEEPALIVE_SECONDS,
             "graceful_timeout": _GRACE_SECONDS,
             "control_socket_disable": True,
             "logger_class": PlainLogger,
             "proc_name": "framelog-viewer",
+            # Files are short, and collected as other answers are.
+            "sendfile": False,
+            # Whom a proxy speaks for is the application's to believe, when it is told to.
+            "forwarded_allow_ips": "",
             "worker_exit": lambda _arbiter, _worker: self.close(),
         }
         for key, value in options.items():
@@ -87,34 +121,69 @@ class PlainLogger(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
 
-class BoundedWorker(ThreadWorker):  # type: ignore[misc]
-    """A threaded worker that no client can hold up, and that ends its streams when it is told to.
+class _Lane:
+    """Threads for one kind of requests, and how many may be with them."""
 
-    gunicorn writes with plain blocking calls: a client that stops reading would keep a thread
-    for as long as it likes.
-    """
+    def __init__(self, name: str, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._most = threads + _MOST_WAITING[name]
+        # One thread counts up, many down: by the futures, which know.
+        self._open: set[Future[None]] = set()
+
+    def run(self, work: Callable[[], None]) -> bool:
+        """Have work done, unless there is too much of it."""
+        if len(self._open) >= self._most:
+            return False
+        future = self._pool.submit(work)
+        self._open.add(future)
+        future.add_done_callback(self._open.discard)
+        return True
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Answering:
+    """What gunicorn wants to know of a connection while a request is answered."""
+
+    def __init__(self, visit: Visit, outlet: Outlet) -> None:
+        self.sock = outlet
+        self.client = visit.client
+        self.server = visit.server
+
+
+class GatedWorker(ThreadWorker):  # type: ignore[misc]
+    """A threaded worker whose threads get whole requests, and that ends streams when it is told."""
 
     app: ViewerServer
 
-    def enqueue_req(self, conn: Any) -> None:
-        """Bound what this connection can take before a thread serves it."""
-        _bound(conn.sock, self.app.settings.stall_seconds)
-        super().enqueue_req(conn)
-
-    def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer; drop a client that took nothing for too long."""
-        try:
-            return super().handle_request(req, conn)
-        except BlockingIOError as error:
-            logger.warning(
-                "client=dropped reason=stalled peer=%s path=%s",
-                conn.client, req.path, extra=_whose(req.path),
-            )  # fmt: skip
-            if self.app.parts is not None:
-                self.app.parts.metrics.stalled.inc()
-            # Gunicorn would wait, in its main thread, for the client to say goodbye.
-            conn.sock.close()
-            raise ConnectionResetError(errno.ECONNRESET, "stalled") from error
+    def run(self) -> None:
+        """Serve until told to stop, as gunicorn asks."""
+        settings = self.app.settings
+        threads = {
+            "streams": settings.threads, "log": _LOG_THREADS, "pages": _PAGE_THREADS,
+            "probes": _PROBE_THREADS, "metrics": 1,
+        }  # fmt: skip
+        lanes = self._lanes = {name: _Lane(name, count) for name, count in threads.items()}
+        limits = Limits(
+            connections=min(self.cfg.worker_connections, _most_files() - _OWN_FILES),
+            idle_seconds=_KEEPALIVE_SECONDS,
+            stall_seconds=settings.stall_seconds,
+        )
+        gate = self._gate = Gate(self.sockets, self._serve, self._dropped, limits)
+        gate.open()
+        while self.alive and self.is_parent_alive():
+            self._turn(gate)
+        gate.shut()
+        # A request may be on its way; its answer says that it is the connection's last.
+        until = time.monotonic() + self.cfg.graceful_timeout
+        while len(gate) and time.monotonic() < until:
+            self._turn(gate)
+        gate.close()
+        for lane in lanes.values():
+            lane.close()
+        for listener in self.sockets:
+            listener.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End open streams, then as gunicorn does."""
@@ -126,24 +195,80 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]
         self.app.stop_streams()
         super().handle_quit(sig, frame)
 
+    def _turn(self, gate: Gate) -> None:
+        self.notify()
+        gate.turn(0.25)
+        if self.app.parts is not None:
+            self.app.parts.metrics.connections.set(len(gate))
+
+    def _serve(self, visit: Visit, request: bytes, path: bytes) -> bool:
+        found = (name for name, paths in _LANES if paths.fullmatch(path))
+        return self._lanes[next(found, "pages")].run(partial(self._answer, visit, request))
+
+    def _answer(self, visit: Visit, request: bytes) -> None:
+        """Answer a request; a thread's work."""
+        parts = self.app.parts
+        assert parts is not None, "it serves once the application is made"
+        outlet = Outlet(visit.sock, parts.settings.stall_seconds, parts.stalls)
+        rest: Pieces = ()
+        after = After.BREAK
+        try:
+            keeps = self._respond(visit, request, outlet)
+            if not outlet.is_broken:
+                # Mostly there is room for all of it.
+                rest = send_some(visit.sock, outlet.take())
+                after = After.ANOTHER if keeps else After.END
+        except BlockingIOError:
+            self._dropped(visit, Drop.STALLED)
+        except OSError as error:
+            if error.errno not in {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}:
+                logger.warning("client=lost path=%s error=%r", visit.path, str(error))
+        finally:
+            self._gate.served(visit, rest, after)
+
+    def _respond(self, visit: Visit, request: bytes, outlet: Outlet) -> bool:
+        """Write the answer, and tell whether another may follow it."""
+        asked = None
+        try:
+            # The whole request: the parser can't read on.
+            asked = next(http.get_parser(self.cfg, [request], visit.client))
+            # What is wrong with the body is found out here, and not by whoever wants it.
+            asked.body = BytesIO(asked.body.read())
+            # The gate has said it.
+            asked._expected_100_continue = False  # noqa: SLF001 (gunicorn has no other way)
+            return bool(self.handle_request(asked, _Answering(visit, outlet)))
+        except (http.errors.NoMoreData, StopIteration):
+            return False
+        except OSError:
+            raise
+        except Exception as error:
+            outlet.take()
+            self.handle_error(asked, outlet, visit.client, error)
+            return False
+
+    def _dropped(self, visit: Visit, why: Drop) -> None:
+        if self.app.parts is None:
+            return
+        metrics = self.app.parts.metrics
+        if why is Drop.STALLED:
+            logger.warning(
+                "client=dropped reason=stalled peer=%s path=%s",
+                visit.client, visit.path, extra=_whose(visit.path),
+            )  # fmt: skip
+            metrics.stalled.inc()
+        else:
+            metrics.connections_closed.labels(why.value).inc()
+
+
+def _most_files() -> int:
+    """Have as many files open as may be, and tell how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return 1 << 20 if hard == resource.RLIM_INFINITY else hard
+
 
 def _whose(path: str) -> Mapping[str, str]:
     """Tell which stream a path is about, if it is about one."""
     found = re.search(r"/streams/([^/]+)/", path)
     return about(unquote(found[1])) if found else {}
-
-
-def _bound(sock: socket.socket, stall_seconds: int) -> None:
-    """Let each call on a socket fail with BlockingIOError after so long without progress.
-
-    Python's own socket timeout is for a whole sendall(), however well it advances.
-    """
-    limit = struct.pack("ll", stall_seconds, 0)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-    except OSError:
-        # It is closed already: whoever reads from it next finds out.
-        logger.debug("socket=closed", exc_info=True)

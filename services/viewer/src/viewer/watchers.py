@@ -6,15 +6,24 @@ from collections.abc import Callable
 from viewer.errors import TryLaterError
 from viewer.metrics import Metrics
 
+# One that was ended notices it within so long.
+_ROOM_SECONDS = 1.0
+
 
 class Watchers:
     """The streaming responses that are open. Safe to share by threads."""
 
-    def __init__(self, limit: int, metrics: Metrics) -> None:
-        """Let at most `limit` streams be open at a time."""
+    def __init__(
+        self, limit: int, metrics: Metrics, make_room: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Let at most `limit` streams be open at a time.
+
+        `make_room` ends one that is of no use, if there is one, and tells so.
+        """
         self._limit = limit
         self._metrics = metrics
-        self._lock = threading.Lock()
+        self._make_room = make_room
+        self._lock = threading.Condition()
         self._open = 0
         self.stopping = threading.Event()
 
@@ -24,6 +33,8 @@ class Watchers:
         Raises TryLaterError when as many as allowed are open.
         """
         with self._lock:
+            if self._open >= self._limit and self._make_room():
+                self._lock.wait_for(lambda: self._open < self._limit, _ROOM_SECONDS)
             if self._open >= self._limit or self.stopping.is_set():
                 self._metrics.refused.inc()
                 raise TryLaterError(
@@ -39,6 +50,7 @@ class Watchers:
                     return
                 left.set()
                 self._open -= 1
+                self._lock.notify()
             self._metrics.watchers.labels(route).dec()
 
         return leave

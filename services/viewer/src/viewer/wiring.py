@@ -30,12 +30,16 @@ from viewer.room_groups import GroupRooms
 from viewer.rooms import Rooms
 from viewer.settings import Settings
 from viewer.sites import Sites
+from viewer.stalls import Stalls
 from viewer.status.board import Board
 from viewer.status.services import viewer_service
 from viewer.status.watch import StatusWatch
 from viewer.traces import NoTraces, Traces
 from viewer.watchers import Watchers
 from viewer.wire import Decoder, Registry
+
+# When there is no room for another stream, a client may take nothing for so long.
+_IMPATIENCE_SECONDS = 1.0
 
 
 def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
@@ -70,7 +74,14 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     fetcher = SegmentFetcher(consumers, settings.frames_topic, decoder, metrics, traces)
     expiry = Expiry(admin, catalogue, settings.frames_topic)
     reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics, expiry.ask_which)
-    watchers = Watchers(settings.max_streams, metrics)
+    stalls = Stalls()
+
+    def end_a_stalled_one() -> bool:
+        ended = stalls.end_longest(_IMPATIENCE_SECONDS)
+        metrics.stalled.inc(int(ended))
+        return ended
+
+    watchers = Watchers(settings.max_streams, metrics, end_a_stalled_one)
     health = Health(alive=lambda: follower.alive, waiting_for=lambda: follower.waiting_for)
     board = Board(lambda: viewer_service(health.waiting_for(), catalogue.size[0]))
     watch = StatusWatch(settings, board, admin=admin, catalogue=catalogue, metrics=collectors)
@@ -90,6 +101,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         retention=TopicRetention(admin, settings.frames_topic),
         rooms=Rooms(GroupRooms(admin, catalogue, settings.frames_topic, metrics)),
         watchers=watchers,
+        stalls=stalls,
         metrics=metrics,
         health=health,
         traces=traces,
