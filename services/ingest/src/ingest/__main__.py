@@ -23,6 +23,7 @@ from ingest.doors import kafka_options
 from ingest.endings import Endings
 from ingest.errors import BadSetting
 from ingest.folders import Folders
+from ingest.foreign import ForeignRecords
 from ingest.health import Health
 from ingest.http import create_app
 from ingest.http_control import control_routes
@@ -103,7 +104,8 @@ def run(settings: Settings) -> None:
         endings=endings,
         metrics=metrics,
     )
-    lookup = StreamLookup(kafka_options(settings), settings.streams_topic)
+    foreign = ForeignRecords(metrics)
+    lookup = StreamLookup(kafka_options(settings), settings.streams_topic, foreign.is_foreign)
     reports = Reports(
         settings,
         folders,

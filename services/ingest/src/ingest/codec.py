@@ -29,10 +29,20 @@ from ingest.records import (
 from ingest.stream import Segment, Stream
 
 _MAGIC = 0
+_HEADER = struct.Struct(">bI")
+# Ids are ints of Java's: the registry has none above, and may not even say so.
+_LARGEST_ID = (1 << 31) - 1
 # HTTP answers by which the registry asks to be asked again: too early, too many, and timeouts.
 _TRY_AGAIN = frozenset({408, 425, 429})
 _HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def schema_id_of(value: bytes) -> int:
+    """Return the id of the schema that a record names. Raises Foreign where it names none."""
+    if len(value) < _HEADER.size or value[0] != _MAGIC:
+        raise Foreign("It is not in the registry's wire format.")
+    return int(_HEADER.unpack_from(value)[1])
 
 
 class Codec:
@@ -109,12 +119,14 @@ class Codec:
         self._client.close()
 
     def _read(self, value: bytes, context: SerializationContext) -> dict[str, Any]:
+        if schema_id_of(value) > _LARGEST_ID:
+            raise Foreign("It names a schema that no registry can have.")
         try:
             record = cast("object", self._deserializer(value, context))
         except SerializationError as error:
             raise Foreign(f"It is not in the registry's wire format: {error}.") from error
         except SchemaRegistryError as error:
-            if error.http_status_code == 404:
+            if error.http_status_code in {400, 404}:
                 raise Foreign(f"The registry does not know its schema: {error}.") from error
             raise _of_registry(error, self._url, "the schema of a record") from error
         except OSError as error:

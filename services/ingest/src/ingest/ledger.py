@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from confluent_kafka import (
@@ -65,13 +65,25 @@ class Ledger:
         """
         content = content_id(fingerprint)
         suffix = f"-{content}".encode()
-        streams = self.streams(lambda key: key.endswith(suffix), self._lookup(content))
-        return [stream for stream in streams if stream.fingerprint == fingerprint]
+        wanted, known = (lambda key: key.endswith(suffix)), self._lookup(content)
+        found = self._latest(wanted, known, lambda stream: stream.fingerprint == fingerprint)
+        return [stream for stream in found if stream.fingerprint == fingerprint]
 
-    def streams(self, wanted: Callable[[bytes], bool], known: Known | None = None) -> list[Stream]:
+    def streams(self, wanted: Callable[[bytes], bool]) -> list[Stream]:
+        """Return the latest state of every stream whose key is wanted, oldest change first."""
+        return self._latest(wanted, None, _names_its_content)
+
+    def _latest(
+        self,
+        wanted: Callable[[bytes], bool],
+        known: Known | None,
+        is_meant: Callable[[Stream], bool],
+    ) -> list[Stream]:
         """Return the latest state of every stream whose key is wanted, oldest change first.
 
         known: where the wanted ones are known to lie; only what came after that is read through.
+        is_meant: which states count first where there are several under one key. A record of
+        somebody else that lies over a stream's own does not hide it, while the topic has both.
         """
         latest: dict[bytes, bytes | None] = {}
         for message in self._states(known):
@@ -79,18 +91,45 @@ class Ledger:
             if wanted(key):
                 latest.pop(key, None)
                 latest[key] = message.value()
-        read = (self._own(key, value) for key, value in latest.items() if value)
-        return [stream for stream in read if stream is not None]
+        read = {key: self._own(key, value) for key, value in latest.items() if value}
+        hidden = {key for key, stream in read.items() if stream is None or not is_meant(stream)}
+        if hidden:
+            read |= self._last_meant(hidden, is_meant)
+        return [stream for stream in read.values() if stream is not None]
+
+    def _last_meant(
+        self, keys: set[bytes], is_meant: Callable[[Stream], bool]
+    ) -> dict[bytes, Stream]:
+        """Return the last state of each of these keys, from all of the topic: one that is meant.
+
+        Where none is, the last that can be read.
+        """
+        found: dict[bytes, Stream] = {}
+        for message in self._states(None):
+            key, value = message.key() or b"", message.value()
+            if key not in keys:
+                continue
+            if value is None:
+                found.pop(key, None)
+                continue
+            with suppress(Foreign):
+                stream = self._decoded(key, value)
+                if is_meant(stream) or key not in found or not is_meant(found[key]):
+                    found[key] = stream
+        return found
 
     def _own(self, key: bytes, value: bytes) -> Stream | None:
         """Return the stream of a record; None, which is logged, where it is another's record."""
         try:
-            stream = self._codec.read_stream(value)
-            if stream.stream_id.encode() != key:
-                raise Foreign(f"It is of {stream.stream_id}.")
+            return self._decoded(key, value)
         except Foreign as error:
             self._foreign(key, error)
             return None
+
+    def _decoded(self, key: bytes, value: bytes) -> Stream:
+        stream = self._codec.read_stream(value)
+        if stream.stream_id.encode() != key:
+            raise Foreign(f"It is of {stream.stream_id}.")
         return stream
 
     def _states(self, known: Known | None) -> Iterator[Message]:
@@ -279,6 +318,11 @@ class Ledger:
                     yield message
                 if (offset if at_end else offset + 1) >= end:
                     del waiting[partition]
+
+
+def _names_its_content(stream: Stream) -> bool:
+    """Tell whether a stream's id ends as ids do, in what tells its content."""
+    return stream.stream_id.endswith(f"-{content_id(stream.fingerprint)}")
 
 
 def _untold(topic: str, error: KafkaException) -> IngestError:

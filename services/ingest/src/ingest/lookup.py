@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,12 +46,21 @@ class _Partition:
 class StreamLookup:
     """Reads the streams topic's keys, so that no worker has to read all of it at its start.
 
-    Values are not looked at. It takes about 400 bytes a stream. A context manager, which runs
-    the thread.
+    It takes about 400 bytes a stream. A context manager, which runs the thread.
     """
 
-    def __init__(self, connection: Mapping[str, Any], topic: str) -> None:
-        """Take what every Kafka client needs."""
+    def __init__(
+        self,
+        connection: Mapping[str, Any],
+        topic: str,
+        is_foreign: Callable[[int, int, bytes, bytes], bool] = lambda *_: False,
+    ) -> None:
+        """Take what every Kafka client needs.
+
+        is_foreign is asked of each record, by its partition, offset, key and value, whether it is
+        another's: that one hides no record before it.
+        """
+        self._is_foreign = is_foreign
         self._connection: dict[str, Any] = {**connection, "logger": ClientLog(log)}
         self._topic = topic
         self._lock = threading.Lock()
@@ -80,7 +89,15 @@ class StreamLookup:
                 {number: partition.end for number, partition in self._partitions.items()},
             )
 
-    def note(self, partition: int, offset: int, key: bytes, *, is_tombstone: bool) -> None:
+    def note(
+        self,
+        partition: int,
+        offset: int,
+        key: bytes,
+        *,
+        is_tombstone: bool,
+        is_foreign: bool = False,
+    ) -> None:
         """Take in a record; called in the order of offsets."""
         with self._lock:
             known = self._partitions.setdefault(partition, _Partition())
@@ -88,7 +105,7 @@ class StreamLookup:
                 known.streams.clear()
             known.end = offset + 1
             match = _CONTENT_ID.search(key)
-            if match is None:
+            if match is None or is_foreign:
                 return
             others = tuple(one for one in known.streams.get(match[1], ()) if one[0] != key)
             kept = others if is_tombstone else (*others, (key, offset))
@@ -125,9 +142,10 @@ class StreamLookup:
     def _take(self, message: Message) -> None:
         error, partition, offset = message.error(), message.partition(), message.offset()
         if error is None and partition is not None and offset is not None:
-            key, is_tombstone = message.key() or b"", message.value() is None
+            key, value = message.key() or b"", message.value()
             if isinstance(key, bytes):
-                self.note(partition, offset, key, is_tombstone=is_tombstone)
+                is_foreign = value is not None and self._is_foreign(partition, offset, key, value)
+                self.note(partition, offset, key, is_tombstone=value is None, is_foreign=is_foreign)
         elif error is not None and error.code() != _END_OF_PARTITION:
             log.debug("event=lookup_waits reason=%r", error.str())
 

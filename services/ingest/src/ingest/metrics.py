@@ -15,6 +15,7 @@ RESULTS = ("complete", "truncated", "failed", "duplicate")
 RESTARTS = ("crash", "hung", "fenced")
 DROPPED = ("idle", "head", "body", "answer", "crowd")
 QUANTILES = ("0.5", "0.99")
+FOREIGN_REASONS = ("no_magic", "malformed", "other_key")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _FRAMES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -164,6 +165,14 @@ class Metrics:
             "Times that the supervisor of `make up` has started the service again after it ended; "
             "0 where another supervises it.",
         ).inc(restarts)
+        self.foreign = _with(
+            counter(
+                "framelog_ingest_foreign_records",
+                "Records among the streams that were passed by as others', by reason.",
+                ["reason"],
+            ),
+            FOREIGN_REASONS,
+        )
         build = gauge(
             "framelog_ingest_build_info", "Always 1; the label tells the version.", ["version"]
         )

@@ -78,7 +78,21 @@ def stream_from_record(record: Mapping[str, Any]) -> Stream:
     for name in _TIMES:
         fields[f"{name}_us"] = fields.pop(name)
     fields["state"] = State(record["state"])
-    return Stream(**{name: fields[name] for name in Stream.__dataclass_fields__})
+    stream = Stream(**{name: fields[name] for name in Stream.__dataclass_fields__})
+    _require_possible(stream)
+    return stream
+
+
+def _require_possible(stream: Stream) -> None:
+    """Raise ValueError for values that no stream can have, though its schema allows them."""
+    counts = (stream.frame_count, stream.segment_count, stream.duration_ns, stream.bytes)
+    places = (stream.partition, stream.first_offset, stream.last_offset)
+    if min(counts) < 0 or min((p for p in places if p is not None), default=0) < 0:
+        raise ValueError("it counts less than nothing, or lies at no offset")
+    if stream.frame_count and stream.last_offset is not None and stream.first_offset is not None:
+        room = stream.last_offset - stream.first_offset + 1
+        if room < stream.frame_count:
+            raise ValueError("it has more frames than offsets")
 
 
 _BEGUN = Stream.begin(
