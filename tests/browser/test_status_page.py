@@ -97,6 +97,36 @@ def test_files_are_told_with_their_reasons_whatever_they_are_called(
     assert page.title() == "Status - Framelog"
 
 
+def test_records_of_others_are_told_once_for_each_reason(viewer: Viewer, page: Page) -> None:
+    hostile = "video.<b>streams</b>"
+    skipped = {
+        "topic": hostile, "reason": "impossible", "sentence": "They tell what can't be.",
+        "count": 1200, "first_partition": 0, "first_offset": 17, "latest_ms": 1,
+    }  # fmt: skip
+    answer = {**told(int(time.time() * 1000)), "skipped": [skipped]}
+    page.route("**/api/status", lambda route: route.fulfill(json=answer))
+    page.goto(f"{viewer.url}/status")
+    line = page.get_by_role("listitem").filter(has_text=hostile)
+    line.wait_for(timeout=LIMIT_MS)
+    said = line.inner_text()
+    assert "They tell what can't be. The first: partition 0, offset 17." in said
+    assert page.locator("#skipped b").count() == 0
+
+
+def test_every_page_says_what_of_the_log_is_away(
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+) -> None:
+    video = write_video(cluster, topics, 30)
+    viewer.wait_for_frames(video.stream_id, 30)
+    away = {"away": ["Kafka: It can't be reached: timed out."]}
+    page.route("**/api/away", lambda route: route.fulfill(json=away))
+    for path in ("/", "/status", f"/streams/{video.stream_id}"):
+        page.goto(f"{viewer.url}{path}")
+        page.get_by_text("Kafka: It can't be reached: timed out. What is known already").wait_for(
+            timeout=LIMIT_MS
+        )
+
+
 def test_the_numbers_are_a_table_too(viewer: Viewer, page: Page) -> None:
     at_ms = int(time.time() * 1000)
     page.route("**/api/status", lambda route: route.fulfill(json=told(at_ms)))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import signal
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +89,41 @@ def test_a_broker_that_comes_back_is_read_on_from(
         assert frame.data == done.images[n]
     live.write([jpeg(n) for n in range(4, 8)], state="COMPLETE")
     assert [watched.get(timeout=60) for _ in range(4)] == live.images[4:]
+
+
+def test_a_frozen_broker_holds_up_no_answer_but_what_it_is_asked_for(
+    servers: Servers, cluster: Cluster, topics: Topics, start: Callable[[], Viewer]
+) -> None:
+    """It takes connections and answers nothing; the viewer serves what it has, and says so."""
+    done = write_stream(cluster, topics, 40)
+    viewer = start()
+    viewer.shows(done.stream_id, frame_count=40)
+    assert status_of(viewer, done, 0) == 200
+    path = f"/api/streams/{done.stream_id}/retention"
+    answers: queue.Queue[tuple[int, float]] = queue.Queue()
+    began = time.monotonic()
+
+    def ask() -> None:
+        answers.put((viewer.client.get(path).status_code, time.monotonic() - began))
+
+    assert servers.broker.process is not None
+    os.kill(servers.broker.process.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        for _ in range(10):
+            threading.Thread(target=ask).start()
+        wait_for(lambda: viewer.client.get("/api/away").json != {"away": []}, what="it to be seen")
+        for asked in ("/healthz", "/readyz", "/metrics", "/api/streams", "/status"):
+            assert viewer.client.get(asked).status_code == 200
+        assert status_of(viewer, done, 0) == 200
+        told = [answers.get(timeout=60) for _ in range(10)]
+        # One after another, they would take ten times the five seconds of one.
+        assert {status for status, _ in told} == {503}
+        assert max(seconds for _, seconds in told) < 25, told
+    finally:
+        os.kill(servers.broker.process.pid, signal.SIGCONT)
+    wait_for(lambda: viewer.client.get(path).status_code == 200, 60, what="the broker to answer")
+    wait_for(lambda: viewer.client.get("/api/away").json == {"away": []}, what="that to be seen")
 
 
 def test_a_registry_that_goes_is_not_missed_and_one_that_comes_is_waited_for(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
@@ -72,8 +73,10 @@ def test_what_a_stranger_kept_there_is_no_place(
 ) -> None:
     room = f"attic of {topics.frames}"
     writer = write_stream(cluster, topics, 4)
-    strange = TopicPartition(topics.frames, 1, 3, '{"frame": true}')
-    commit(cluster, f"viewer.room/{room}", strange)
+    never = json.dumps(BODY | {"stream_id": writer.stream_id, "arrived_us": inf})
+    for partition, kept in enumerate(['{"frame": true}', "[" * 4000, never], 1):
+        strange = TopicPartition(topics.frames, partition, 3, kept)
+        commit(cluster, f"viewer.room/{room}", strange)
     here, there = start(), start()
     heard = listen(here, room)
     next(heard)

@@ -3,27 +3,17 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from viewer.entry import Entry
 from viewer.errors import NeverWasError
 from viewer.index import SegmentPlace, StreamIndex
 from viewer.packing import PackedSegment
 from viewer.records import Stream
-from viewer.views import StreamView, view_of
+from viewer.views import StreamView
 
-_CLOCK_SKEW_MS = 60_000
-
-
-@dataclass
-class _Entry:
-    """All that is known of one stream id, of whichever run."""
-
-    changed: threading.Condition
-    stream: Stream | None = None
-    runs: dict[str, StreamIndex] = field(default_factory=dict)
-    written_ms: dict[str, int] = field(default_factory=dict)
-    view: StreamView | None = None
-    version: int = 0
+# Later than any record.
+_ALWAYS_MS = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,53 +36,64 @@ class Catalogue:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         # Both in order of their latest change, so that what is new is found from the end.
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._gone: OrderedDict[str, int] = OrderedDict()
         self._low_watermarks: dict[int, int] = {}
         self._gone_topics: frozenset[str] = frozenset()
         self._version = 0
 
     def put_stream(self, stream: Stream) -> None:
-        """Take a stream's new state in; a new run leaves the one before behind."""
+        """Take a stream's new state in; a new run leaves the one before behind.
+
+        Raises ContradictionError where it can't be true beside what is known of the stream.
+        """
         with self._lock:
             entry = self._entry(stream.stream_id)
-            if entry.stream is not None and entry.stream.run_id != stream.run_id:
-                entry.runs.pop(entry.stream.run_id, None)
-            entry.stream = stream
-            entry.runs.setdefault(stream.run_id, StreamIndex())
-            for run_id in [run for run in entry.runs if self._is_past(entry, run)]:
-                del entry.runs[run_id]
-            self._gone.pop(stream.stream_id, None)
-            self._touch(stream.stream_id, entry)
+            if entry.put(stream):
+                self._gone.pop(stream.stream_id, None)
+                self._touch(stream.stream_id, entry)
 
     def put_segments(self, segments: Iterable[tuple[PackedSegment, int]]) -> None:
         """Take segments in, each with when it was written; one that is known changes nothing."""
-        changed: dict[str, _Entry] = {}
+        changed: dict[str, Entry] = {}
         with self._lock:
             for segment, written_ms in segments:
-                run_id = segment.run_id
                 entry = self._entry(segment.stream_id)
-                entry.written_ms[run_id] = written_ms
-                if self._is_past(entry, run_id):
-                    continue
-                index = entry.runs.get(run_id)
-                if index is None:
-                    index = entry.runs[run_id] = StreamIndex()
-                if index.add(segment):
+                if entry.add(segment, written_ms):
                     changed[segment.stream_id] = entry
             for stream_id, entry in changed.items():
+                entry.choose()
                 self._touch(stream_id, entry)
 
-    def remove_stream(self, stream_id: str) -> None:
-        """Forget a stream, as a record without a value asks."""
+    def remove_segment(self, stream_id: str, segment_number: int, asked_ms: int) -> None:
+        """Forget a segment, as a record without a value asked at this time."""
         with self._lock:
-            entry = self._entries.pop(stream_id, None)
-            if entry is None or entry.stream is None:
+            entry = self._entries.get(stream_id)
+            if entry is None or not entry.remove_segment(segment_number, asked_ms):
                 return
-            self._version += 1
-            self._gone[stream_id] = self._version
-            self._changed.notify_all()
-            entry.changed.notify_all()
+            if entry.is_empty:
+                del self._entries[stream_id]
+            else:
+                entry.choose()
+                self._touch(stream_id, entry)
+
+    def remove_stream(self, stream_id: str, asked_ms: int = _ALWAYS_MS) -> None:
+        """Forget a stream, as a record without a value asked at this time.
+
+        What a new run of it has written since is kept: its own record may be yet to come.
+        """
+        with self._lock:
+            entry = self._entries.get(stream_id)
+            if entry is None:
+                return
+            was_shown = entry.remove_stream(asked_ms)
+            if entry.is_empty:
+                del self._entries[stream_id]
+            if was_shown:
+                self._version += 1
+                self._gone[stream_id] = self._version
+                self._changed.notify_all()
+                entry.changed.notify_all()
 
     def clear(self) -> None:
         """Forget everything, to read the topics anew."""
@@ -111,14 +112,9 @@ class Catalogue:
                 if stream is None or stream.partition is None or stream.partition not in moved:
                     continue
                 low = self._low_watermarks[stream.partition]
-                if (stream.first_offset or 0) >= low:
-                    continue
-                entry.runs[stream.run_id].forget_before(low)
-                before, entry.view = entry.view, None
-                if before is not None and self._view(entry) == before:
-                    # Its JSON has been made already.
-                    entry.view = before
-                else:
+                if (stream.first_offset or 0) < low and entry.expire(
+                    low, gone=self._is_gone(stream)
+                ):
                     self._touch(stream_id, entry)
 
     def set_gone_topics(self, topic_ids: frozenset[str]) -> None:
@@ -166,7 +162,8 @@ class Catalogue:
             entry, _ = self._known(stream_id)
 
             def settled() -> bool:
-                return self._entries.get(stream_id) is not entry or test(self._view(entry))
+                is_gone = self._entries.get(stream_id) is not entry or entry.stream is None
+                return is_gone or test(self._view(entry))
 
             entry.changed.wait_for(settled, timeout_seconds)
             return self._known(stream_id)[1]
@@ -212,16 +209,16 @@ class Catalogue:
     def size(self) -> tuple[int, int, int]:
         """Count the streams, the segments and the bytes that the index takes."""
         with self._lock:
-            indices = [index for entry in self._entries.values() for index in entry.runs.values()]
+            indices = [index for entry in self._entries.values() for index in entry.indices]
             streams = sum(entry.stream is not None for entry in self._entries.values())
             return streams, sum(map(len, indices)), sum(index.memory_bytes for index in indices)
 
-    def _entry(self, stream_id: str) -> _Entry:
+    def _entry(self, stream_id: str) -> Entry:
         if stream_id not in self._entries:
-            self._entries[stream_id] = _Entry(threading.Condition(self._lock))
+            self._entries[stream_id] = Entry(threading.Condition(self._lock))
         return self._entries[stream_id]
 
-    def _known(self, stream_id: str) -> tuple[_Entry, StreamView]:
+    def _known(self, stream_id: str) -> tuple[Entry, StreamView]:
         entry = self._entries.get(stream_id)
         if entry is None or entry.stream is None:
             raise NeverWasError(f"There is no stream {stream_id!r}.")
@@ -229,28 +226,20 @@ class Catalogue:
 
     def _index(self, view: StreamView) -> StreamIndex | None:
         entry = self._entries.get(view.stream_id)
-        return entry.runs.get(view.run_id) if entry else None
+        return entry.index(view.run_id, view.stream.partition) if entry else None
 
-    def _view(self, entry: _Entry) -> StreamView:
+    def _view(self, entry: Entry) -> StreamView:
         stream = entry.stream
-        if stream is None:
-            raise AssertionError("asked for a view of a stream that has no record")
-        if entry.view is None:
-            low = self._low_watermarks.get(-1 if stream.partition is None else stream.partition, 0)
-            gone = stream.frames_topic_id in self._gone_topics
-            entry.view = view_of(stream, entry.runs[stream.run_id], low, gone=gone)
-        return entry.view
+        assert stream is not None, "only streams that have a record are told of"
+        low = self._low_watermarks.get(-1 if stream.partition is None else stream.partition, 0)
+        return entry.view(low, gone=self._is_gone(stream))
 
-    def _touch(self, stream_id: str, entry: _Entry) -> None:
+    def _is_gone(self, stream: Stream) -> bool:
+        return stream.frames_topic_id in self._gone_topics
+
+    def _touch(self, stream_id: str, entry: Entry) -> None:
         self._version += 1
-        entry.version = self._version
-        entry.view = None
+        entry.touch(self._version)
         self._entries.move_to_end(stream_id)
         self._changed.notify_all()
         entry.changed.notify_all()
-
-    def _is_past(self, entry: _Entry, run_id: str) -> bool:
-        """Whether a run is not the current one, and was written before the current one began."""
-        if entry.stream is None or run_id == entry.stream.run_id:
-            return False
-        return entry.written_ms.get(run_id, 0) < entry.stream.started_at // 1000 - _CLOCK_SKEW_MS

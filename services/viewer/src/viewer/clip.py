@@ -62,5 +62,6 @@ def clip_of(catalogue: Catalogue, view: StreamView, first: int, stop: int) -> Cl
         if clip.stop == at:
             raise ExpiredError("The log no longer holds this part of the stream.", at + 1)
     after = list(catalogue.entries(view, range(stop, stop + 1))) if stop < view.frame_count else []
-    end_pts_ns = after[0][0] if after else view.duration_ns
+    # Nothing keeps another writer from ending a stream before its last frame.
+    end_pts_ns = max(after[0][0] if after else view.duration_ns, clip.pts_ns[-1])
     return Clip(view, first, clip.pts_ns, clip.sizes_bytes, clip.offsets, end_pts_ns)

@@ -9,9 +9,10 @@ from math import inf
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from viewer.foreign import ForeignRecords
 from viewer.index import SegmentPlace
 from viewer.metrics import Metrics
-from viewer.records import Frame, Record, frame_from
+from viewer.records import Frame, ImpossibleRecordError, Record, frame_from
 from viewer.traces import Attributes, Traces
 from viewer.wire import Decoder, ForeignRecordError, RegistryAwayError, body_of
 
@@ -35,6 +36,8 @@ class _Fetcher:
 
     consumer: Consumer
     introduced_at: float = -inf
+    partitions: frozenset[int] | None = None
+    """Those that the topic had then; None where it could not be seen."""
 
 
 class SegmentFetcher:
@@ -48,14 +51,19 @@ class SegmentFetcher:
         metrics: Metrics,
         traces: Traces,
         *,
+        foreign: ForeignRecords,
         now: Callable[[], float] = time.monotonic,
         timeout_seconds: float = 10.0,
     ) -> None:
-        """Read `topic` with these consumers; `now` gives seconds."""
+        """Read `topic` with these consumers, and note whose records are others'.
+
+        `now` gives seconds.
+        """
         self._topic = topic
         self._decoder = decoder
         self._metrics = metrics
         self._traces = traces
+        self._foreign = foreign
         self._now = now
         self._timeout_seconds = timeout_seconds
         self._idle: queue.LifoQueue[_Fetcher] = queue.LifoQueue()
@@ -90,7 +98,7 @@ class SegmentFetcher:
         }
         with self._metrics.fetch_seconds.time(), self._traces.span("fetch", attributes) as span:
             try:
-                with self._borrow(deadline) as consumer:
+                with self._borrow(deadline, place.partition) as consumer:
                     messages = self._read(consumer, stream_id, place, deadline)
                 self._metrics.fetch_bytes.inc(sum(len(message) for message in messages))
                 span.link(_traceparents(messages))
@@ -109,9 +117,9 @@ class SegmentFetcher:
         """Ask the broker for the first offset that it still holds. Raises LogAwayError."""
         where = TopicPartition(self._topic, partition)
         try:
-            with self._borrow(self._now() + self._timeout_seconds) as consumer:
+            with self._borrow(self._now() + self._timeout_seconds, partition) as consumer:
                 low, _ = consumer.get_watermark_offsets(where, self._timeout_seconds)
-        except KafkaException as error:
+        except (KafkaException, FramesGoneError) as error:
             raise LogAwayError(str(error)) from error
         return low
 
@@ -124,15 +132,24 @@ class SegmentFetcher:
                 return
 
     @contextmanager
-    def _borrow(self, deadline: float) -> Iterator[Consumer]:
+    def _borrow(self, deadline: float, partition: int) -> Iterator[Consumer]:
+        """Lend a consumer that knows a partition. Raises FramesGoneError where there is none.
+
+        Kafka's client would wait for one that it doesn't know, and say nothing.
+        """
         try:
             fetcher = self._idle.get(timeout=max(deadline - self._now(), 0))
         except queue.Empty:
             raise LogAwayError("all fetchers are busy") from None
         try:
-            if self._now() - fetcher.introduced_at > _INTRODUCTION_SECONDS:
-                fetcher.consumer.list_topics(self._topic, max(deadline - self._now(), 0))
+            is_new = partition not in (fetcher.partitions or {partition})
+            if is_new or self._now() - fetcher.introduced_at > _INTRODUCTION_SECONDS:
+                seconds = max(deadline - self._now(), 0)
+                found = fetcher.consumer.list_topics(self._topic, seconds).topics[self._topic]
+                fetcher.partitions = None if found.error else frozenset(found.partitions)
                 fetcher.introduced_at = self._now()
+            if partition not in (fetcher.partitions or {partition}):
+                raise FramesGoneError(f"there is no partition {partition}")
             yield fetcher.consumer
         finally:
             self._idle.put(fetcher)
@@ -182,10 +199,13 @@ class SegmentFetcher:
         except RegistryAwayError as error:
             raise LogAwayError(f"the schema registry is away: {error}") from error
         except ForeignRecordError as error:
-            self._metrics.foreign.labels(error.reason).inc()
+            self._foreign.note(message, error.reason)
+            raise FramesGoneError("a foreign record lies in a frame's place") from error
+        except ImpossibleRecordError as error:
+            self._foreign.note(message, "impossible")
             raise FramesGoneError("a foreign record lies in a frame's place") from error
         except TypeError as error:
-            self._metrics.foreign.labels("malformed").inc()
+            self._foreign.note(message, "malformed")
             raise FramesGoneError("a foreign record lies in a frame's place") from error
         if (frame.stream_id, frame.run_id, frame.frame_index) != (stream_id, run_id, frame_index):
             raise FramesGoneError("another frame lies in a frame's place")

@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 from viewer.backlog import Backlog
 from viewer.catalogue import Catalogue
 from viewer.expiry import Expiry, topic_ids
+from viewer.foreign import ForeignRecords
 from viewer.intake import Intake
 from viewer.metrics import Metrics
 from viewer.settings import Settings
@@ -29,6 +30,8 @@ _RETRY_SECONDS = 1.0
 _PARTITIONS_SECONDS = 5.0
 _RPC_SECONDS = 5.0
 _MAX_MESSAGES = 5000
+# None of its calls takes a fifth of that, wherever it is.
+_SILENT_SECONDS = 120.0
 _AWAY = "Kafka can't be reached"
 _REFUSALS = {
     KafkaError._AUTHENTICATION: (  # noqa: SLF001 (its public name)
@@ -61,23 +64,28 @@ class Follower:
         decoder: Decoder,
         catalogue: Catalogue,
         metrics: Metrics,
+        foreign: ForeignRecords | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Read with what `consumer` makes, which is told whom to tell of its connections' errors.
 
-        Ask with `admin` what has expired; `now` gives seconds.
+        Ask with `admin` what has expired, and note in `foreign` what is none of ours; `now`
+        gives seconds.
         """
         self._settings = settings
         self._consumer = consumer(self._note)
         self._admin = admin
         self._expiry = Expiry(admin, catalogue, settings.frames_topic)
-        self._intake = Intake(settings, decoder, catalogue, metrics)
+        self._intake = Intake(settings, decoder, catalogue, foreign or ForeignRecords(metrics))
         self._catalogue = catalogue
         self._metrics = metrics
         self._now = now
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._beat_at = now()
         self._backlog = Backlog()
+        self._is_following = False
+        self._partitions_at = self._retention_at = now()
         self._counts: dict[str, int] = {}
         self._topic_ids: dict[str, str | None] = {}
         self._behind: set[tuple[str, int]] = set()
@@ -86,8 +94,8 @@ class Follower:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        """Whether the thread runs, and has gone round lately."""
+        return self._thread.is_alive() and self._now() - self._beat_at < _SILENT_SECONDS
 
     @property
     def waiting_for(self) -> str | None:
@@ -111,48 +119,74 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._beat_at = self._now()
             try:
+                if not self._is_following:
+                    self._begin()
                 self._follow()
             except _StartOverError:
                 logger.warning("catalogue=reset reason=other_records")
-                self._catalogue.clear()
+                self._start_over()
             except _NoTopicError as error:
                 self._wait("The cluster has not been set up", error)
             except KafkaException as error:
                 # The consumer tells now of its connections, if they are what is wrong.
                 self._consumer.poll(0)
                 self._wait(self._refusal, error)
-            # Clients report when they are polled; what they have to say while there is no
-            # assignment is only that.
-            self._consumer.poll(0)
-            self._admin.poll(0)
+            except Exception:
+                # What was polled may be lost: it is read again, over what is known.
+                logger.exception("follower=failed next='read the topics again'")
+                self._is_following = False
+                self._stopping.wait(_RETRY_SECONDS)
         self._consumer.close()
 
     def _note(self, error: KafkaError) -> None:
         self._refusal = _REFUSALS.get(error.code(), self._refusal)
 
-    def _follow(self) -> None:
-        """Read on and on. Raises KafkaException when the broker is away at the start."""
-        self._counts, self._refusal = {}, _AWAY
+    def _start_over(self) -> None:
+        """Forget what is known, and that it is all: what isn't known may be there."""
+        self._is_following = False
+        self._waiting_for = "The catalogue is being read anew: its topics hold other records."
+        self._catalogue.clear()
+
+    def _begin(self) -> None:
+        """Take both topics from their start. Raises KafkaException when the broker is away."""
+        self._counts, self._behind, self._refusal = {}, set(), _AWAY
+        # Clients report when they are polled; what they have to say while there is no
+        # assignment is only that.
         self._consumer.unassign()
+        self._consumer.poll(0)
+        self._admin.poll(0)
         topics = [self._settings.streams_topic, self._settings.index_topic]
         for topic in topics:
             self._take_partitions(topic)
         self._topic_ids = topic_ids(self._admin, topics)
-        partitions_at = retention_at = self._now()
-        while not self._stopping.is_set():
-            first = self._consumer.poll(0.25)
-            # A message without a value has the length 0, which is no reason to pass it by.
-            self._admin.poll(0)
-            if first is not None:
-                self._take_all([first, *self._consumer.consume(_MAX_MESSAGES, 0)])
-            if self._now() >= retention_at:
-                retention_at = self._now() + self._settings.retention_poll_seconds
-                self._expiry.ask()
-                self._measure()
-            if self._now() >= partitions_at + _PARTITIONS_SECONDS:
-                partitions_at = self._now()
-                self._look_for_partitions()
+        self._partitions_at = self._retention_at = self._now()
+        self._is_following = True
+
+    def _follow(self) -> None:
+        """Take in what is there, and look after the rest when it is time."""
+        first = self._consumer.poll(0.25)
+        # A message without a value has the length 0, which is no reason to pass it by.
+        self._admin.poll(0)
+        if first is not None:
+            self._take_all([first, *self._consumer.consume(_MAX_MESSAGES, 0)])
+        if self._now() >= self._retention_at:
+            self._retention_at = self._now() + self._settings.retention_poll_seconds
+            self._aside(self._expiry.ask)
+            self._aside(self._measure)
+        if self._now() >= self._partitions_at + _PARTITIONS_SECONDS:
+            self._partitions_at = self._now()
+            self._look_for_partitions()
+
+    def _aside(self, step: Callable[[], None]) -> None:
+        """Do what the catalogue can be without for a while."""
+        try:
+            step()
+        except KafkaException as error:
+            logger.warning("follower=unanswered step=%s error=%r", step.__name__, str(error))
+        except Exception:
+            logger.exception("follower=step_failed step=%s next='try again'", step.__name__)
 
     def _take_partitions(self, topic: str) -> None:
         """Assign the partitions that the topic has and we don't, from their beginning."""
@@ -194,6 +228,7 @@ class Follower:
         """Take one record in; wait for as long as the registry is away."""
         self._backlog.taking(message.topic(), message.partition(), message.timestamp()[1])
         while not self._stopping.is_set():
+            self._beat_at = self._now()
             try:
                 self._intake.take(message)
             except RegistryAwayError as error:

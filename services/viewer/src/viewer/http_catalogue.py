@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 from viewer import params
 from viewer.caching import Caching
 from viewer.catalogue import Changes
-from viewer.errors import NeverWasError
+from viewer.errors import ExpiredError, NeverWasError
 from viewer.events import HEARTBEAT, HEARTBEAT_SECONDS, WAIT_SECONDS, event, event_stream
 from viewer.parts import Parts
 from viewer.reader import require_available
@@ -76,8 +76,11 @@ def blueprint(parts: Parts) -> Blueprint:
             raise NeverWasError(f"Stream {stream_id!r} has no frames.")
         frame = catalogue.frame_at_time(view, params.integer(request.args, "pts_ns") or 0)
         require_available(view, frame)
-        [(pts_ns, _)] = catalogue.entries(view, range(frame, frame + 1))
-        return {"frame": frame, "pts_ns": pts_ns}
+        found = catalogue.entries(view, range(frame, frame + 1))
+        if not found:
+            # Its segment only looked like one, or has just been forgotten.
+            raise ExpiredError("The log no longer holds this part of the stream.", frame + 1)
+        return {"frame": frame, "pts_ns": found[0][0]}
 
     @routes.get("/api/streams/<stream_id>/retention")
     def retention(stream_id: str) -> dict[str, object]:

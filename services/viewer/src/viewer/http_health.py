@@ -3,7 +3,6 @@
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from viewer.errors import TryLaterError
 from viewer.parts import Parts
 
 
@@ -13,8 +12,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/healthz")
     def healthz() -> dict[str, str]:
-        if not parts.health.alive():
-            raise TryLaterError("The thread that follows the log has died; restart the viewer.")
+        parts.health.require_alive()
         return {"status": "alive"}
 
     @routes.get("/readyz")

@@ -15,6 +15,12 @@ def blueprint(parts: Parts) -> Blueprint:
         response.headers["Cache-Control"] = "no-store"
         return response
 
+    @routes.get("/api/away")
+    def away() -> Response:
+        response = jsonify(away=list(parts.away()))
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
     @routes.get("/status")
     def page() -> str:
         return render_template("status.html")

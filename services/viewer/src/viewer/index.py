@@ -38,16 +38,19 @@ class StreamIndex:
     """
 
     __slots__ = (
-        "_arrays", "_counts", "_end", "_first_frames", "_partition", "_rows", "_sizes", "_starts",
+        "_arrays", "_counts", "_end", "_first_frames", "_kept_bytes", "_numbers", "_partition",
+        "_rows", "_sizes", "_starts",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._partition = -1
         self._first_frames = array("q")
+        self._numbers = array("i")
         self._counts = array("i")
         self._starts = array("q")
         self._sizes = array("i")
         self._arrays = bytearray()
+        self._kept_bytes = 0
         self._end = 0
         self._rows: dict[int, Row | None] = {}
 
@@ -68,7 +71,7 @@ class StreamIndex:
     @property
     def memory_bytes(self) -> int:
         """Bytes that the index takes."""
-        return len(self._arrays) + 24 * len(self)
+        return len(self._arrays) + 28 * len(self)
 
     def add(self, segment: PackedSegment) -> bool:
         """Take a segment in; False when its frames are there already."""
@@ -77,10 +80,12 @@ class StreamIndex:
             # As nearly all are: right behind the last.
             self._partition = segment.partition
             self._first_frames.append(first)
+            self._numbers.append(segment.segment_number)
             self._counts.append(count)
             self._starts.append(len(self._arrays))
             self._sizes.append(len(segment.arrays))
             self._arrays += segment.arrays
+            self._kept_bytes += len(segment.arrays)
             self._end += count
             return True
         row = bisect_left(self._first_frames, first)
@@ -90,11 +95,30 @@ class StreamIndex:
             return False
         self._partition = segment.partition
         self._first_frames.insert(row, first)
+        self._numbers.insert(row, segment.segment_number)
         self._counts.insert(row, count)
         self._starts.insert(row, len(self._arrays))
         self._sizes.insert(row, len(segment.arrays))
         self._arrays += segment.arrays
+        self._kept_bytes += len(segment.arrays)
         self._end = self._contiguous_end()
+        return True
+
+    def remove(self, segment_number: int) -> bool:
+        """Forget a segment by its number in its run; False when there is none."""
+        row = self._row_numbered(segment_number)
+        if row is None:
+            return False
+        first, stop = self._first_frames[row], self._stop(row)
+        self._kept_bytes -= self._sizes[row]
+        for table in self._tables:
+            del table[row]
+        if self._kept_bytes * 2 < len(self._arrays) or not self:
+            self._pack()
+        if row == 0 and self._end == stop:
+            self._end = self._contiguous_end()
+        elif row and first < self._end:
+            self._end = first
         return True
 
     def segment_of(self, frame: int) -> SegmentPlace | None:
@@ -153,14 +177,34 @@ class StreamIndex:
         rows = self._row_at(offset)
         if rows * 2 < max(len(self), 2):
             return
+        for table in self._tables:
+            del table[:rows]
+        self._pack()
+
+    @property
+    def _tables(self) -> "tuple[array[int], ...]":
+        return self._first_frames, self._numbers, self._counts, self._starts, self._sizes
+
+    def _pack(self) -> None:
+        """Keep the bytes of those segments alone that are in the tables."""
         kept, starts = bytearray(), array("q")
-        for start, size in zip(self._starts[rows:], self._sizes[rows:], strict=True):
+        for start, size in zip(self._starts, self._sizes, strict=True):
             starts.append(len(kept))
             kept += self._arrays[start : start + size]
-        self._arrays, self._starts = kept, starts
-        for table in (self._first_frames, self._counts, self._sizes):
-            del table[:rows]
+        self._arrays, self._starts, self._kept_bytes = kept, starts, len(kept)
         self._rows.clear()
+
+    def _row_numbered(self, segment_number: int) -> int | None:
+        if not self:
+            return None
+        # Numbers have no gaps, unless somebody else's are among them.
+        guess = segment_number - self._numbers[0]
+        if 0 <= guess < len(self) and self._numbers[guess] == segment_number:
+            return guess
+        try:
+            return self._numbers.index(segment_number)
+        except ValueError:
+            return None
 
     def _row_at(self, offset: int) -> int:
         """Return the row in which an offset lies, or the one before it; 0 before all."""

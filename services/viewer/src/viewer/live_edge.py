@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _CALLS_AT_ONCE = 64
+_PAUSE_SECONDS = 0.1
 
 
 class LiveEdges:
@@ -51,6 +53,11 @@ class LiveEdges:
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread that gives frames to all runs, once somebody has asked for any."""
+        return self._thread is None or self._thread.is_alive()
 
     def serve(self, edge: Edge, sock: socket.socket, next_frame: int, *, skips: bool) -> Taker:
         """Send frames from `next_frame` on until no more come this way; tell how far that went.
@@ -80,27 +87,52 @@ class LiveEdges:
 
     def _run(self) -> None:
         while True:
-            for key, _ in self._selector.select(_LOOK_SECONDS if self._full else None):
-                if key.fd == self._bell:
-                    for _ in os.read(self._bell, _CALLS_AT_ONCE):
-                        self._calls.get()()
-                elif key.data in self._full:
-                    self._advance(key.data)
-            stalled_at = self._now() - self._stall_seconds
-            for taker in [taker for taker in self._full if taker.full_since < stalled_at]:
-                self._leave(taker, BlockingIOError(errno.EAGAIN, "stalled"))
-            self._count()
+            try:
+                self._give()
+            except Exception:
+                # All who watch wait for this thread: it goes on without what it can't do.
+                logger.exception("live_edges=failed next='go on'")
+                time.sleep(_PAUSE_SECONDS)
+
+    def _give(self) -> None:
+        """Do what has been asked for, and give those who had no room what they have room for."""
+        for key, _ in self._selector.select(_LOOK_SECONDS if self._full else None):
+            if key.fd == self._bell:
+                for _ in os.read(self._bell, _CALLS_AT_ONCE):
+                    self._do(self._calls.get())
+            elif key.data in self._full:
+                self._advance(key.data)
+        stalled_at = self._now() - self._stall_seconds
+        for taker in [taker for taker in self._full if taker.full_since < stalled_at]:
+            self._leave(taker, BlockingIOError(errno.EAGAIN, "stalled"))
+        self._count()
+
+    def _do(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            logger.exception("live_edges=failed next='go on with the next call'")
 
     def _join(self, taker: Taker) -> None:
+        try:
+            self._seat(taker)
+        except Exception:
+            # Its own thread goes on, as it does wherever an edge is over.
+            logger.exception("live_edge=not_joined next='send it by a thread of its own'")
+            taker.is_over = True
+            self._drop(taker)
+        else:
+            self._advance(taker)
+
+    def _seat(self, taker: Taker) -> None:
         edge = taker.channel.edge
         if edge.key in self._channels:
             taker.channel = self._channels[edge.key]
         else:
-            self._channels[edge.key] = taker.channel
             feed = partial(self._feed, taker.channel, taker.next_frame)
             threading.Thread(target=feed, name="live edge", daemon=True).start()
+            self._channels[edge.key] = taker.channel
         taker.channel.takers.append(taker)
-        self._advance(taker)
 
     def _feed(self, channel: Channel, start: int) -> None:
         """Make an edge's frames, in a thread of their own, until there are none or no takers."""
@@ -114,6 +146,8 @@ class LiveEdges:
         except ViewerError as error:
             # Each taker's own thread goes on, and meets it where it lasts.
             logger.debug("live_edge=over reason=%r", str(error))
+        except Exception:
+            logger.exception("live_edge=failed next='send by threads of their own'")
         finally:
             self._call(partial(self._end, channel))
 
@@ -144,8 +178,26 @@ class LiveEdges:
         taker.error = error
         taker.left.set()
 
+    def _drop(self, taker: Taker, error: OSError | None = None) -> None:
+        """Let a taker go, whatever state it is in."""
+        if taker in self._full:
+            self._full.remove(taker)
+            with suppress(KeyError, ValueError, OSError):
+                self._selector.unregister(taker.sock)
+        if taker in taker.channel.takers:
+            taker.channel.takers.remove(taker)
+        taker.error = error
+        taker.left.set()
+
     def _advance(self, taker: Taker) -> None:
-        """Give a taker what its socket has room for."""
+        """Give a taker what its socket has room for; one where that fails is let go."""
+        try:
+            self._hand_over(taker)
+        except Exception:
+            logger.exception("live_edge=taker_failed next='end its connection'")
+            self._drop(taker, ConnectionResetError(errno.ECONNRESET, "failed"))
+
+    def _hand_over(self, taker: Taker) -> None:
         while taker.rest_bytes or self._begin(taker):
             try:
                 sent = taker.sock.sendmsg(taker.rest, (), socket.MSG_DONTWAIT)
@@ -199,9 +251,9 @@ class LiveEdges:
 
     def _count(self) -> None:
         """Tell the metrics what has happened since it was counted last."""
-        for (route, image_bytes), frames in Counter(self._begun).items():
+        begun, self._begun = self._begun, []
+        handed_over, self._handed_over = self._handed_over, []
+        for (route, image_bytes), frames in Counter(begun).items():
             self._metrics.delivered(route, image_bytes, frames)
-        for captured_at, frames in Counter(self._handed_over).items():
+        for captured_at, frames in Counter(handed_over).items():
             self._metrics.handed_over(captured_at, frames)
-        self._begun.clear()
-        self._handed_over.clear()

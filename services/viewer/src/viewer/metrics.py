@@ -15,7 +15,10 @@ DENIED_REASONS = (
 CLOSED_REASONS = ("slow", "shed")
 QUANTILES = ("0.5", "0.99")
 KAFKA_ERRORS = ("transport", "timeout", "retry")
-FOREIGN_REASONS = ("no_magic", "unknown_schema", "other_record", "malformed", "other_key")
+FOREIGN_REASONS = (
+    "no_magic", "unknown_schema", "other_record", "malformed", "other_key", "impossible",
+    "contradiction",
+)  # fmt: skip
 
 
 class Metrics:

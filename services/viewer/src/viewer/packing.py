@@ -4,11 +4,18 @@ A log has a million segments, of which a viewer is asked for a few: their arrays
 bytes, and read when somebody asks. docs/decisions/0005 tells what that is worth.
 """
 
+import re
 from itertools import accumulate
 from typing import NamedTuple
 
 from viewer import varints
-from viewer.records import Segment, segment_from
+from viewer.records import (
+    ImpossibleRecordError,
+    Segment,
+    require_index,
+    require_places,
+    segment_from,
+)
 from viewer.wire import HEADER_BYTES, Decoder
 
 _LAYOUT = [
@@ -18,6 +25,8 @@ _LAYOUT = [
 ]  # fmt: skip
 # What is left of varints without these is a byte for each of them.
 _CONTINUED = bytes(range(0x80, 0x100))
+# An integer that is longer than 64 bits.
+_TOO_LONG = re.compile(rb"[\x80-\xff]{10}")
 
 
 class PackedSegment(NamedTuple):
@@ -76,12 +85,9 @@ def unpacked(arrays: bytes) -> Row:
     ):
         raise ValueError("a segment's arrays are of unequal lengths")
     offsets, pts_ns, sizes = (tuple(numbers[at + 1 : at + step - 1]) for at in ends)
-    if (
-        min(offsets[1:], default=1) < 1
-        or min(pts_ns[1:], default=1) < 1
-        or min(*sizes, offsets[0]) < 0
-    ):
-        raise ValueError("a segment's offsets or times do not grow, or a size is negative")
+    if not count:
+        raise ValueError("a segment's arrays are empty")
+    require_index(offsets, pts_ns, sizes, numbers[-1])
     return Row(tuple(accumulate(offsets)), tuple(accumulate(pts_ns)), sizes, numbers[-1])
 
 
@@ -108,7 +114,8 @@ class SegmentDecoder:
             partition, at = varints.decoded(value, at)
             first_frame, at = varints.decoded(value, at)
             count, _ = varints.decoded(value, at)
-        except IndexError:
+            require_places(partition, number, first_frame)
+        except (IndexError, ImpossibleRecordError):
             return None
         arrays = value[at:]
         # Three arrays, each with its count before and a 0 behind, and the segment's end.
@@ -116,9 +123,9 @@ class SegmentDecoder:
         if (
             key != b"%s%08d" % (prefix, number)
             or count < 1
-            or first_frame < 0
             or varint_count != 3 * count + 7
             or arrays[-1] & 0x80
+            or _TOO_LONG.search(arrays)
         ):
             return None
         return PackedSegment(stream_id, run_id, number, partition, first_frame, count, arrays)
@@ -140,8 +147,12 @@ class SegmentDecoder:
             return False
         try:
             size, at = varints.decoded(value, HEADER_BYTES)
+            if size < 0:
+                return False
             stream = value[at : at + size]
             size, at = varints.decoded(value, at + size)
+            if size < 0:
+                return False
             run_id, stream_id = value[at : at + size].decode(), stream.decode()
         except (IndexError, UnicodeDecodeError):
             return False

@@ -1,6 +1,6 @@
 """The parts that answer requests, made by one place and handed to all who need them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from viewer.access import Access
@@ -31,9 +31,21 @@ class Health:
     """Whether everything that must run does."""
     waiting_for: Callable[[], str | None]
     """A sentence on why it isn't ready; None when it is."""
+    dead: Callable[[], Sequence[str]] = tuple
+    """Names the threads that must run and don't."""
+
+    def require_alive(self) -> None:
+        """Raise TryLaterError when a thread that is needed has ended or hangs."""
+        if not self.alive():
+            names = ", ".join(self.dead()) or "one that is needed"
+            raise TryLaterError(f"A thread has ended or hangs ({names}); restart the viewer.")
 
     def require_ready(self) -> None:
-        """Raise TryLaterError before the catalogue has been read: what isn't known may be there."""
+        """Raise TryLaterError before the catalogue has been read: what isn't known may be there.
+
+        Once it has been read, it is served, whatever is away.
+        """
+        self.require_alive()
         sentence = self.waiting_for()
         if sentence is not None:
             raise TryLaterError(sentence)
@@ -62,6 +74,8 @@ class Parts:
     traces: Traces
     status: Callable[[], Mapping[str, object]]
     """Tells what `GET /api/status` answers."""
+    away: Callable[[], Sequence[str]] = tuple
+    """Tells what of the log can't be read now, each in a sentence."""
 
     def find(self, stream_id: str, run_id: str | None = None) -> StreamView:
         """Look a stream up for a request, which may name the run that it is to have.

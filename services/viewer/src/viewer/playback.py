@@ -181,7 +181,8 @@ class Playback:
     def _is_stopped_in(self, seconds: float) -> bool:
         """Let some time pass, and tell whether the viewer stops."""
         if seconds > _WAIT_SECONDS:
-            return self._stopping.wait(seconds)
+            # A frame may last for longer than a wait can.
+            return self._stopping.wait(min(seconds, threading.TIMEOUT_MAX))
         # Hundreds who wait for one flag wait for each other.
         self._sleep(seconds)
         return self._stopping.is_set()

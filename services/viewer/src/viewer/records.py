@@ -3,9 +3,23 @@
 Fields have the schemas' names and units; what each means is said there.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from types import NoneType
+from typing import Any, get_type_hints
+
+# The last microsecond that a calendar has: 9999-12-31T23:59:59.999999Z.
+_LAST_TIME = 253_402_300_799_999_999
+_LARGEST_LONG = (1 << 63) - 1
+_LARGEST_INT = (1 << 31) - 1
+_MOST_ID_LETTERS = 200
+_RUN_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
+_STATES = frozenset({"INGESTING", "COMPLETE", "TRUNCATED", "FAILED"})
+
+
+class ImpossibleRecordError(ValueError):
+    """A record has a schema's fields, and values that no stream, segment or frame can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,34 +115,101 @@ class Record:
     body: bytes
 
 
-_STREAM_FIELDS = frozenset(f.name for f in fields(Stream))
-_SEGMENT_FIELDS = frozenset(f.name for f in fields(Segment))
-_FRAME_FIELDS = frozenset(f.name for f in fields(Frame))
+_KINDS: Mapping[Any, tuple[type, ...]] = {
+    str: (str,),
+    int: (int,),
+    bool: (bool,),
+    bytes: (bytes,),
+    str | None: (str, NoneType),
+    int | None: (int, NoneType),
+    Mapping[str, str]: (dict,),
+    Sequence[int]: (list,),
+}
+
+
+def _kinds_of(record_type: type[Any], besides: frozenset[str] = frozenset()) -> Mapping[str, Any]:
+    """Return the types that each field of a record may have, but for those of its place."""
+    names = [f.name for f in fields(record_type) if f.name not in besides]
+    hints = get_type_hints(record_type)
+    return {name: _KINDS[hints[name]] for name in names}
+
+
+_STREAM_FIELDS = _kinds_of(Stream)
+_SEGMENT_FIELDS = _kinds_of(Segment)
+_FRAME_FIELDS = _kinds_of(
+    Frame, frozenset({"partition", "offset", "kafka_timestamp_ms", "schema_id"})
+)
 
 
 def stream_from(record: Mapping[str, Any]) -> Stream:
     """Make a Stream of a decoded record. Fields that it lacks have the schema's defaults.
 
-    Raises TypeError when one without a default is missing.
+    Raises TypeError when one without a default is missing or is of another type, and
+    ImpossibleRecordError when its values are none that a stream can have.
     """
-    return Stream(**{name: record[name] for name in record.keys() & _STREAM_FIELDS})
+    stream = Stream(**_of_kinds(record, _STREAM_FIELDS))
+    _require_ids(stream.stream_id, stream.run_id)
+    _require(stream.state in _STATES, "a stream's state is none")
+    counts = (
+        stream.frame_count, stream.segment_count, stream.duration_ns, stream.bytes,
+        stream.width, stream.height,
+    )  # fmt: skip
+    _require(min(counts) >= 0, "a stream counts less than nothing")
+    times = (stream.started_at, stream.updated_at, stream.ended_at or 0)
+    _require(min(times) >= 0 and max(times) <= _LAST_TIME, "a stream's times are in no calendar")
+    places = (stream.partition, stream.first_offset, stream.last_offset)
+    known = [place for place in places if place is not None]
+    # One more is where the next frame would lie.
+    fits = min(known, default=0) >= 0 and max(known, default=0) < _LARGEST_LONG
+    _require(fits, "a stream lies at no offset")
+    if stream.frame_count and stream.last_offset is not None and stream.first_offset is not None:
+        room = stream.last_offset - stream.first_offset + 1
+        _require(room >= stream.frame_count, "a stream has more frames than offsets")
+    return stream
 
 
 def segment_from(record: Mapping[str, Any]) -> Segment:
     """Make a Segment of a decoded record.
 
-    Raises TypeError when a field is missing, ValueError when the arrays can't be an index:
-    empty, of unequal lengths, or not growing.
+    Raises TypeError when a field is missing or is of another type, ImpossibleRecordError when
+    the arrays can't be an index: empty, of unequal lengths, not growing, or beyond a long.
     """
-    segment = Segment(**{name: record[name] for name in record.keys() & _SEGMENT_FIELDS})
+    segment = Segment(**_of_kinds(record, _SEGMENT_FIELDS))
+    for numbers in (segment.offsets, segment.pts_ns, segment.sizes_bytes):
+        if not all(isinstance(number, int) for number in numbers):
+            raise TypeError("a segment's arrays are not of integers")
     count = len(segment.offsets)
-    if not count or not count == len(segment.pts_ns) == len(segment.sizes_bytes):
-        raise ValueError("a segment's arrays are empty or of unequal lengths")
-    if min(segment.offsets[1:], default=1) < 1 or min(segment.pts_ns[1:], default=1) < 1:
-        raise ValueError("a segment's offsets or times do not grow")
-    if min(segment.sizes_bytes) < 0 or min(segment.offsets[0], segment.first_frame) < 0:
-        raise ValueError("a segment has a negative size, offset or frame")
+    _require(
+        0 < count == len(segment.pts_ns) == len(segment.sizes_bytes),
+        "a segment's arrays are empty or of unequal lengths",
+    )
+    require_index(segment.offsets, segment.pts_ns, segment.sizes_bytes, segment.end_pts_ns)
+    require_places(segment.partition, segment.segment_number, segment.first_frame)
     return segment
+
+
+def require_places(partition: int, segment_number: int, first_frame: int) -> None:
+    """Raise ImpossibleRecordError where a segment can't lie there."""
+    _require(0 <= partition <= _LARGEST_INT, "a segment's partition is none")
+    _require(0 <= segment_number <= _LARGEST_INT, "a segment's number is none")
+    _require(0 <= first_frame <= _LARGEST_LONG, "a segment's first frame is none")
+
+
+def require_index(
+    offsets: Sequence[int], pts_ns: Sequence[int], sizes_bytes: Sequence[int], end_pts_ns: int
+) -> None:
+    """Raise ImpossibleRecordError where a segment's arrays, delta-coded as they come, are none."""
+    _require(
+        min(offsets[1:], default=1) >= 1 and min(pts_ns[1:], default=1) >= 1,
+        "a segment's offsets or times do not grow",
+    )
+    _require(
+        min(*sizes_bytes, offsets[0], pts_ns[0]) >= 0,
+        "a segment has a negative size, offset or time",
+    )
+    _require(sum(offsets) < _LARGEST_LONG, "a segment's offsets go beyond a long")
+    _require(sum(pts_ns) <= _LARGEST_LONG, "a segment's times go beyond a long")
+    _require(0 <= end_pts_ns <= _LARGEST_LONG, "a segment ends at no time")
 
 
 def frame_from(
@@ -141,12 +222,43 @@ def frame_from(
 ) -> Frame:
     """Make a Frame of a decoded record and its place in the log.
 
-    Raises TypeError when a field without a default is missing.
+    Raises TypeError when a field without a default is missing or is of another type, and
+    ImpossibleRecordError when its values are none that a frame can have.
     """
-    return Frame(
-        **{name: record[name] for name in record.keys() & _FRAME_FIELDS},
+    frame = Frame(
+        **_of_kinds(record, _FRAME_FIELDS),
         partition=partition,
         offset=offset,
         kafka_timestamp_ms=kafka_timestamp_ms,
         schema_id=schema_id,
     )
+    numbers = (frame.frame_index, frame.pts_ns, frame.duration_ns, frame.width, frame.height)
+    _require(min(numbers) >= 0, "a frame has a negative number, time or size")
+    _require(frame.pts_ns + frame.duration_ns <= _LARGEST_LONG, "a frame ends beyond a long")
+    return frame
+
+
+def _of_kinds(record: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the fields of a record that have a name and the type that goes with it.
+
+    Whoever registers another schema under a record's name has others there. Raises TypeError.
+    """
+    found = {name: record[name] for name in record.keys() & kinds.keys()}
+    for name, value in found.items():
+        if not isinstance(value, kinds[name]):
+            raise TypeError(f"{name} is of another type")
+    return found
+
+
+def _require_ids(stream_id: str, run_id: str) -> None:
+    """Raise ImpossibleRecordError for ids that could be no part of an address or a header."""
+    fits = 1 <= len(stream_id) <= _MOST_ID_LETTERS and stream_id.isprintable()
+    _require(
+        fits and "/" not in stream_id and stream_id not in {".", ".."}, "a stream's id is none"
+    )
+    _require(_RUN_ID.fullmatch(run_id) is not None, "a run's id is none")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ImpossibleRecordError(otherwise)

@@ -1,5 +1,8 @@
 """Avro's integers: zig-zag, then seven bits a byte, the least significant first."""
 
+# Ten bytes hold 64 bits: what goes on longer is no integer, and costs ever more to add up.
+_MOST_SHIFT = 63
+
 
 def encoded(value: int) -> bytes:
     """Encode one integer of at most 64 bits."""
@@ -15,7 +18,7 @@ def encoded(value: int) -> bytes:
 def decoded(data: bytes | bytearray, at: int) -> tuple[int, int]:
     """Return the integer that begins at this place, and the place after it.
 
-    Raises IndexError when the data ends before it does.
+    Raises IndexError when the data ends before it does, or where it is longer than 64 bits.
     """
     octet = data[at]
     at += 1
@@ -26,12 +29,17 @@ def decoded(data: bytes | bytearray, at: int) -> tuple[int, int]:
         value |= (octet & 0x7F) << shift
         shift += 7
         at += 1
+        if shift > _MOST_SHIFT:
+            raise IndexError("an integer is longer than 64 bits")
     value |= octet << shift
     return (value >> 1) ^ -(value & 1), at + 1
 
 
 def all_decoded(data: bytes) -> list[int]:
-    """Return all the integers of which the data consists."""
+    """Return all the integers of which the data consists.
+
+    Each costs what it is long: `packing` lets no data through that holds longer ones than 64 bits.
+    """
     values = []
     value = shift = 0
     for octet in data:

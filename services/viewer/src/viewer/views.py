@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from viewer.index import StreamIndex
 from viewer.records import Stream
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,15 @@ def view_of(
 
 
 def iso(micros: int | None) -> str | None:
-    """Write a wall clock's microseconds since 1970 as ISO 8601 in UTC."""
+    """Write a wall clock's microseconds since 1970 as ISO 8601 in UTC; None beyond calendars.
+
+    Whoever writes a record chooses its time, and a topic may keep records for longer than there
+    are years.
+    """
     if micros is None:
         return None
-    seconds, rest = divmod(micros, 1_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    try:
+        moment = _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        return None
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

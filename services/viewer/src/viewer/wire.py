@@ -17,7 +17,15 @@ _HEADER = struct.Struct(">bI")
 HEADER_BYTES = _HEADER.size
 _FORGET_UNKNOWN_SECONDS = 30.0
 
-ForeignReason = Literal["no_magic", "unknown_schema", "other_record", "malformed", "other_key"]
+# Ids are ints of Java's: the registry has none above, and may not even say so.
+_LARGEST_ID = (1 << 31) - 1
+# As many unknown ids are remembered; each costs a question to the registry.
+_MOST_UNKNOWN = 10_000
+
+ForeignReason = Literal[
+    "no_magic", "unknown_schema", "other_record", "malformed", "other_key", "impossible",
+    "contradiction",
+]  # fmt: skip
 
 
 class ForeignRecordError(Exception):
@@ -58,7 +66,8 @@ class Registry:
         try:
             text = self._client.get_schema(schema_id).schema_str
         except SchemaRegistryError as error:
-            if error.http_status_code == 404:
+            # 400: the id is none that this registry could ever give.
+            if error.http_status_code in {400, 404}:
                 raise UnknownSchemaError(schema_id) from error
             if error.http_status_code in {401, 403}:
                 raise RegistryAwayError(
@@ -101,6 +110,8 @@ class Decoder:
         magic, schema_id = _HEADER.unpack_from(value)
         if magic != 0:
             raise ForeignRecordError("no_magic")
+        if schema_id > _LARGEST_ID:
+            raise ForeignRecordError("unknown_schema")
         known = self._schemas.get(schema_id) or self._learn(schema_id)
         if known[0] != f"framelog.{name}":
             raise ForeignRecordError("other_record")
@@ -138,6 +149,8 @@ class Decoder:
         # Unknown to the registry, or of a kind that is no Avro: foreign either way.
         except Exception as error:
             with self._lock:
+                if len(self._unknown_since) >= _MOST_UNKNOWN:
+                    del self._unknown_since[next(iter(self._unknown_since))]
                 self._unknown_since[schema_id] = self._now()
             raise ForeignRecordError("unknown_schema") from error
         name = str(schema.get("name", "")) if isinstance(schema, dict) else ""

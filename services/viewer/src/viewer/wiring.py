@@ -1,6 +1,5 @@
 """Makes the parts of a viewer and joins them."""
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from viewer.expiry import Expiry
 from viewer.exports import Exports
 from viewer.fetch import SegmentFetcher
 from viewer.follower import Follower
+from viewer.foreign import ForeignRecords
 from viewer.kafka import admin_client, fetch_consumer, follow_consumer
 from viewer.live_edge import LiveEdges
 from viewer.metrics import Metrics
@@ -34,6 +34,7 @@ from viewer.stalls import Stalls
 from viewer.status.board import Board
 from viewer.status.services import viewer_service
 from viewer.status.watch import StatusWatch
+from viewer.threads import Threads, log_what_escapes
 from viewer.traces import NoTraces, Traces
 from viewer.watchers import Watchers
 from viewer.wire import Decoder, Registry
@@ -52,6 +53,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     GCCollector(registry=collectors)
     PlatformCollector(registry=collectors)
     metrics = Metrics(collectors, settings.restarts)
+    foreign = ForeignRecords(metrics)
     registry = Registry(
         settings.registry_url,
         revealed(settings.registry_user_info),
@@ -67,11 +69,14 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         decoder=decoder,
         catalogue=catalogue,
         metrics=metrics,
+        foreign=foreign,
     )
     metrics.catalogue_lag_seconds.set_function(lambda: follower.lag_seconds)
     consumers = [fetch_consumer(settings) for _ in range(settings.fetchers)]
     traces, end_traces = _tracing(settings)
-    fetcher = SegmentFetcher(consumers, settings.frames_topic, decoder, metrics, traces)
+    fetcher = SegmentFetcher(
+        consumers, settings.frames_topic, decoder, metrics, traces, foreign=foreign
+    )
     expiry = Expiry(admin, catalogue, settings.frames_topic)
     reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics, expiry.ask_which)
     stalls = Stalls()
@@ -82,8 +87,17 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         return ended
 
     watchers = Watchers(settings.max_streams, metrics, end_a_stalled_one)
-    health = Health(alive=lambda: follower.alive, waiting_for=lambda: follower.waiting_for)
-    board = Board(lambda: viewer_service(health.waiting_for(), catalogue.size[0]))
+    threads = Threads(watchers.stopping)
+    log_what_escapes()
+    health = Health(
+        alive=lambda: not threads.dead(),
+        waiting_for=lambda: follower.waiting_for,
+        dead=threads.dead,
+    )
+    board = Board(
+        lambda: viewer_service(health.waiting_for(), catalogue.size[0]), skipped=foreign.as_list
+    )
+    live_edges = LiveEdges(metrics, settings.stall_seconds)
     watch = StatusWatch(settings, board, admin=admin, catalogue=catalogue, metrics=collectors)
     parts = Parts(
         settings=settings,
@@ -93,7 +107,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         catalogue=catalogue,
         reader=reader,
         playback=Playback(catalogue, reader, metrics, watchers.stopping),
-        live_edges=LiveEdges(metrics, settings.stall_seconds),
+        live_edges=live_edges,
         exports=Exports(
             reader, decoder.schema_text, watchers.stopping, partial(metrics.delivered, "export")
         ),
@@ -106,13 +120,14 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         health=health,
         traces=traces,
         status=board.as_dict,
-    )
-    followed = threading.Thread(
-        target=parts.rooms.follow, args=(watchers.stopping,), name="rooms", daemon=True
+        away=lambda: board.away,
     )
     follower.start()
     watch.start()
-    followed.start()
+    followed = threads.keep("rooms", lambda: parts.rooms.follow(watchers.stopping))
+    threads.need("follower", lambda: follower.alive)
+    threads.need("status", lambda: watch.alive)
+    threads.need("live edges", lambda: live_edges.alive)
 
     def close() -> None:
         watchers.stopping.set()

@@ -1,7 +1,7 @@
 """What was seen last of all services, for whoever asks."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from viewer.status.files import Files
@@ -9,16 +9,25 @@ from viewer.status.history import INTERVAL_SECONDS, History
 from viewer.status.services import Service
 from viewer.status.topics import Topic
 
+_NAMES = {"kafka": "Kafka", "registry": "The schema registry"}
+
 
 class Board:
     """Written by those who look, read by the status page. Safe to share by threads."""
 
     def __init__(
-        self, viewer: Callable[[], Service], wall: Callable[[], float] = time.time
+        self,
+        viewer: Callable[[], Service],
+        wall: Callable[[], float] = time.time,
+        skipped: Callable[[], Sequence[Mapping[str, object]]] = tuple,
     ) -> None:
-        """`viewer` tells of this viewer when asked; `wall` gives seconds since 1970."""
+        """`viewer` tells of this viewer when asked, `skipped` of records that are others'.
+
+        `wall` gives seconds since 1970.
+        """
         self._viewer = viewer
         self._wall = wall
+        self._skipped = skipped
         self.history = History()
         self.ingest: Sequence[Service] = ()
         self.cluster: Sequence[Service] = ()
@@ -26,6 +35,15 @@ class Board:
         """None where no ingest service has told of them."""
         self.topics: Sequence[Topic] | None = None
         """None until Kafka has been asked."""
+
+    @property
+    def away(self) -> list[str]:
+        """What of the log can't be read now, as sentences: the viewer serves what it has."""
+        return [
+            f"{_NAMES[service.name]}: {service.sentence}"
+            for service in self.cluster
+            if service.state != "ready"
+        ]
 
     def as_dict(self) -> dict[str, object]:
         """Return what `GET /api/status` answers."""
@@ -36,5 +54,6 @@ class Board:
             "services": [asdict(service) for service in services],
             "files": None if self.files is None else asdict(self.files),
             "topics": None if self.topics is None else [asdict(topic) for topic in self.topics],
+            "skipped": list(self._skipped()),
             **self.history.as_dict(),
         }

@@ -31,6 +31,8 @@ class Service:
     sentence: str
     address: str | None = None
     version: str | None = None
+    checked_ms: int | None = None
+    """When it had been asked: milliseconds since 1970. None of what is asked when told."""
 
 
 def viewer_service(waiting_for: str | None, streams: int) -> Service:

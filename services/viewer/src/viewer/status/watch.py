@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -17,7 +18,7 @@ from viewer.status.board import Board
 from viewer.status.files import ask_files
 from viewer.status.history import INTERVAL_SECONDS, NAMES, Moment
 from viewer.status.readings import reading_of
-from viewer.status.services import ask_ingest, ask_kafka, ask_registry
+from viewer.status.services import Service, ask_ingest, ask_kafka, ask_registry
 from viewer.status.topics import ask_disks, ask_topics, image_bytes
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,11 @@ class StatusWatch:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether all threads run."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def stop(self) -> None:
         """End the threads, once what they ask now has answered: nobody need wait for that."""
         self._stopping.set()
@@ -70,15 +76,18 @@ class StatusWatch:
     def _look_at_services(self) -> None:
         """Read the viewer's own metrics and ask ingest for its."""
         at_ms = int(time.time() * 1000)
-        self._board.ingest, readings = ask_ingest(self._neighbours, self._settings.ingest_urls)
+        services, readings = ask_ingest(self._neighbours, self._settings.ingest_urls)
+        self._board.ingest = _dated(services)
         own = reading_of(self._metrics.collect(), NAMES)
         self._board.history.add(Moment(at_ms, own, readings))
 
     def _look_at_cluster(self) -> None:
         """Ask Kafka and the registry how they are, and Kafka what is in the topics."""
         settings = self._settings
-        kafka = ask_kafka(self._admin, settings.bootstrap_servers)
-        self._board.cluster = [kafka, ask_registry(self._registry, settings.registry_url)]
+        [kafka] = _dated([ask_kafka(self._admin, settings.bootstrap_servers)])
+        self._board.cluster = [kafka, *self._board.cluster[1:]]
+        [registry] = _dated([ask_registry(self._registry, settings.registry_url)])
+        self._board.cluster = [kafka, registry]
         if kafka.state != "ready":
             return
         images = {
@@ -105,3 +114,9 @@ class StatusWatch:
             except Exception:
                 logger.exception("status=unknown")
             self._stopping.wait(interval_seconds)
+
+
+def _dated(services: Sequence[Service]) -> list[Service]:
+    """Say of services that they have been asked now: an answer may have taken seconds."""
+    now_ms = int(time.time() * 1000)
+    return [replace(service, checked_ms=now_ms) for service in services]

@@ -21,6 +21,8 @@ export const catalogue = {
 };
 
 export const away = "The server is away. Trying again; nothing to do.";
+export const logAway = (/** @type {string[]} */ sentences) =>
+  `${sentences.join(" ")} What is known already can be watched; nothing to do here.`;
 export const noReason = "No reason was recorded.";
 
 export const exporting = {
@@ -103,6 +105,9 @@ export const status = {
     const all = `${format.count(waiting)} in incoming, ${format.count(ingesting)} being ingested, ${format.count(failed)} failed, ${format.count(done)} done.`;
     return files.paused ? `${all} Intake is paused: no new file is taken.` : all;
   },
+  skipped: (/** @type {import("../status/page.js").Skipped} */ { topic, count, sentence, first_partition, first_offset }) =>
+    `${count === 1 ? "1 record" : `${format.count(count)} records`} of ${topic} passed by. ${sentence} ` +
+    `The first: partition ${first_partition}, offset ${first_offset}.`,
   noTopics: (/** @type {unknown[] | null} */ topics) =>
     topics ? "The topics have not been made yet: the setup makes them." : "Kafka has not been asked yet, or has not answered.",
   kept: (/** @type {import("../status/page.js").Topic} */ { cleanup_policy, retention_ms, retention_bytes }) => {

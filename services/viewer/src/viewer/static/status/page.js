@@ -24,6 +24,13 @@ import { plots } from "./plots.js";
  * @property {number | null} retention_ms
  * @property {number | null} retention_bytes
  *
+ * @typedef {object} Skipped
+ * @property {string} topic
+ * @property {number} count
+ * @property {string} sentence
+ * @property {number} first_partition
+ * @property {number} first_offset
+ *
  * @typedef {object} File
  * @property {string} name
  * @property {"waiting" | "failed"} state
@@ -40,6 +47,7 @@ import { plots } from "./plots.js";
  * @property {Service[]} services
  * @property {Files | null} [files]
  * @property {Topic[] | null} topics
+ * @property {Skipped[]} [skipped]
  * @property {number[]} times_ms
  * @property {Record<string, import("./numbers.js").Points>} series
  */
@@ -99,6 +107,13 @@ function fileRow(file) {
   return row;
 }
 
+/** @param {Skipped} skipped */
+function skippedItem(skipped) {
+  const item = document.createElement("li");
+  item.textContent = words.status.skipped(skipped);
+  return item;
+}
+
 /** @param {Status} status */
 function show(status) {
   part("headline").textContent = words.status.headline(status.services);
@@ -111,6 +126,7 @@ function show(status) {
   part("topics").hidden = !status.topics?.length;
   part("no-topics").textContent = status.topics?.length ? "" : words.status.noTopics(status.topics);
   part("topics").querySelector("tbody")?.replaceChildren(...(status.topics ?? []).map(topicRow));
+  part("skipped").replaceChildren(...(status.skipped ?? []).map(skippedItem));
 }
 
 /** @param {boolean} away */
