@@ -102,33 +102,69 @@ def test_the_clock_stops_at_the_ends_and_turns_over_in_a_loop(
     assert result == ["end", 2e9, None, 1e9, "start", 1e9]
 
 
-def test_windows_begin_or_end_at_the_missing_frame(run: Callable[[str, str], Any]) -> None:
+def test_windows_lie_side_by_side_and_are_the_same_for_all(run: Callable[[str, str], Any]) -> None:
+    result = run(
+        "player/plan.js",
+        """
+        const range = { first: 10, edge: 100 };
+        const window = (missing, step, size, { follow = false, urgent = false, ...other } = {}) => {
+          const wish = { follow, range: { ...range, ...other } };
+          const found = m.windowFor(missing, step, size, wish, urgent);
+          return [found.from, found.count, found.stride, found.follow];
+        };
+        return {
+          whole: [window(40, 1, 32), window(32, 1, 32), window(63, 1, 32), window(63, -1, 32)],
+          urgent: [window(40, 1, 32, { urgent: true }), window(40, -1, 32, { urgent: true })],
+          alone: [window(41, 1, 1, { urgent: true }), window(0, 1, 1, { first: 0 })],
+          first: [
+            window(12, 1, 32), window(12, -1, 32),
+            window(12, 4, 4), window(10, 4, 8), window(16, 4, 8),
+          ],
+          edge: [window(97, 1, 32), window(97, 1, 32, { urgent: true }), window(96, 4, 32)],
+          strides: [window(44, 4, 8), window(44, -4, 8, { urgent: true }), window(32, 4, 8)],
+          live: [[90, 1], [50, 1], [90, -1]].map(
+            ([missing, step]) => window(missing, step, 32, { follow: true })),
+        };
+        """,
+    )
+    assert result == {
+        "whole": [[32, 32, 1, False]] * 4,
+        "urgent": [[40, 24, 1, False], [32, 9, 1, False]],
+        "alone": [[41, 1, 1, False], [0, 1, 1, False]],
+        "first": [
+            [10, 22, 1, False],
+            [10, 22, 1, False],
+            [12, 1, 4, False],
+            [10, 1, 1, False],
+            [12, 5, 4, False],
+        ],
+        "edge": [[97, 3, 1, False], [97, 3, 1, False], [96, 1, 4, False]],
+        "strides": [[32, 8, 4, False], [32, 4, 4, False], [32, 8, 4, False]],
+        "live": [[90, None, 1, True], [32, 32, 1, False], [64, 32, 1, False]],
+    }
+
+
+def test_windows_are_of_a_second_or_two(run: Callable[[str, str], Any]) -> None:
+    result = run(
+        "player/plan.js",
+        "return [1, 5, 10, 24, 25, 29.97, 60, 240].map((fps) => m.windowFrames(fps, 64))"
+        ".concat([m.windowFrames(25, 20.5), m.windowFrames(25, 0.5), m.windowFrames(25, 1)])",
+    )
+    assert result == [2, 8, 16, 32, 32, 32, 64, 64, 16, 1, 1]
+
+
+def test_what_to_have_ready(run: Callable[[str, str], Any]) -> None:
     result = run(
         "player/plan.js",
         """
         const range = { first: 10, edge: 100 };
         return [
-          m.windowFor(20, 1, 32, false, range), m.windowFor(90, 4, 32, false, range),
-          m.windowFor(90, 1, 32, true, range), m.windowFor(40, -1, 16, true, range),
-          m.windowFor(12, -1, 16, false, range),
           m.upcoming(13, 4, 3, range), m.upcoming(13, -4, 9, range), m.surrounding(10, range),
           m.strideFor(25, 120), m.strideFor(-400, 120), m.strideFor(50, 20),
         ];
         """,
     )
-    assert result == [
-        {"from": 20, "count": 32, "stride": 1, "follow": False},
-        {"from": 90, "count": 3, "stride": 4, "follow": False},
-        {"from": 90, "count": None, "stride": 1, "follow": True},
-        {"from": 25, "count": 16, "stride": 1, "follow": False},
-        {"from": 10, "count": 3, "stride": 1, "follow": False},
-        [13, 16, 20],
-        [13, 12],
-        [10, 11, 12, 13, 14],
-        1,
-        7,
-        3,
-    ]
+    assert result == [[13, 16, 20], [13, 12], [10, 11, 12, 13, 14], 1, 7, 3]
 
 
 def test_a_store_keeps_what_is_near_within_its_bytes(run: Callable[[str, str], Any]) -> None:

@@ -6,6 +6,7 @@ import * as words from "./common/words.js";
 import { bind, part } from "./player/controls.js";
 import { Decoders } from "./player/decoders.js";
 import { Details } from "./player/details.js";
+import { EdgeTurn } from "./player/edgeturn.js";
 import { ExportPanel } from "./player/export.js";
 import { Feed } from "./player/feed.js";
 import { FrameIndex } from "./player/frameindex.js";
@@ -54,10 +55,11 @@ async function start() {
 
   /** @type {Timeline | undefined} */
   let timeline;
-  const index = new FrameIndex((from, count, stride) => addresses.index(stream_id, from, count, stride),
+  const index = new FrameIndex((run, from, count, stride) => addresses.index(stream_id, run, from, count, stride),
     () => timeline?.redraw());
   const feed = new Feed(new Decoders(), addresses.frames(stream_id));
-  const player = new Player(stream, feed, index, new Screen(/** @type {HTMLCanvasElement} */ (part("screen"))));
+  const screen = new Screen(/** @type {HTMLCanvasElement} */ (part("screen")));
+  const player = new Player(stream, feed, index, screen, new EdgeTurn());
   const frameUrl = (/** @type {number} */ frame) => addresses.frame(player.stream, frame);
   timeline = new Timeline(part("timeline"), player, index, frameUrl);
   const notice = new Notice(part("notice"), player);
@@ -91,7 +93,7 @@ async function start() {
 
 /** @param {string} name @param {Player} player @param {FrameIndex} index */
 function enter(name, player, index) {
-  const room = new Room(addresses.room(name), names.guest(), player, index);
+  const room = new Room(name, addresses.room(name), names.guest(), player, index);
   showRoom(name, room);
   followElsewhere(room, (other) => `${addresses.watch(other)}?room=${encodeURIComponent(name)}`);
   return room;

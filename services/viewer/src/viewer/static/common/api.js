@@ -37,6 +37,9 @@ export class Away extends Error {
 /** What was asked for never was. */
 export class Missing extends Error {}
 
+/** Another run's frames are there, or those of the run that was asked for are not there yet. */
+export class Replaced extends Error {}
+
 /** It can't be had in this way; the message is the server's sentence. */
 export class Refused extends Error {}
 
@@ -65,6 +68,7 @@ export async function request(url, options) {
   if (response.status === 404) throw new Missing(url);
   if (response.status === 410) {
     const body = await response.json().catch(() => ({}));
+    if (body.run_id) throw new Replaced(body.error);
     throw new Gone(body.first_available_frame ?? null);
   }
   if (response.status === 400) throw new Refused((await response.json().catch(() => ({}))).error ?? url);
@@ -115,13 +119,13 @@ export function addresses(base) {
     stream: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}`,
     position: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}/position`,
     retention: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}/retention`,
-    index: (/** @type {string} */ stream, /** @type {number} */ from, /** @type {number} */ count, stride = 1) =>
-      `${base}api/streams/${id(stream)}/index?from=${from}&count=${count}&stride=${stride}`,
-    /** A run in the address keeps cached pictures of another run apart. */
+    /** A run in the address tells caches that the answer is always the same. */
+    index: (/** @type {string} */ stream, /** @type {string} */ run, /** @type {number} */ from, /** @type {number} */ count, stride = 1) =>
+      `${base}api/streams/${id(stream)}/index?run=${id(run)}&from=${from}&count=${count}&stride=${stride}`,
     frame: (/** @type {Stream} */ { stream_id, run_id }, /** @type {number} */ frame) =>
       `${base}streams/${id(stream_id)}/frames/${frame}?run=${id(run_id)}`,
     frames: (/** @type {string} */ stream) => `${base}streams/${id(stream)}/frames`,
-    room: (/** @type {string} */ name) => ({ url: `${base}api/rooms/${id(name)}`, events: `${base}api/rooms/${id(name)}/events` }),
+    room: (/** @type {string} */ name) => ({ url: `${base}api/rooms/${id(name)}`, events: `${base}api/rooms/events` }),
     /** `to` is left out of the clip. */
     clip: (/** @type {string} */ stream, /** @type {string} */ format, /** @type {number} */ from, /** @type {number} */ to) =>
       `${base}streams/${id(stream)}/export.${format}?from=${from}&to=${to}`,

@@ -20,7 +20,9 @@ export function follow(addresses, on) {
   /** @type {number | undefined} */
   let timer;
 
-  subscribe(addresses.events, {
+  // What comes late is asked for, so that nobody waits for events that can't come.
+  timer = window.setTimeout(poll, POLL_MS);
+  subscribe(addresses.events, null, {
     opened() {
       connected = true;
       clearTimeout(timer);
@@ -28,8 +30,9 @@ export function follow(addresses, on) {
       on.away(false);
     },
     failed() {
+      if (connected) clearTimeout(timer);
+      if (connected || timer === undefined) timer = window.setTimeout(poll, 1000);
       connected = false;
-      timer ??= window.setTimeout(poll, 1000);
     },
     events: {
       streams: (data) => on.changed(data.streams),

@@ -1,48 +1,37 @@
 // Server-sent events for as long as a page is looked at.
 
-const REVIVE_MS = 3000;
+import { hub } from "./shared.js";
+
 const HIDDEN_MS = 30_000;
 
 /**
- * Connects, and again whenever the connection is lost. A page hidden for long gives its connection
- * back: browsers open six to a server for all their tabs together.
- * @param {string} url
+ * Listens, and goes on whenever the connection was lost. All pages of a browser share connections; a
+ * page that is hidden for long needs none.
+ * @param {string} url @param {string | null} room its name, where the events are those of rooms
  * @param {object} on
  * @param {() => void} on.opened
  * @param {() => void} on.failed lost, or refused; trying again
  * @param {Record<string, (data: any) => void>} on.events what to do with each type of event
  */
-export function subscribe(url, { opened, failed, events }) {
-  /** @type {EventSource | null} */
-  let source = null;
+export function subscribe(url, room, on) {
+  const wanted = { url: new URL(url, location.href).href, room };
+  /** @type {(() => void) | null} */
+  let leave = null;
   /** @type {number | undefined} */
   let timer;
 
-  const open = () => {
+  const join = () => {
     clearTimeout(timer);
-    if (source && source.readyState !== EventSource.CLOSED) return;
-    source = new EventSource(url);
-    source.addEventListener("open", opened);
-    source.addEventListener("error", () => {
-      failed();
-      // Refused, not lost: the browser leaves it at that.
-      if (source?.readyState === EventSource.CLOSED) wait(open, REVIVE_MS);
-    });
-    for (const [type, act] of Object.entries(events)) {
-      source.addEventListener(type, (event) => act(JSON.parse(/** @type {MessageEvent} */ (event).data)));
-    }
+    leave ??= hub().listen(wanted, on);
   };
-  const close = () => {
+  const rest = () => {
+    leave?.();
+    leave = null;
+  };
+  document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
-    source?.close();
-    source = null;
-  };
-  const wait = (/** @type {() => void} */ act, /** @type {number} */ ms) => {
-    clearTimeout(timer);
-    timer = window.setTimeout(act, ms);
-  };
-  document.addEventListener("visibilitychange", () => (document.hidden ? wait(close, HIDDEN_MS) : open()));
-  addEventListener("pagehide", close);
-  addEventListener("pageshow", open);
-  open();
+    if (document.hidden) timer = window.setTimeout(rest, HIDDEN_MS);
+    else join();
+  });
+  join();
 }

@@ -34,7 +34,7 @@ export class Tile {
   constructor(stream_id, template, addresses, decoders, share) {
     this.element = /** @type {HTMLElement} */ (/** @type {Element} */ (template.content.firstElementChild).cloneNode(true));
     this.#addresses = addresses;
-    this.#index = new FrameIndex((from, count, stride) => addresses.index(stream_id, from, count, stride), () => {});
+    this.#index = new FrameIndex((run, from, count, stride) => addresses.index(stream_id, run, from, count, stride), () => {});
     this.#feed = new Feed(decoders, addresses.frames(stream_id), share);
     this.#screen = new Screen(/** @type {HTMLCanvasElement} */ (this.#part("canvas")));
     this.#painter = new Painter(this.#feed, this.#screen);

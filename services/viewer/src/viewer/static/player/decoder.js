@@ -1,7 +1,7 @@
 // One stream's decoding, in a worker: keeps encoded frames around the place that is watched, and
 // turns those that are wanted into bitmaps. It holds one wish at a time; a new one replaces the old.
 
-import { Away, Gone, Missing, delayMs } from "../common/api.js";
+import { Away, Gone, Missing, Replaced, delayMs } from "../common/api.js";
 import { covers, onGrid, upcoming, windowFor } from "./plan.js";
 import { readWindow } from "./reader.js";
 import { FrameStore } from "./store.js";
@@ -111,11 +111,16 @@ export class Decoder {
     this.#work();
   }
 
+  /** A frame that is wanted on the screen next and is not here. */
+  #soonMissing() {
+    return this.#wish?.frames.find((frame) => !this.#encoded.has(frame) && !this.#posted.has(frame));
+  }
+
   /** @returns {number | null} the first frame to ask the server for */
   #missingFrame() {
     if (!this.#wish) return null;
-    const wanted = this.#wish.frames.find((frame) => !this.#encoded.has(frame) && !this.#posted.has(frame));
-    if (wanted !== undefined) return wanted;
+    const soon = this.#soonMissing();
+    if (soon !== undefined) return soon;
     const ahead = upcoming(this.#wish.frame, this.#wish.step, this.#wish.ahead_frames, this.#wish.range);
     const later = ahead.find((frame) => !this.#encoded.has(frame));
     if (later !== undefined) return later;
@@ -142,7 +147,7 @@ export class Decoder {
     }
     const step = missing < this.#wish.frame && this.#wish.step === 1 ? -1 : this.#wish.step;
     const alone = missing === this.#wish.frame && !this.#wish.ahead_frames;
-    const window = windowFor(missing, step, alone ? 1 : this.#wish.window_frames, this.#wish.follow, this.#wish.range);
+    const window = windowFor(missing, step, alone ? 1 : this.#wish.window_frames, this.#wish, missing === this.#soonMissing());
     this.#reading = { window, next: window.from, abort: new AbortController() };
     void this.#read(this.#reading, missing);
   }
@@ -203,6 +208,9 @@ export class Decoder {
     if (error instanceof Gone) {
       this.#post({ type: "gone", frame: missing, first_available_frame: error.first_available_frame });
       this.#pauseReading(500);
+    } else if (error instanceof Replaced) {
+      // News of the other run are on their way.
+      this.#pauseReading(200);
     } else if (error instanceof Missing) {
       this.#giveUp(missing);
     } else {

@@ -1,6 +1,6 @@
 // The page's side of the decoding worker: says which frames are wanted, and keeps their bitmaps.
 
-import { strideFor, surrounding, upcoming } from "./plan.js";
+import { strideFor, surrounding, upcoming, windowFrames } from "./plan.js";
 import { FrameStore } from "./store.js";
 
 /** @typedef {{bitmap: ImageBitmap | null, header: import("./records.js").FrameHeader | null}} Picture */
@@ -100,7 +100,7 @@ export class Feed extends EventTarget {
     const soon = { playing: () => upcoming(frame, step, lead, range), paused: () => surrounding(frame, range).slice(0, lead),
       scrubbing: () => [frame] }[mode]();
     const ahead_frames = Math.min((this.#share * AHEAD_LIMIT_BYTES) / this.frame_bytes, (AHEAD_SECONDS * this.fps * Math.abs(rate)) / stride);
-    const most = { playing: 32, paused: 8, scrubbing: 1 }[mode];
+    const most = { playing: 64, paused: 8, scrubbing: 1 }[mode];
     this.#focus = frame;
     this.#direction = Math.sign(step);
     const wish = {
@@ -108,7 +108,7 @@ export class Feed extends EventTarget {
       frames: soon.filter((wanted) => !this.#pictures.has(wanted)),
       frame,
       step,
-      window_frames: clamp(1, WINDOW_BYTES / this.frame_bytes, most),
+      window_frames: windowFrames(this.fps, Math.min(most, WINDOW_BYTES / this.frame_bytes)),
       ahead_frames: playing ? clamp(4, ahead_frames, 240) : 0,
       follow,
       range,

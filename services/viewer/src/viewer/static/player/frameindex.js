@@ -20,12 +20,13 @@ export class FrameIndex {
   #onchange;
 
   /**
-   * @param {(from: number, count: number, stride: number) => string} url of a part of the index
+   * @param {(run_id: string, from: number, count: number, stride: number) => string} url of a part of the index
    * @param {() => void} onchange more is known
    */
   constructor(url, onchange) {
     this.#url = url;
     this.#onchange = onchange;
+    this.run_id = "";
     this.first = 0;
     this.count = 0;
     this.fps = 25;
@@ -34,7 +35,8 @@ export class FrameIndex {
   }
 
   /** The stream as the catalogue has it now. @param {import("../common/api.js").Stream} stream */
-  update({ first_available_frame, frame_count, duration_ns, fps }) {
+  update({ run_id, first_available_frame, frame_count, duration_ns, fps }) {
+    this.run_id = run_id;
     this.first = Math.min(first_available_frame, Math.max(0, frame_count - 1));
     this.count = Math.max(this.count, frame_count);
     this.end_ns = Math.max(this.end_ns, duration_ns);
@@ -166,7 +168,10 @@ export class FrameIndex {
   async #fillPage(page, start) {
     const from = Math.max(start, this.first);
     try {
-      const part = await json(this.#url(from, start + PAGE_FRAMES - from, 1));
+      // No more than there are: a part that may grow is not for caches.
+      const stop = Math.min(start + PAGE_FRAMES, this.count);
+      const part = await json(this.#url(this.run_id, from, Math.max(1, stop - from), 1));
+      if (part.run_id !== this.run_id) return;
       part.frames.forEach((/** @type {[number, number]} */ [pts_ns, size], /** @type {number} */ i) => {
         page.pts_ns[part.from + i - start] = pts_ns;
         page.sizes[part.from + i - start] = size;
@@ -183,7 +188,9 @@ export class FrameIndex {
     const count = this.count;
     const stride = Math.max(1, Math.ceil((count - this.first) / OVERVIEW_POINTS));
     try {
-      const part = await json(this.#url(this.first, OVERVIEW_POINTS, stride));
+      const points = Math.max(1, Math.ceil((count - this.first) / stride));
+      const part = await json(this.#url(this.run_id, this.first, points, stride));
+      if (part.run_id !== this.run_id) throw new Error("of another run");
       this.#overview = part.frames.map((/** @type {[number, number]} */ [pts_ns, size], /** @type {number} */ i) => (
         { frame: part.from + i * stride, pts_ns, size }));
       this.#overview_count = count;

@@ -8,6 +8,9 @@
 
 /** @typedef {{from: number, count: number | null, stride: number, follow: boolean}} Window count null: no end */
 
+/** So many seconds of a stream are in a window at most, and more than half as many. */
+const WINDOW_SECONDS = 2;
+
 /** Frames a second that a screen is given at most. */
 const SCREEN_FPS = 60;
 const AROUND = 4;
@@ -57,19 +60,33 @@ export function surrounding(frame, { first, edge }) {
 }
 
 /**
- * The window to read so that `missing` comes: it begins there going forwards, ends there going back.
- * @param {number} missing @param {number} step signed stride @param {number} count @param {boolean} follow
- *   whether to stay for frames not committed yet @param {Range} range @returns {Window}
+ * How many frames a window holds. A power of two, so that figures which change a little while a stream
+ * grows don't change it: windows are the same for all who watch, and any cache shares them.
+ * @param {number} fps @param {number} most by their bytes, or by what they are for
  */
-export function windowFor(missing, step, count, follow, { first, edge }) {
+export const windowFrames = (fps, most) => 2 ** Math.max(0, Math.floor(Math.log2(Math.min(fps * WINDOW_SECONDS, most))));
+
+/**
+ * The window to read so that `missing` comes. Windows lie side by side from the stream's first frame on.
+ * Whoever waits for the frame gets what is left of its window, from there on or back from there.
+ * @param {number} missing @param {number} step signed stride @param {number} count of a window's frames
+ * @param {{follow: boolean, range: Range}} wish follow: to stay for frames not committed yet
+ * @param {boolean} urgent @returns {Window}
+ */
+export function windowFor(missing, step, count, { follow, range: { first, edge } }, urgent) {
   const stride = Math.abs(step);
-  if (step < 0) {
-    const before = Math.min(count - 1, Math.floor((missing - first) / stride));
-    return { from: missing - before * stride, count: before + 1, stride, follow: false };
-  }
+  const off = missing % stride;
+  // The first frame that retention has left may lie between those of a stride.
+  if (off) return { from: missing, count: 1, stride: 1, follow: false };
   const left = Math.ceil((edge - missing) / stride);
-  if (follow && left <= count) return { from: missing, count: null, stride, follow: true };
-  return { from: missing, count: Math.min(count, left), stride, follow: false };
+  if (follow && step > 0 && left <= count) return { from: missing, count: null, stride, follow: true };
+  const begin = missing - (missing % (count * stride));
+  const end = begin + (count - 1) * stride;
+  // At the edge, a window is not whole yet: only what is missing of it is read.
+  const whole = !urgent && end < edge;
+  const from = whole || step < 0 ? Math.max(begin, Math.ceil(first / stride) * stride) : missing;
+  const last = whole || step > 0 ? Math.min(end, missing + (left - 1) * stride) : missing;
+  return { from, count: (last - from) / stride + 1, stride, follow: false };
 }
 
 /**

@@ -8,6 +8,9 @@ import { Transport } from "./transport.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
 
+/** So near to the live edge, a connection to it may be held; what is recorded is played without one. */
+const NEAR_NS = 5e9;
+
 /** Dispatches `painted` (detail: header), `changed` (anything that a control shows), `moved` (a person here
  * chose a place, a speed, marks, to play or to pause) and `expired` (detail: the first frame left). */
 export class Player extends Transport {
@@ -16,14 +19,17 @@ export class Player extends Transport {
   #screen;
   #pacer;
   #painter;
+  #turn;
   #left_out = 0;
 
   /**
    * @param {Stream} stream @param {import("./feed.js").Feed} feed
    * @param {import("./frameindex.js").FrameIndex} index @param {import("./screen.js").Screen} screen
+   * @param {import("./edgeturn.js").EdgeTurn} turn
    */
-  constructor(stream, feed, index, screen) {
+  constructor(stream, feed, index, screen, turn) {
     super();
+    this.#turn = turn;
     this.#feed = feed;
     this.#index = index;
     this.#screen = screen;
@@ -40,6 +46,7 @@ export class Player extends Transport {
       index.note(frame, pts_ns, image_bytes);
       this.#left_out += skipped;
     });
+    turn.addEventListener("changed", () => this.#want());
     feed.addEventListener("gone", (event) => this.#gone(/** @type {CustomEvent} */ (event).detail.first_available_frame));
   }
 
@@ -167,7 +174,9 @@ export class Player extends Transport {
   /** Says at once what is to come next: an animation frame later is late. */
   #want() {
     const mode = this.scrubbing ? "scrubbing" : this.playing ? "playing" : "paused";
-    const follow = this.playing && this.ingesting && this.#pacer.rate > 0 && !this.marks.any;
+    const atEdge = this.playing && this.ingesting && this.#pacer.rate > 0 && !this.marks.any;
+    this.#turn.want(atEdge && this.behind_ns < NEAR_NS);
+    const follow = atEdge && this.#turn.held;
     const range = { first: this.first, edge: this.#index.count };
     this.#feed.want({ frame: this.frame, mode, rate: this.#pacer.rate, follow, range });
   }

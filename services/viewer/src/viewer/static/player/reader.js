@@ -1,6 +1,6 @@
 // Reads one window of frames from the server, record by record.
 
-import { Away, request } from "../common/api.js";
+import { Away, Replaced, request } from "../common/api.js";
 import { RecordParser } from "./records.js";
 
 /**
@@ -8,14 +8,17 @@ import { RecordParser } from "./records.js";
  * @param {import("./plan.js").Window} window
  * @param {AbortSignal} signal
  * @returns {AsyncGenerator<import("./records.js").FrameRecord>}
- * @throws {Away} also when the response breaks off inside a record, or is of a run not heard of yet
+ * @throws {Away} also when the response breaks off
+ * @throws {Replaced} when the server has the frames of another run
  */
 export async function* readWindow(url, run_id, { from, count, stride, follow }, signal) {
-  const query = new URLSearchParams({ from: String(from), stride: String(stride) });
+  // Two who ask for the same frames use the same address.
+  const query = new URLSearchParams({ run: run_id, from: String(from) });
   if (count !== null) query.set("count", String(count));
+  if (stride !== 1) query.set("stride", String(stride));
   if (follow) query.set("follow", "1");
-  const response = await request(`${url}?${query}`, { signal });
-  if ((response.headers.get("X-Stream-Run-Id") ?? run_id) !== run_id) throw new Away("another run has begun");
+  const response = await request(`${url}?${query}`, { signal, priority: count === 1 ? "high" : "auto" });
+  if ((response.headers.get("X-Stream-Run-Id") ?? run_id) !== run_id) throw new Replaced(run_id);
   if (!response.body) return;
 
   const parser = new RecordParser();

@@ -41,10 +41,10 @@ export class Room extends EventTarget {
   away = false;
 
   /**
-   * @param {{url: string, events: string}} room addresses @param {string} me who this is, to the others
+   * @param {string} name @param {{url: string, events: string}} addresses of the room, and of all rooms' events @param {string} me who this is, to the others
    * @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index
    */
-  constructor({ url, events }, me, player, index) {
+  constructor(name, { url, events }, me, player, index) {
     super();
     this.me = me;
     this.#url = url;
@@ -56,7 +56,7 @@ export class Room extends EventTarget {
       this.#moved_ms = performance.now();
       this.lead();
     });
-    subscribe(events, {
+    subscribe(events, name, {
       opened: () => {
         this.#joined = false;
         this.#tell({ away: false });
