@@ -13,6 +13,7 @@ from tests.bench.viewer_exports import VIEWER_EXPORTS
 from tests.bench.viewer_growth import VIEWER_PARTITIONS, VIEWER_STREAMS
 from tests.bench.viewer_seeking import VIEWER_SEEKING
 from tests.bench.viewer_watchers import VIEWER_WATCHERS
+from tests.bench.viewer_windows import VIEWER_WINDOWS
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     INGEST_FLOOR,
@@ -23,6 +24,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     INGEST_GROWTH,
     VIEWER_DELIVERY,
     VIEWER_WATCHERS,
+    VIEWER_WINDOWS,
     VIEWER_SEEKING,
     VIEWER_EXPORTS,
     VIEWER_STREAMS,

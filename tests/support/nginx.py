@@ -21,7 +21,7 @@ daemon off;
 pid {folder}/nginx.pid;
 {user}
 error_log stderr warn;
-events {{}}
+events {{ worker_connections 4096; }}
 http {{
   access_log off;
   client_body_temp_path {folder}/body;

@@ -20,10 +20,14 @@ class Shared {
   #onedge = () => {};
 
   constructor() {
-    const patience = setTimeout(() => this.#connect(ownHub()), PATIENCE_MS);
-    const port = sharedHub(() => this.#connect(ownHub()));
-    if (port === null) clearTimeout(patience);
-    this.#connect(port ?? ownHub(), () => clearTimeout(patience));
+    const alone = () => {
+      clearTimeout(patience);
+      this.#connect(ownHub());
+    };
+    const patience = setTimeout(alone, PATIENCE_MS);
+    const port = sharedHub(alone);
+    if (port) this.#connect(port, () => clearTimeout(patience));
+    else alone();
     setInterval(() => { if (this.#listeners.size || this.#edge) this.#say(); }, BEAT_MS);
     addEventListener("pagehide", () => this.#port?.postMessage({ wanted: [], edge: false }));
     addEventListener("pageshow", () => this.#say());

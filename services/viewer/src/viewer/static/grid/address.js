@@ -2,7 +2,7 @@
 
 import { isSpeed } from "../player/speeds.js";
 
-/** More do not fit: neither the screen nor the connections that a browser opens. */
+/** More do not fit the screen. */
 export const MOST_STREAMS = 9;
 
 /** @typedef {{stream_ids: string[], pts_ns: number, speed: number, paused: boolean}} GridAddress */
