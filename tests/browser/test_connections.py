@@ -8,15 +8,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from framelog_local.ports import free_port
 
 from tests.browser.deck import LIMIT_MS, Deck
 from tests.browser.videos import Broadcast, write_video
+from tests.support.nginx import nginx_before
 from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page, Request
+    from playwright.sync_api import Browser, BrowserContext, Page, Request, Response
 
     from tests.support.cluster import Cluster, Topics
     from tests.support.viewing import Viewer
@@ -160,6 +163,33 @@ def test_who_watches_the_same_asks_for_the_same(
                 what="whole windows to be asked for",
             )
             assert [query for query in asked if not lies_in_line(query)] == []
+
+
+def test_who_comes_second_is_served_by_a_cache(
+    cluster: Cluster, topics: Topics, viewer: Viewer, browser: Browser, tmp_path: Path
+) -> None:
+    video = write_video(cluster, topics, 1500)
+    viewer.wait_for_frames(video.stream_id, 1500)
+    came: list[dict[str, str]] = []
+    with ExitStack() as stack:
+        cache = stack.enter_context(nginx_before(viewer.port, free_port(), tmp_path / "nginx"))
+        for _ in range(2):
+            by: dict[str, str] = {}
+            came.append(by)
+
+            def note(response: Response, by: dict[str, str] = by) -> None:
+                if parse_qs(urlsplit(response.url).query).get("count") == ["32"]:
+                    by[response.url] = response.headers["x-cache"]
+
+            page = stack.enter_context(browser.new_context()).new_page()
+            page.on("response", note)
+            Deck(page, f"{cache}/streams/{video.stream_id}?frame=0").wait_past(150)
+            page.close()
+    first, second = came
+    both = first.keys() & second.keys()
+    assert len(both) >= 3
+    assert {first[url] for url in both} == {"MISS"}
+    assert {second[url] for url in both} <= {"HIT", "REVALIDATED"}
 
 
 def test_a_live_edge_without_a_connection_of_its_own_is_followed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import socket
@@ -108,6 +109,23 @@ def test_who_knows_no_chunks_sees_that_a_stream_was_broken_off_too(
         # An end in order would pass for the stream's.
         with pytest.raises(ConnectionResetError):
             client.recv(1 << 16)
+
+
+def test_a_window_leaves_its_connection_to_the_next_request(
+    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str, free_port: int
+) -> None:
+    writer = write_stream(cluster, topics, 12)
+    process = serve()
+    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/11"), alive=process)
+    client = http.client.HTTPConnection("127.0.0.1", free_port, timeout=60)
+    sockets = set()
+    for first in (0, 4, 8):
+        client.request("GET", f"/streams/{writer.stream_id}/frames?from={first}&count=4")
+        sockets.add(client.sock)
+        images = writer.images[first : first + 4]
+        assert len(client.getresponse().read()) == sum(88 + len(image) for image in images)
+    assert len(sockets) == 1
+    client.close()
 
 
 def test_an_index_that_is_wrong_breaks_a_window_and_no_other_answer(
