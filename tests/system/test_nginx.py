@@ -40,6 +40,12 @@ def came(response: requests.Response) -> tuple[int, str]:
     return response.status_code, response.headers["X-Cache"]
 
 
+def steer(ingest: Ingest, method: str, path: str) -> None:
+    """Ask ingest for something, as its command line does."""
+    url, headers = f"{ingest.url}/api/streams/{path}", {"Content-Type": "application/json"}
+    requests.request(method, url, headers=headers, timeout=60).raise_for_status()
+
+
 def entry(address: str, stream_id: str) -> dict[str, Any]:
     answer = get(f"{address}/api/streams/{stream_id}")
     return dict(answer.json()) if answer.ok else {}
@@ -82,7 +88,7 @@ def test_windows_are_shared_and_nothing_is_stale(
     wait_for(lambda: get(cache + kept).headers["X-Cache"] == "REVALIDATED", LIMIT_SECONDS)
     assert get(cache + kept).content == direct
 
-    requests.post(f"{ingest.url}/api/streams/{stream_id}/reprocess", timeout=60).raise_for_status()
+    steer(ingest, "POST", f"{stream_id}/reprocess")
     newer = wait_for_run(cache, stream_id, other_than=run_id)
     for path in (whole, f"{frames}/7", f"{frames}?from=0&count=32&run={newer}"):
         answer = get(cache + path)
@@ -92,7 +98,7 @@ def test_windows_are_shared_and_nothing_is_stale(
     now_kept = f"{frames}?from=0&count=32&run={newer}"
     assert get(cache + now_kept).headers["X-Cache"] in {"HIT", "REVALIDATED"}
     ingest.wait_for_file("done/film.mkv")
-    requests.delete(f"{ingest.url}/api/streams/{stream_id}", timeout=60).raise_for_status()
+    steer(ingest, "DELETE", stream_id)
     wait_for(lambda: not entry(viewer.url, stream_id), LIMIT_SECONDS, what="it to be forgotten")
     for path in (whole, f"{frames}/7", f"/api/streams/{stream_id}"):
         assert get(cache + path).status_code == 404
