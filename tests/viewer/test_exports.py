@@ -15,10 +15,20 @@ import fastavro
 import pytest
 from viewer import avro_file
 from viewer.app import create_app
+from viewer.packing import packed
 from viewer.sending import BrokenOffError
 
 from tests.support.log_writer import jpeg
-from tests.viewer.builders import FRAME_NS, SCHEMA, STREAM_ID, frame, record, segment, stream
+from tests.viewer.builders import (
+    FRAME_NS,
+    SCHEMA,
+    STREAM_ID,
+    frame,
+    record,
+    segment,
+    segment_record,
+    stream,
+)  # fmt: skip
 from tests.viewer.world import World, value, world
 
 if TYPE_CHECKING:
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
 
 EXPORT = f"/streams/{STREAM_ID}/export"
 NOW_MS = 1 << 60
+SECOND = 10**9
 
 
 def viewer_of(count: int, picture: Callable[[int], bytes], **changes: object) -> World:
@@ -125,6 +136,52 @@ class TestMp4:
         with opened(data) as container:
             assert container.duration == 3_600_000_000
         assert [bytes(packet) for packet in packets(data)] == [jpeg(n) for n in range(4)]
+
+    @pytest.mark.parametrize(
+        "pause_ns",
+        [4_294_967_296_000, 7_200 * SECOND, 400 * 86_400 * SECOND, (1 << 63) - 1 - SECOND],
+    )
+    def test_a_frame_may_last_as_long_as_a_long_lets_it(self, pause_ns: int) -> None:
+        """The first of four segments is followed by a pause: its last frame lasts as long."""
+        made = viewer_of(4, jpeg)
+        later = pause_ns + 4 * FRAME_NS
+        for first in range(4, 16, 4):
+            shifted = replace(
+                segment_record(first, 4, size_of=lambda n: len(jpeg(n))),
+                pts_ns=[later + (first - 4) * FRAME_NS, *[FRAME_NS] * 3],
+                end_pts_ns=later + first * FRAME_NS,
+            )
+            made.catalogue.put_segments([(packed(shifted), NOW_MS)])
+        made.catalogue.put_stream(stream(16, duration_ns=later + 12 * FRAME_NS))
+        response = create_app(made.parts).test_client().get(f"{EXPORT}.mp4")
+        assert response.status_code == 200
+        assert response.headers["Content-Length"] == str(len(response.data))
+        found = packets(response.data)
+        assert [bytes(packet) for packet in found] == [jpeg(n) for n in range(16)]
+        wanted = [n * FRAME_NS + (pause_ns if n >= 4 else 0) for n in range(16)]
+        assert [packet.pts * packet.time_base * 10**9 // 1000 for packet in found] == [
+            pts_ns // 1000 for pts_ns in wanted
+        ]
+
+    @pytest.mark.parametrize("hours", [1.2, 24, 24 * 49])
+    def test_the_last_frame_may_too(self, hours: float) -> None:
+        lasts_ns = int(hours * 3600 * SECOND)
+        made = viewer_of(4, jpeg, duration_ns=3 * FRAME_NS + lasts_ns)
+        data = create_app(made.parts).test_client().get(f"{EXPORT}.mp4").data
+        with opened(data) as container:
+            assert container.duration is not None
+            assert abs(container.duration * 1000 - 3 * FRAME_NS - lasts_ns) <= SECOND // 1000
+        assert [bytes(packet) for packet in packets(data)] == [jpeg(n) for n in range(4)]
+
+    @pytest.mark.parametrize("duration_ns", [(1 << 63) - 1, 0, -5, -(1 << 63)])
+    def test_a_stream_that_says_any_duration_is_exported(self, duration_ns: int) -> None:
+        made = viewer_of(4, jpeg, duration_ns=duration_ns)
+        client = create_app(made.parts).test_client()
+        for kind in ("mp4", "zip", "avro"):
+            assert client.get(f"{EXPORT}.{kind}", buffered=True).status_code == 200
+        assert [bytes(packet) for packet in packets(client.get(f"{EXPORT}.mp4").data)] == [
+            jpeg(n) for n in range(4)
+        ]
 
     def test_pictures_that_it_cannot_hold_are_refused(self) -> None:
         made = viewer_of(4, jpeg, encoding="WEBP")

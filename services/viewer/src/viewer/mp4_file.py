@@ -15,7 +15,7 @@ from viewer.errors import BadRequestError
 _OBJECT_TYPES = {"JPEG": 0x6C, "PNG": 0x6D}
 _MAX_FRAMES = 32
 _MAX32 = 0xFFFFFFFF
-_NS = 1_000_000_000
+_NS, _MICRO, _MILLI = 1_000_000_000, 1_000_000, 1_000
 _IDENTITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _SYNC_SAMPLE = 0x02000000
 _STARTS_WITH_SYNC = 0x90000000
@@ -60,34 +60,44 @@ def written(clip: Clip, pictures: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _ticks(clip: Clip) -> int:
-    """Ticks a second: nanoseconds, unless a frame is shown for longer than 32 bits have of them."""
-    return _NS if max(clip.durations_ns()) <= _MAX32 else 1_000_000
+    """Choose the ticks a second: nanoseconds, unless 32 bits have too few for a frame.
+
+    Then microseconds. What lies behind a frame tells when that ends, however long it lasts; only
+    the last one's own 32 bits have to do, so they may ask for longer ticks, of a millisecond at
+    most: then it has the longest duration that there is, 49 days.
+    """
+    *_, last_ns = durations = list(clip.durations_ns())
+    if max(durations) <= _MAX32:
+        return _NS
+    return min(_MICRO, max(_MILLI, _MAX32 * _NS // max(last_ns, 1)))
 
 
 def _fragments(clip: Clip) -> Iterator[_Fragment]:
-    """Cut the clip where a fragment's duration would not fit in 32 bits, or it has frames enough.
+    """Cut the clip where a fragment's duration or size would not fit in 32 bits, or it is full.
 
-    Ticks are rounded from the clip's beginning, so that roundings don't add up.
+    Ticks are rounded from the clip's beginning, so that roundings don't add up. Where a frame
+    lasts longer than its duration can tell, the next begins a fragment, which tells when.
     """
-    per_tick, zero = _NS // _ticks(clip), clip.pts_ns[0]
+    ticks, zero = _ticks(clip), clip.pts_ns[0]
     current = _Fragment(0, 0, [], [])
     end_ns, begin = zero, 0
     for i, duration_ns in enumerate(clip.durations_ns()):
         end_ns += duration_ns
-        end = (end_ns - zero) // per_tick
-        full = len(current.sizes) == _MAX_FRAMES or end - current.begin > _MAX32
-        if full and current.sizes:
+        end = (end_ns - zero) * ticks // _NS
+        too_long = end - current.begin > _MAX32
+        too_large = sum(current.sizes) + clip.sizes_bytes[i] > _MAX32 - 8
+        if current.sizes and (too_long or too_large or len(current.sizes) == _MAX_FRAMES):
             yield current
             current = _Fragment(i, begin, [], [])
         current.sizes.append(clip.sizes_bytes[i])
-        current.durations.append(end - begin)
+        current.durations.append(min(end - begin, _MAX32))
         begin = end
     yield current
 
 
 def _head(clip: Clip) -> bytes:
     ticks = _ticks(clip)
-    total = (clip.end_pts_ns - clip.pts_ns[0]) // (_NS // ticks)
+    total = (clip.end_pts_ns - clip.pts_ns[0]) * ticks // _NS
     brands = _box("ftyp", b"isom", struct.pack(">I", 512), b"isomiso6mp41")
     movie = _box(
         "moov",
