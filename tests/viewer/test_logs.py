@@ -43,15 +43,36 @@ def as_json() -> Log:
 def test_an_event_is_one_line_and_says_whose_it_is(text: Log, as_json: Log) -> None:
     for log in (text, as_json):
         forged = "a\n2026-01-01 ERROR viewer all=lost\r"
-        log.logger.warning("frames=unread reason=%s", forged, extra=about("clip-1", "abc"))
-        log.logger.warning("position=not_kept", extra=about("clip-2"))
-        log.logger.info("catalogue=ready")
+        log.logger.warning("event=frames_unread reason=%s", forged, extra=about("clip-1", "abc"))
+        log.logger.warning("event=position_failed doing=%s", "kept", extra=about("clip-2"))
+        log.logger.info("event=catalogue_ready")
     assert len(text.lines) == 3
-    assert text.lines[0].endswith(" stream_id=clip-1 run_id=abc")
-    assert text.lines[1].endswith(" WARNING viewer.test position=not_kept stream_id=clip-2")
+    assert " event=frames_unread stream_id='clip-1' run_id='abc' reason=a\\n2026" in text.lines[0]
+    assert text.lines[1].endswith("event=position_failed stream_id='clip-2' doing=kept")
     whose = [(entry.get("stream_id"), entry.get("run_id")) for entry in as_json.entries]
     assert whose == [("clip-1", "abc"), ("clip-2", None), (None, None)]
-    assert as_json.entries[0]["message"] == f"frames=unread reason={forged}"
+    assert as_json.entries[0]["event"] == "frames_unread"
+    assert as_json.entries[0]["reason"] == forged
+
+
+def test_the_same_fault_of_three_streams_is_told_of_each(as_json: Log) -> None:
+    for reason in ("once", "and again"):
+        for n in range(3):
+            whose = about(f"clip-{n}")
+            as_json.logger.warning("event=frames_unread reason=%r", reason, extra=whose)
+            as_json.logger.warning("no event of ours", extra=whose)
+    assert [entry["stream_id"] for entry in as_json.entries] == [
+        f"clip-{n}" for n in range(3) for _ in "ab"
+    ]
+
+
+def test_a_flood_of_records_is_told_by_its_kind(as_json: Log) -> None:
+    for offset in range(1000):
+        as_json.logger.warning(
+            "event=record_foreign kind=%s topic=%s partition=%s offset=%s",
+            ("no_magic", "malformed")[offset % 2], "video.streams", offset % 6, offset,
+        )  # fmt: skip
+    assert [entry["kind"] for entry in as_json.entries] == ["no_magic", "malformed"]
 
 
 def test_a_fault_that_repeats_is_told_ever_more_seldom_and_how_often_it_was(as_json: Log) -> None:

@@ -20,7 +20,7 @@ CONTEXT = ("file", "stream_id", "run_id")
 
 _PAIR = re.compile(r"(\w+)=(%[rsd]|'[^']*'|\S+)")
 # What says more of a fault, and differs each time though the fault is the same.
-_DETAILS = ("reason", "client", "text")
+_DETAILS = ("reason", "client", "text", "partition", "offset", "peer", "path")
 
 
 def set_up(level: str, style: str, now: Callable[[], float] = time.monotonic) -> "Lines":
@@ -95,7 +95,7 @@ def _present(record: logging.LogRecord, names: Iterable[str]) -> dict[str, objec
 def _fault(record: logging.LogRecord) -> Hashable:
     """Return what two lines have in common that say the same."""
     if not str(record.msg).startswith("event="):
-        return record.name, record.msg
+        return record.name, record.msg, *_present(record, CONTEXT).items()
     said = {name: str(value) for name, value in fields(record).items() if name not in _DETAILS}
     return record.name, *said.items()
 

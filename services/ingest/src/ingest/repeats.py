@@ -17,7 +17,7 @@ class _Known:
 class Repeats:
     """Has a fault said at once, and while it lasts after pauses that double, with a count.
 
-    One that has not been seen for as long as its pause is said at once again.
+    One that has not been seen for longer than its pause is said at once again.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Repeats:
             self._known[fault] = _Known(now, now, self._shortest_seconds)
             return 0
         quiet_seconds, known.seen = now - known.seen, now
-        if quiet_seconds >= known.pause_seconds:
+        if quiet_seconds > known.pause_seconds:
             pause_seconds = self._shortest_seconds
         elif now - known.said >= known.pause_seconds:
             pause_seconds = min(2 * known.pause_seconds, self._longest_seconds)

@@ -114,7 +114,7 @@ def _unbroken(body: Iterator[bytes], clip: Clip) -> Iterator[bytes]:
         yield from body
     except (ViewerError, ValueError) as error:
         whose = about(clip.view.stream_id, clip.view.run_id)
-        logger.warning("export=broken_off reason=%r", str(error), extra=whose)
+        logger.warning("event=export_broken_off reason=%r", str(error), extra=whose)
         raise BrokenOffError(str(error)) from error
 
 

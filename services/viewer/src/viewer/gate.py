@@ -193,7 +193,7 @@ class Gate:
         except OSError:
             self._end(visit)
         except Exception:
-            logger.exception("connection=failed peer=%s", visit.client[0])
+            logger.exception("event=connection_failed peer=%s", visit.client[0])
             self._end(visit)
 
     def _accept(self, listener: socket.socket) -> None:
@@ -204,7 +204,7 @@ class Gate:
                 return
             except OSError as error:
                 if error.errno in _NO_ROOM and not self._shed():
-                    logger.warning("connection=refused error=%r", str(error))
+                    logger.warning("event=connection_refused reason=%r", str(error))
                     return
                 continue
             visit = Visit(sock, client[:2], listener.getsockname()[:2])

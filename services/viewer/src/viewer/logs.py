@@ -1,19 +1,29 @@
-"""Logging, set up once: one line an event, as text or as JSON, and few lines of what repeats."""
+"""Setting up the log: one event a line, for people or as JSON, in the same way as ingest does.
+
+An event is logged with a template of `event=name` and `key=%r` (or %s, %d) pairs. What it
+concerns is given as `extra`, which `about` makes: its stream and run.
+"""
 
 import json
 import logging
+import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
-_FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 60.0
-# What a line may tell beside its message: whose it is, and how many like it were left out.
-_EXTRAS = ("stream_id", "run_id", "left_out")
+from viewer.repeats import Repeats
+
+CONTEXT = ("file", "stream_id", "run_id")
+"""What a line can concern."""
+
+_PAIR = re.compile(r"(\w+)=(%[rsd]|'[^']*'|\S+)")
+# What says more of a fault, and differs each time though the fault is the same.
+_DETAILS = ("reason", "client", "text", "partition", "offset", "peer", "path")
+# People wait before a viewer's page: it says sooner, and more often, what goes on.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
 
 def about(stream_id: str, run_id: str | None = None) -> Mapping[str, str]:
@@ -24,78 +34,78 @@ def about(stream_id: str, run_id: str | None = None) -> Mapping[str, str]:
 def set_up(level: str, log_format: str) -> None:
     """Send all logging to standard error; `log_format` is "text" or "json"."""
     logging.basicConfig(level=level, handlers=[handler(sys.stderr, log_format)], force=True)
-    # The registry's client logs every request that it makes.
-    for name in ("httpx", "httpx2"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for chatty in ("httpx", "httpx2"):  # the registry client's; each request is a line
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def handler(
     output: TextIO, log_format: str, now: Callable[[], float] = time.monotonic
 ) -> logging.Handler:
-    """Make what writes lines there; `now` gives seconds."""
+    """Make what writes lines there; `now` gives monotonic seconds."""
     made = logging.StreamHandler(output)
     made.setFormatter(_Json() if log_format == "json" else _Text())
-    made.addFilter(_Repeats(now))
+    made.addFilter(Lines(Repeats(now, _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)))
     return made
 
 
-@dataclass
-class _Repeat:
-    """An event that was told: when it may be told again, and how many were not since."""
+class Lines(logging.Filter):
+    """Leaves out faults that repeat."""
 
-    next_at: float
-    pause_seconds: float = _FIRST_PAUSE_SECONDS
-    left_out: int = 0
-
-
-class _Repeats(logging.Filter):
-    """Leaves out what is said again and again, whatever its values are.
-
-    An event may repeat after a second, then after twice as long and so on, to a minute; one that
-    was quiet for as long again is new. What is no fault is never left out.
-    """
-
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, repeats: Repeats) -> None:
         super().__init__()
-        self._now = now
+        self._repeats = repeats
         self._lock = threading.Lock()
-        # By the message without its values: as many as there are places that log.
-        self._told: dict[tuple[str, str], _Repeat] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a line is to be written; it is told how many were not."""
+        """See logging.Filter."""
         if record.levelno < logging.WARNING:
             return True
-        key, now = (record.name, str(record.msg)), self._now()
         with self._lock:
-            told = self._told.get(key)
-            if told is None or now >= told.next_at + told.pause_seconds:
-                self._told[key] = _Repeat(now + _FIRST_PAUSE_SECONDS)
-            elif now < told.next_at:
-                told.left_out += 1
-                return False
-            else:
-                pause_seconds = min(told.pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
-                self._told[key] = _Repeat(now + pause_seconds, pause_seconds)
-            if told is not None and told.left_out:
-                record.left_out = told.left_out
-        return True
+            left_out = self._repeats.left_out(_fault(record))
+        if left_out:
+            record.left_out = left_out
+        return left_out is not None
+
+
+def fields(record: logging.LogRecord) -> dict[str, object]:
+    """Return all that a line says, by name; what is not an event of ours is a `message`."""
+    context = _present(record, CONTEXT)
+    left_out = _present(record, ("left_out",))
+    if not str(record.msg).startswith("event="):
+        return {"message": record.getMessage(), **context, **left_out}
+    values = iter(record.args if isinstance(record.args, tuple) else ())
+    said = {
+        name: next(values) if value in {"%r", "%s", "%d"} else value.strip("'")
+        for name, value in _PAIR.findall(str(record.msg))
+    }
+    return {"event": said.pop("event"), **context, **said, **left_out}
+
+
+def _present(record: logging.LogRecord, names: Iterable[str]) -> dict[str, object]:
+    return {name: value for name in names if (value := vars(record).get(name))}
+
+
+def _fault(record: logging.LogRecord) -> Hashable:
+    """Return what two lines have in common that say the same."""
+    if not str(record.msg).startswith("event="):
+        return record.name, record.msg, *_present(record, CONTEXT).items()
+    said = {name: str(value) for name, value in fields(record).items() if name not in _DETAILS}
+    return record.name, *said.items()
 
 
 def _when(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
-def _extras(record: logging.LogRecord) -> dict[str, object]:
-    return {name: getattr(record, name) for name in _EXTRAS if hasattr(record, name)}
-
-
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        extras = "".join(f" {name}={value}" for name, value in _extras(record).items())
+        event, space, rest = record.getMessage().partition(" ")
+        about = "".join(f" {name}={value!r}" for name, value in _present(record, CONTEXT).items())
+        left_out = "".join(f" left_out={n}" for n in _present(record, ("left_out",)).values())
+        line = f"{event}{about}{space}{rest}{left_out}"
         # A name with a line break in it must not be able to forge a line of the log.
-        line = f"{record.getMessage()}{extras}".replace("\n", "\\n").replace("\r", "\\r")
-        text = f"{_when(record)} {record.levelname} {record.name} {line}"
+        line = line.replace("\n", "\\n").replace("\r", "\\r")
+        text = f"{_when(record)} {record.levelname} {record.name} pid={record.process} {line}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
@@ -105,9 +115,9 @@ class _Json(logging.Formatter):
             "time": _when(record),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
-            **_extras(record),
+            "pid": record.process,
+            **fields(record),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry)
+        return json.dumps(entry, default=str)

@@ -66,7 +66,9 @@ class GroupPositions:
 
     def _failure(self, what: str, stream_id: str, error: KafkaException) -> TryLaterError:
         self._metrics.position_failures.inc()
-        logger.warning("position=not_%s error=%r", what, str(error), extra=about(stream_id))
+        logger.warning(
+            "event=position_failed doing=%s reason=%r", what, str(error), extra=about(stream_id)
+        )
         return TryLaterError(f"The position can't be {what} at the moment: {error}.")
 
 

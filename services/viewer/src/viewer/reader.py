@@ -102,7 +102,7 @@ class FrameReader:
                 return read(view, place)
             except LogAwayError as error:
                 whose = about(view.stream_id, view.run_id)
-                logger.warning("frames=unread reason=%r", str(error), extra=whose)
+                logger.warning("event=frames_unread reason=%r", str(error), extra=whose)
                 raise TryLaterError(f"The log can't be read at the moment: {error}.") from error
             except FramesGoneError as error:
                 view = self._look_again(view, place)
@@ -110,7 +110,7 @@ class FrameReader:
                 if view.first_available_frame <= place.first_frame:
                     # It ought to be there: the topic isn't the one that the index tells of.
                     logger.warning(
-                        "frames=not_in_log reason=%r partition=%d offset=%d",
+                        "event=frames_not_in_log reason=%r partition=%d offset=%d",
                         str(error), place.partition, place.offsets[0],
                         extra=about(view.stream_id, view.run_id),
                     )  # fmt: skip

@@ -222,7 +222,7 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
             self._dropped(visit, Drop.STALLED)
         except OSError as error:
             if error.errno not in {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}:
-                logger.warning("client=lost path=%s error=%r", visit.path, str(error))
+                logger.warning("event=client_lost path=%s reason=%r", visit.path, str(error))
         finally:
             self._gate.served(visit, rest, after)
 
@@ -252,7 +252,7 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
         metrics = self.app.parts.metrics
         if why is Drop.STALLED:
             logger.warning(
-                "client=dropped reason=stalled peer=%s path=%s",
+                "event=client_dropped reason='stalled' peer=%s path=%s",
                 visit.client, visit.path, extra=_whose(visit.path),
             )  # fmt: skip
             metrics.stalled.inc()

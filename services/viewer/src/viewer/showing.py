@@ -54,7 +54,9 @@ class Showing:
             yield from self._sent(connection, metrics, edges)
         except ViewerError as error:
             whose = about(self.view.stream_id, self.view.run_id)
-            logger.info("%s=broken_off reason=%r", self.route, str(error), extra=whose)
+            logger.info(
+                "event=answer_broken_off route=%s reason=%r", self.route, str(error), extra=whose
+            )
             raise BrokenOffError(str(error)) from error
 
     def _sent(
