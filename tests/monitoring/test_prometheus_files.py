@@ -6,9 +6,14 @@ import re
 import subprocess
 from pathlib import Path
 
+import requests
 import yaml
 from framelog_local import prometheus
+from framelog_local.ports import free_port
 from framelog_local.settings import read_settings
+
+from tests.support.cluster import CACHE
+from tests.support.processes import Process, wait_for
 
 ROOT = Path(__file__).parents[2]
 JOBS = {"ingest", "viewer", "kafka", "registry", "prometheus"}
@@ -48,3 +53,21 @@ def test_containers_are_asked_at_the_ports_that_they_serve() -> None:
     assert "=9404:/opt/jmx-exporter/rules.yml" in kafka
     for name in JOBS:
         assert "metrics" in services[name]["networks"], "Prometheus can't reach it"
+
+
+def test_prometheus_answers_no_page_of_another_origin(tmp_path: Path) -> None:
+    settings = read_settings(ROOT, {"FRAMELOG_PROMETHEUS_PORT": str(free_port())})
+    prometheus.write_configuration(tmp_path, prometheus.addresses(settings))
+    binary = prometheus.find(CACHE)
+    assert binary is not None
+    program = prometheus.program(binary, settings, tmp_path)
+    url = f"http://127.0.0.1:{settings.prometheus_port}/api/v1/query?query=up"
+    with Process("prometheus", program.command, log=tmp_path / "log", cwd=tmp_path) as process:
+        wait_for(program.is_ready, alive=process, what="Prometheus")
+        for origin in ("http://elsewhere.example", "null", "http://127.0.0.1:8000"):
+            answer = requests.get(url, headers={"Origin": origin}, timeout=60)
+            assert answer.ok
+            assert "Access-Control-Allow-Origin" not in answer.headers
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+    flag = f"--web.cors.origin={prometheus.NO_ORIGIN.replace('$', '$$')}"
+    assert flag in compose["services"]["prometheus"]["command"]

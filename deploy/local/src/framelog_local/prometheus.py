@@ -21,6 +21,7 @@ ABSENT = (
     "prometheus on PATH, and start again."
 )
 FETCH_SECONDS = 120
+NO_ORIGIN = "^$"
 
 
 def find(cache: Path) -> Path | None:
@@ -64,6 +65,8 @@ def program(binary: Path, settings: Settings, directory: Path) -> Program:
             f"--storage.tsdb.path={directory / 'data'}",
             f"--storage.tsdb.retention.time={settings.variables['FRAMELOG_PROMETHEUS_RETENTION']}",
             f"--web.listen-address={address}",
+            # Pages of other origins may not read what it answers.
+            f"--web.cors.origin={NO_ORIGIN}",
         ),
         directory=directory,
         priority=30,

@@ -1,6 +1,5 @@
 """Which files there are, and when a worker begins with each."""
 
-import shutil
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from ingest.metrics import Metrics
 from ingest.settings import Settings
 from ingest.settling import Settling, Still, seen
 from ingest.sidecars import beside
-from ingest.sight import Sight
+from ingest.sight import Sight, room_of
 
 
 class Intake:
@@ -116,7 +115,7 @@ class Intake:
         return len(self._waiting) > self._settings.workers
 
     def _measure(self) -> None:
-        now, room = self._candidates.now(), shutil.disk_usage(self._folders.root)
+        now, room = self._candidates.now(), room_of(self._folders.root)
         waiting, files = [], []
         for candidate in self._candidates:
             is_begun = candidate.claimed and candidate.within is None

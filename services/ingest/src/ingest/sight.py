@@ -1,7 +1,9 @@
 """How things stand at one look, as it is measured."""
 
+import os
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ingest.statistics import ClientReport
 
@@ -29,6 +31,21 @@ class FileSight:
         if not self.estimated_frame_count:
             return 0.0
         return min(1.0, self.frame_count / self.estimated_frame_count)
+
+
+@dataclass(frozen=True)
+class Room:
+    """The room of a file system for who is not root: what is reserved is neither used nor free."""
+
+    free: int
+    total: int
+
+
+def room_of(folder: Path) -> Room:
+    """Return the room, in bytes, of the file system that a folder lies on. Raises OSError."""
+    found = os.statvfs(folder)
+    used = found.f_blocks - found.f_bfree
+    return Room(found.f_bavail * found.f_frsize, (used + found.f_bavail) * found.f_frsize)
 
 
 @dataclass(frozen=True)
