@@ -11,6 +11,8 @@ import yaml
 from framelog_local.artifacts import check_versions, read_lock
 from framelog_local.settings import read_settings
 
+from tests.contract.test_settings_document import KEYS
+
 ROOT = Path(__file__).parents[2]
 PROJECTS = ("services/ingest", "services/viewer", "deploy/setup", "deploy/local")
 LOCKS = [*(f"{project}/requirements.lock" for project in PROJECTS), "tests/requirements.lock"]
@@ -96,6 +98,26 @@ def test_services_wait_for_health_and_for_ended_setups() -> None:
             ended = name in ONE_SHOT
             wanted = "service_completed_successfully" if ended else "service_healthy"
             assert how["condition"] == wanted
+
+
+SERVICES_SETTINGS = {name: set(KEYS[name]) for name in ("ingest", "viewer")}
+SECRET = re.compile(r"TOKEN|USERS|PASSWORD|USER_INFO|HEADERS")
+
+
+@pytest.mark.parametrize("name", compose_file()["services"])
+def test_a_service_is_given_what_it_reads_and_no_others_secrets(name: str) -> None:
+    service = compose_file()["services"][name]
+    given = set(service.get("environment", {}))
+
+    assert "env_file" not in service
+    if name in SERVICES_SETTINGS:
+        assert SERVICES_SETTINGS[name] <= given
+    for other in SERVICES_SETTINGS.keys() - {name}:
+        assert not {key for key in given if key.startswith(f"FRAMELOG_{other.upper()}_")}
+    secrets = {key for key in given if SECRET.search(key)}
+    assert not secrets or name in {"ingest", "viewer", "setup"}
+    # A value would be written into the file that everybody reads.
+    assert {service["environment"][key] for key in secrets} <= {None}
 
 
 def test_grafana_reaches_prometheus_alone() -> None:

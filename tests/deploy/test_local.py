@@ -16,7 +16,7 @@ import pytest
 from framelog_local.artifacts import Artifact
 from framelog_local.download import fetch
 from framelog_local.errors import LocalError
-from framelog_local.ports import check_free
+from framelog_local.ports import check_free, hazards
 from framelog_local.programs import Program
 from framelog_local.restarts import bound_pause
 from framelog_local.settings import read_settings
@@ -42,6 +42,24 @@ def test_a_taken_port_is_named_with_its_holder_and_its_variable() -> None:
     assert f"(process {os.getpid()})" in sentence
     assert "change FRAMELOG_VIEWER_PORT in .env" in sentence
     check_free("127.0.0.1", port, "FRAMELOG_VIEWER_PORT")
+
+
+def test_a_port_that_the_kernel_gives_to_clients_is_said(tmp_path: Path) -> None:
+    (tmp_path / "ip_local_port_range").write_text("32768\t60999\n", "ascii")
+    reserved = tmp_path / "ip_local_reserved_ports"
+    reserved.write_text("\n", "ascii")
+    chosen = {"FRAMELOG_KAFKA_PORT": 40_000, "FRAMELOG_VIEWER_PORT": 8000}
+
+    [sentence] = hazards(chosen, tmp_path)
+    assert sentence.startswith("FRAMELOG_KAFKA_PORT is 40000, which lies in the range")
+    assert "(32768 to 60999, net.ipv4.ip_local_port_range)" in sentence
+    for port in (32_767, 61_000):
+        assert hazards({"FRAMELOG_KAFKA_PORT": port}, tmp_path) == []
+    for taken in ("40000", "1,39000-40000,50000", "40000-40001"):
+        reserved.write_text(f"{taken}\n", "ascii")
+        assert hazards(chosen, tmp_path) == []
+    assert hazards(chosen, tmp_path / "of-another-system") == []
+    assert hazards(read_settings(ROOT, {}).server_ports) == []
 
 
 def test_the_environment_overrules_the_env_file(tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from framelog_local import containers, preparation, prometheus, stack, system_packages
+from framelog_local import (
+    containers,
+    grafana,
+    ports,
+    preparation,
+    prometheus,
+    stack,
+    system_packages,
+)
 from framelog_local.console import say
 from framelog_local.errors import LocalError
 
@@ -35,14 +43,16 @@ def up_local(settings: Settings) -> None:
     """Start the stack as processes."""
     if containers.is_up(settings.root):
         raise LocalError("The stack runs in containers already: 'make down' stops it.")
+    _warn(settings)
     with _alone(settings):
         stack.up(settings)
     scraped = prometheus.find(preparation.cache_of(settings)) is not None
+    has_grafana = grafana.find() is not None
     _say_what_next(
         settings,
         ingest=_address(settings, "INGEST"),
         prometheus=_address(settings, "PROMETHEUS") if scraped else "not here (said above)",
-        grafana="in containers only ('make up-docker')",
+        grafana=_address(settings, "GRAFANA") if has_grafana else "not here (said above)",
     )
 
 
@@ -50,6 +60,7 @@ def up_docker(settings: Settings, *options: str) -> None:
     """Start the stack in containers, with more options for `docker compose up`."""
     if stack.status(settings) is not None:
         raise LocalError("The stack runs as processes already: 'make down' stops it.")
+    _warn(settings)
     containers.hand_over_videos(settings)
     containers.compose(settings.root, "up", "--detach", "--build", "--wait", *options)
     _say_what_next(
@@ -58,6 +69,22 @@ def up_docker(settings: Settings, *options: str) -> None:
         prometheus=_address(settings, "PROMETHEUS"),
         grafana=_address(settings, "GRAFANA"),
     )
+
+
+def restore_schemas(settings: Settings) -> None:
+    """Put the log's schemas back into a registry that lost them, then start what isn't running."""
+    in_containers = containers.is_up(settings.root) or (
+        stack.status(settings) is None
+        and not (settings.state / "data" / "registry").is_dir()
+        and containers.engine_obstacle() is None
+    )
+    if in_containers:
+        containers.restore_schemas(settings)
+        up_docker(settings)
+    else:
+        with _alone(settings):
+            stack.restore_schemas(settings)
+        say("Every part is up.")
 
 
 def down(settings: Settings) -> None:
@@ -122,6 +149,12 @@ def prepare_image_tests(settings: Settings) -> None:
 def prepare_checks(settings: Settings) -> None:
     """Have the environment of the tests and checks."""
     preparation.ensure(settings, preparation.tests_venv(settings))
+
+
+def _warn(settings: Settings) -> None:
+    """Say what will do harm one day, though all starts."""
+    for sentence in ports.hazards(settings.server_ports):
+        say(f"Warning: {sentence}")
 
 
 @contextmanager

@@ -7,8 +7,12 @@ import os
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from framelog_local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def free_port() -> int:
@@ -44,6 +48,33 @@ def check_free(address: str, port: int, variable: str) -> None:
                 f"Port {port} is already taken{holder(port)}: stop that, or change "
                 f"{variable} in .env."
             ) from error
+
+
+def hazards(chosen: Mapping[str, int], kernel: Path = Path("/proc/sys/net/ipv4")) -> list[str]:
+    """Return a sentence on each port, by its variable, that the kernel gives to clients, too.
+
+    A client that tries again and again to reach a server that is away is given that very port one
+    day, and connects to itself: it takes that for the server, which can't come back then.
+    """
+    try:
+        low, high = map(int, (kernel / "ip_local_port_range").read_text("ascii").split())
+        reserved = _ranges((kernel / "ip_local_reserved_ports").read_text("ascii"))
+    except (OSError, ValueError):
+        return []  # no Linux
+    return [
+        f"{variable} is {port}, which lies in the range that this machine gives to clients "
+        f"({low} to {high}, net.ipv4.ip_local_port_range): while it is down a client may connect "
+        f"to itself there, and it can't come back then. Choose another port in .env, or reserve "
+        f"this one: sysctl -w net.ipv4.ip_local_reserved_ports={port}"
+        for variable, port in chosen.items()
+        if low <= port <= high and not any(port in taken for taken in reserved)
+    ]
+
+
+def _ranges(text: str) -> list[range]:
+    """Read ports and ranges of ports, such as `8080,9000-9100`."""
+    pairs = (each.partition("-") for each in text.strip().split(",") if each)
+    return [range(int(low), int(high or low) + 1) for low, _, high in pairs]
 
 
 def holder(port: int) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framelog_local import artifacts, prometheus
+from framelog_local import artifacts, grafana, prometheus
 from framelog_local.console import say
 from framelog_local.errors import LocalError
 from framelog_local.venvs import Venv, java_of
@@ -32,6 +32,7 @@ class Parts:
     viewer: Venv
     java_programs: JavaPrograms
     prometheus: Path | None
+    grafana: Path | None
 
     @property
     def java(self) -> Path:
@@ -57,6 +58,7 @@ def locate(settings: Settings) -> Parts:
         viewer=venv("viewer", "services/viewer"),
         java_programs=artifacts.in_cache(cache_of(settings), artifacts.read_lock()),
         prometheus=prometheus.find(cache_of(settings)),
+        grafana=grafana.find(),
     )
 
 
@@ -99,6 +101,8 @@ def prepare(settings: Settings) -> Parts:
     def monitoring() -> None:
         if parts.prometheus is None and prometheus.fetch(cache_of(settings)) is None:
             say(prometheus.ABSENT)
+        if parts.grafana is None:
+            say(grafana.ABSENT)
 
     with ThreadPoolExecutor() as workers:
         jobs = [

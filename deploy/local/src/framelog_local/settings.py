@@ -38,6 +38,7 @@ class Settings:
     ingest_port: int
     viewer_port: int
     prometheus_port: int
+    grafana_port: int
     videos: Path
 
     @property
@@ -67,6 +68,16 @@ class Settings:
     def registry_url(self) -> str:
         """The registry's Confluent-compatible API."""
         return f"http://{self.host}:{self.registry_port}/apis/ccompat/v7"
+
+    @property
+    def server_ports(self) -> dict[str, int]:
+        """The ports that clients of the stack connect to, by their variables."""
+        return {
+            "FRAMELOG_KAFKA_PORT": self.kafka_port,
+            "FRAMELOG_REGISTRY_PORT": self.registry_port,
+            "FRAMELOG_INGEST_PORT": self.ingest_port,
+            "FRAMELOG_VIEWER_PORT": self.viewer_port,
+        }
 
 
 def read_settings(root: Path, environment: Mapping[str, str]) -> Settings:
@@ -109,6 +120,7 @@ def read_settings(root: Path, environment: Mapping[str, str]) -> Settings:
         ingest_port=port("FRAMELOG_INGEST_PORT"),
         viewer_port=port("FRAMELOG_VIEWER_PORT"),
         prometheus_port=port("FRAMELOG_PROMETHEUS_PORT"),
+        grafana_port=port("FRAMELOG_GRAFANA_PORT"),
         videos=(root / text("FRAMELOG_VIDEOS")).resolve(),
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
-from framelog_local import ports, programs, prometheus
+from framelog_local import grafana, ports, programs, prometheus, restoring
 from framelog_local.console import say
 from framelog_local.errors import LocalError
 from framelog_local.preparation import locate, prepare
@@ -50,6 +51,36 @@ def down(settings: Settings) -> bool:
     return True
 
 
+def restore_schemas(settings: Settings) -> None:
+    """Put the log's schemas back into the registry, under their ids; then bring every part up.
+
+    Where another has one of the ids the registry begins anew, from an archive of what it had; its
+    old data is kept beside. Raises LocalError.
+    """
+    supervisor = Supervisor(settings.state)
+    parts = locate(settings)
+    if not supervisor.running:
+        _check_ports(settings)
+        parts = prepare(settings)
+        _start(settings, parts, supervisor)
+    try:
+        kafka, registry = _programs(settings, parts)[:2]
+        supervisor.bring_up([kafka, registry])
+        archives = settings.state / "data" / "registry-archives"
+
+        def begin_anew() -> None:
+            supervisor.halt(registry.name)
+            restoring.set_aside(registry.directory, archives)
+            supervisor.bring_up([registry])
+
+        run = partial(_run_setup, settings, parts)
+        restoring.restore_schemas(run, begin_anew, archives)
+        _bring_up(settings, parts, supervisor)
+    except LocalError:
+        say("What runs is left running, for the command to be tried again; 'make down' stops it.")
+        raise
+
+
 def status(settings: Settings) -> list[str] | None:
     """Return a line on each part, None where none is running."""
     supervisor = Supervisor(settings.state)
@@ -78,6 +109,7 @@ def _check_ports(settings: Settings) -> None:
         ("FRAMELOG_INGEST_PORT", settings.bind_address, settings.ingest_port),
         ("FRAMELOG_VIEWER_PORT", settings.bind_address, settings.viewer_port),
         ("FRAMELOG_PROMETHEUS_PORT", settings.bind_address, settings.prometheus_port),
+        ("FRAMELOG_GRAFANA_PORT", settings.bind_address, settings.grafana_port),
     ):
         ports.check_free(address, port, variable)
 
@@ -94,6 +126,9 @@ def _start(settings: Settings, parts: Parts, supervisor: Supervisor) -> None:
     if parts.prometheus:
         directory = settings.state / "data" / "prometheus"
         prometheus.write_configuration(directory, prometheus.addresses(settings))
+    if parts.grafana:
+        (settings.state / "data" / "grafana").mkdir(parents=True, exist_ok=True)
+        grafana.write_configuration(settings.state / "data" / "grafana", settings)
     supervisor.start(parts.stack.python, _programs(settings, parts), _environment(settings))
 
 
@@ -102,19 +137,25 @@ def _bring_up(settings: Settings, parts: Parts, supervisor: Supervisor) -> None:
     all_programs = {p.name: p for p in _programs(settings, parts) if p.name in supervised}
     services = [all_programs.pop(name) for name in ("viewer", "ingest")]
     supervisor.bring_up(list(all_programs.values()))
-    setup = subprocess.run(
-        [parts.stack.python, "-m", "framelog_setup"],
+    setup = _run_setup(settings, parts)
+    if setup.returncode != 0:
+        raise LocalError(setup.stderr.decode(errors="replace").strip())
+    for line in setup.stdout.decode(errors="replace").splitlines():
+        say(f"setup: {line}")
+    supervisor.bring_up(services)
+
+
+def _run_setup(
+    settings: Settings, parts: Parts, *command: str, given: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [parts.stack.python, "-m", "framelog_setup", *command],
         check=False,
         cwd=settings.root,
         env=_environment(settings),
+        input=given,
         capture_output=True,
-        text=True,
     )
-    if setup.returncode != 0:
-        raise LocalError(setup.stderr.strip())
-    for line in setup.stdout.splitlines():
-        say(f"setup: {line}")
-    supervisor.bring_up(services)
 
 
 def _kafka(settings: Settings, parts: Parts) -> KafkaNode:
@@ -148,6 +189,8 @@ def _programs(settings: Settings, parts: Parts) -> list[Program]:
     ]
     if parts.prometheus:
         chosen.append(prometheus.program(parts.prometheus, settings, data / "prometheus"))
+    if parts.grafana:
+        chosen.append(grafana.program(parts.grafana, settings, data / "grafana"))
     for name, venv, port, priority in (
         ("viewer", parts.viewer, settings.viewer_port, 40),
         ("ingest", parts.ingest, settings.ingest_port, 50),
