@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -73,7 +74,8 @@ class Follower:
         gives seconds.
         """
         self._settings = settings
-        self._consumer = consumer(self._note)
+        self._make_consumer = partial(consumer, self._note)
+        self._consumer = self._make_consumer()
         self._admin = admin
         self._expiry = Expiry(admin, catalogue, settings.frames_topic)
         self._intake = Intake(settings, decoder, catalogue, foreign or ForeignRecords(metrics))
@@ -125,7 +127,10 @@ class Follower:
                     self._begin()
                 self._follow()
             except _StartOverError:
-                logger.warning("catalogue=reset reason=other_records")
+                logger.warning("event=catalogue_reset reason='other records'")
+                # Of a log that was wiped, a client that knew the last one's epochs reads nothing.
+                self._consumer.close()
+                self._consumer = self._make_consumer()
                 self._start_over()
             except _NoTopicError as error:
                 self._wait("The cluster has not been set up", error)
@@ -203,7 +208,7 @@ class Follower:
                 [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in new]
             )
             self._counts[topic] = len(found.partitions)
-            logger.info("topic=%s partitions=%d", topic, len(found.partitions))
+            logger.info("event=topic_found topic=%s partitions=%d", topic, len(found.partitions))
 
     def _look_for_partitions(self) -> None:
         try:
@@ -213,7 +218,7 @@ class Follower:
                 # Made anew: at the offsets that were read up to lie other records, if any.
                 raise _StartOverError
         except (KafkaException, _NoTopicError) as error:
-            logger.warning("partitions=unknown error=%r", str(error))
+            logger.warning("event=partitions_unknown reason=%r", str(error))
 
     def _take_all(self, messages: Sequence[Message]) -> None:
         for message in messages:
@@ -248,7 +253,7 @@ class Follower:
             raise _StartOverError
         else:
             # The client restores its connections by itself.
-            logger.warning("consumer=follower error=%r", error.str())
+            logger.warning("event=consumer_error reason=%r", error.str())
 
     def _caught_up(self, topic: str, partition: int) -> None:
         self._behind.discard((topic, partition))
@@ -259,10 +264,10 @@ class Follower:
                 view.json  # noqa: B018
             self._waiting_for = None
             streams, segments, _ = self._catalogue.size
-            logger.info("catalogue=ready streams=%d segments=%d", streams, segments)
+            logger.info("event=catalogue_ready streams=%d segments=%d", streams, segments)
 
     def _wait(self, sentence: str, error: Exception) -> None:
-        logger.warning("waiting=%r error=%r", sentence, str(error))
+        logger.warning("event=waiting for=%r reason=%r", sentence, str(error))
         if self._waiting_for is not None:
             self._waiting_for = f"{sentence}: {error}."
         self._stopping.wait(_RETRY_SECONDS)

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from viewer.status.readings import Reading, increase, quantile
 
@@ -43,6 +43,16 @@ class History:
         with self._lock:
             self._recent.append(moment)
             self._points.append((moment.at_ms, point_of(list(self._recent))))
+
+    def shift(self, by_ms: int) -> None:
+        """Move all moments, as the clock that dates them was set by so much."""
+        with self._lock:
+            moved = [replace(moment, at_ms=moment.at_ms + by_ms) for moment in self._recent]
+            self._recent.clear()
+            self._recent.extend(moved)
+            points = [(at_ms + by_ms, point) for at_ms, point in self._points]
+            self._points.clear()
+            self._points.extend(points)
 
     def as_dict(self) -> dict[str, object]:
         """Return the moments, and each series with a value or None for each of them."""
