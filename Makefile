@@ -6,10 +6,10 @@ TOOLS = .framelog/venvs/tests/bin
 TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-local up-docker down status logs clean verify test test-images test-long sbom audit bench check fix dashboards lock
+.PHONY: help up up-local up-docker down status logs clean restore-schemas verify test test-images test-long sbom audit bench check fix dashboards lock
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up:  ## start everything, in containers where an engine can, else as processes
 	@$(LOCAL) up
@@ -31,6 +31,9 @@ logs:  ## show the end of every log and what is added, until Ctrl-C
 
 clean:  ## stop everything, remove data and downloads; videos/ stays
 	@$(LOCAL) clean
+
+restore-schemas:  ## put the log's schemas back into a registry that lost them, under the same ids
+	@$(LOCAL) restore-schemas
 
 verify:  ## read the log back, is it whole? STREAM=id checks one, FILE=its video its pictures
 	@if [ -S .framelog/run/supervisor.sock ]; then \

@@ -99,9 +99,7 @@ def test_brokers_take_only_those_who_write_and_read(name: str) -> None:
     ours = pods(overlay(name))
 
     assert listener["port"] == KAFKA_PORTS[name]
-    assert {n for n, pod in ours.items() if selects(peer["podSelector"], pod.labels)} == (
-        set(ours) if name == "one-node" else set(ours) - {"setup"}
-    )
+    assert {n for n, pod in ours.items() if selects(peer["podSelector"], pod.labels)} == set(ours)
     assert not selects(peer["podSelector"], OTHERS["stranger"].labels)
 
 
@@ -113,7 +111,7 @@ def test_in_production_nobody_connects_without_a_certificate() -> None:
     assert listener["authentication"] == {"type": "tls"}
     assert kafka["authorization"] == {"type": "simple"}
     ours = pods(overlay("production"))
-    for client in ("ingest", "viewer"):
+    for client in ("setup", "ingest", "viewer"):
         assert ours[client].variables["FRAMELOG_KAFKA_SECURITY_PROTOCOL"] == "SSL"
         assert {client, "framelog-cluster-ca-cert"} <= ours[client].secrets
     assert "viewer-access" in ours["viewer"].secrets
@@ -124,7 +122,7 @@ def test_only_ingest_may_write_frames() -> None:
         user["metadata"]["name"]
         for user in of_kind(overlay("production"), "KafkaUser")
         for acl in user["spec"]["authorization"]["acls"]
-        if acl["resource"].get("name", "").startswith("video.")
+        if acl["resource"].get("name", "") in {"video.", "video.frames"}
         and acl["resource"]["type"] == "topic"
         and "Write" in acl["operations"]
     }

@@ -130,7 +130,12 @@ def cause_faults(stack: Stack) -> dict[str, dict[str, str]]:
     (stack.ingest.videos / "filler").write_bytes(bytes(room.free - room.total // 20))
     fired |= prometheus.wait_for_alerts("DiskFilling")
 
-    stack.servers.registry.stop()
+    registry = stack.servers.registry
+    registry.stop()
+    shutil.rmtree(registry.directory)
+    registry.start()
+    fired |= prometheus.wait_for_alerts("SchemasLost")
+    registry.stop()
     viewer.stop()
     viewer.launch()
     fired |= prometheus.wait_for_alerts("RegistryDown", "CatalogueLags")

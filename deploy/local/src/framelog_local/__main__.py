@@ -12,6 +12,7 @@ from pathlib import Path
 
 COMMANDS = (
     *("up", "up-local", "up-docker", "down", "status", "logs", "clean"),
+    "restore-schemas",
     *("prepare-tests", "prepare-image-tests", "prepare-checks"),
 )
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framelog_local import restoring
 from framelog_local.console import say
 from framelog_local.errors import LocalError
 
@@ -53,6 +54,33 @@ def compose(root: Path, *arguments: str) -> None:
     )
     if result.returncode != 0:
         raise LocalError(f"'docker compose {' '.join(arguments)}' failed: it said why above.")
+
+
+def restore_schemas(settings: Settings) -> None:
+    """Put the log's schemas back into the registry, as `stack.restore_schemas` does."""
+    root = settings.root
+
+    def setup(*command: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        run = ["docker", "compose", "run", "--rm", "-T", "--no-deps", "setup"]
+        return subprocess.run(
+            [*run, "python", "-m", "framelog_setup", *command],
+            cwd=root,
+            env=_environment(),
+            check=False,
+            input=given,
+            capture_output=True,
+        )
+
+    def begin_anew() -> None:
+        compose(root, "stop", "registry")
+        aside = 'kept=/data/lost-$(date +%s) && mkdir "$kept" && mv /data/registry.* "$kept"'
+        # As the registry's own user, to whom the volume belongs.
+        as_owner = ("run", "--rm", "-T", "--no-deps", "--user", "1001:0", "registry-volume")
+        compose(root, *as_owner, "sh", "-c", aside)
+        compose(root, "up", "--detach", "--wait", "registry")
+
+    compose(root, "up", "--detach", "--build", "--wait", "kafka", "registry")
+    restoring.restore_schemas(setup, begin_anew, settings.state / "registry-archives")
 
 
 def addresses(root: Path, service: str) -> list[str]:

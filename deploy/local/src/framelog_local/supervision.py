@@ -138,6 +138,10 @@ class Supervisor:
                     raise LocalError(self._failure(state, f"is not ready after {seconds:.0f} s"))
             time.sleep(POLL_SECONDS)
 
+    def halt(self, program: str) -> None:
+        """Stop one program and wait for its end; it stays stopped until it is brought up."""
+        self._call("stopProcess", program, True)
+
     def _failure(self, state: State, what: str) -> str:
         log = self.log(state.name)
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
 from framelog_setup.errors import SetupError
+from framelog_setup.registry_api import RETRY_SECONDS, ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from framelog_setup.settings import Topic
 
 COMPATIBILITY = "BACKWARD"
-REQUEST_SECONDS = 15
-RETRY_SECONDS = 0.25
-# A connection may break under a request, which may be made twice: it changes nothing then.
-TRIES = 3
 
 
 def await_registry(registry: Registry, timeout_seconds: float) -> None:
@@ -33,7 +29,7 @@ def await_registry(registry: Registry, timeout_seconds: float) -> None:
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
-            _request(registry, "GET", "subjects")
+            ask(registry, "GET", "subjects")
         except (URLError, OSError, ValueError) as error:
             if isinstance(error, HTTPError) and error.code in {401, 403}:
                 raise SetupError(
@@ -71,8 +67,8 @@ def _register(registry: Registry, topic: Topic) -> str:
     subject = quote(topic.subject, safe="")
     body = {"schema": schema, "schemaType": "AVRO"}
     try:
-        _request(registry, "PUT", f"config/{subject}", {"compatibility": COMPATIBILITY})
-        registered = _request(registry, "POST", f"subjects/{subject}/versions", body)
+        ask(registry, "PUT", f"config/{subject}", {"compatibility": COMPATIBILITY})
+        registered = ask(registry, "POST", f"subjects/{subject}/versions", body)
     except HTTPError as error:
         raise SetupError(_refusal(topic, error)) from error
     except (URLError, OSError, ValueError) as error:
@@ -93,24 +89,3 @@ def _refusal(topic: Topic, error: HTTPError) -> str:
             f"The registry's reason: {reason}"
         )
     return f"The registry refused {topic.schema} for {topic.subject}: {reason}"
-
-
-def _request(registry: Registry, method: str, path: str, body: object = None) -> Any:
-    request = Request(  # noqa: S310 - the operator's own address
-        f"{registry.url}/{path}",
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/vnd.schemaregistry.v1+json", **registry.headers},
-    )
-    context = registry.tls if registry.url.startswith("https:") else None
-    for tries_left in reversed(range(TRIES)):
-        try:
-            with urlopen(request, timeout=REQUEST_SECONDS, context=context) as response:  # noqa: S310
-                return json.load(response)
-        except HTTPError:
-            raise
-        except OSError:  # URLError is one
-            if not tries_left:
-                raise
-            time.sleep(RETRY_SECONDS)
-    raise AssertionError

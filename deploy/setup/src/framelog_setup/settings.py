@@ -18,18 +18,25 @@ TOPIC_VARIABLES = {
     "index": "FRAMELOG_INDEX_TOPIC",
     "streams": "FRAMELOG_STREAMS_TOPIC",
 }
+BACKUP_TABLE, BACKUP_VARIABLE = "schemas", "FRAMELOG_SCHEMAS_TOPIC"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Topic:
-    """One topic as topics.toml wants it, and the schema of its values."""
+class TopicSettings:
+    """One topic as topics.toml wants it."""
 
     name: str
+    partitions: int = 1
+    may_grow: bool = False
+    replication_factor: int = 1
+    config: Mapping[str, str] = field(default_factory=lambda: {"cleanup.policy": "compact"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic(TopicSettings):
+    """A topic of the log, and the schema of its values."""
+
     schema: Path
-    partitions: int
-    may_grow: bool
-    replication_factor: int
-    config: Mapping[str, str]
 
     @property
     def subject(self) -> str:
@@ -45,6 +52,10 @@ class Settings:
     """Options of every Kafka client."""
     registry: doors.Registry
     topics: tuple[Topic, ...]
+    backup: TopicSettings
+    """Where the schemas are kept beside the log."""
+    backs_up: bool
+    """Whether the backup is to be kept by a setup that leaves the topics to another, too."""
     leaves_topics: bool
     timeout_seconds: float
 
@@ -65,13 +76,16 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     topics = environment.get("FRAMELOG_SETUP_TOPICS", "make")
     if topics not in {"make", "leave"}:
         raise SetupError(f"FRAMELOG_SETUP_TOPICS is {topics!r}: set make or leave.")
+    tables = _read_tables(topics_file)
+    streams = environment.get(TOPIC_VARIABLES["streams"]) or tables["streams"].get("name", "")
     return Settings(
         kafka=doors.kafka(environment),
         registry=doors.registry(environment),
         topics=tuple(
-            _topic(key, table, schemas, environment)
-            for key, table in _read_tables(topics_file).items()
+            _topic(key, tables[key], schemas, environment) for key in tables if key != BACKUP_TABLE
         ),
+        backup=_backup(tables, environment.get(BACKUP_VARIABLE) or beside(streams)),
+        backs_up=topics == "make" or bool(environment.get(BACKUP_VARIABLE)),
         leaves_topics=topics == "leave",
         timeout_seconds=timeout_seconds,
     )
@@ -87,9 +101,37 @@ def _read_tables(path: Path) -> dict[str, Any]:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise SetupError(f"{path} is not TOML: {error}.") from error
-    if tables.keys() != TOPIC_VARIABLES.keys():
-        raise SetupError(f"{path} must have exactly the tables {', '.join(TOPIC_VARIABLES)}.")
+    if tables.keys() - {BACKUP_TABLE} != TOPIC_VARIABLES.keys():
+        raise SetupError(
+            f"{path} must have exactly the tables {', '.join(TOPIC_VARIABLES)}, and may have "
+            f"{BACKUP_TABLE}."
+        )
     return tables
+
+
+def beside(streams_topic: str) -> str:
+    """Return the name of the backup's topic where none was chosen: beside the streams' own."""
+    log, dot, _ = streams_topic.rpartition(".")
+    return f"{log if dot else streams_topic}.{BACKUP_TABLE}"
+
+
+def _backup(tables: Mapping[str, Any], name: str) -> TopicSettings:
+    table = tables.get(BACKUP_TABLE)
+    if table is None:
+        return TopicSettings(name=name)
+    try:
+        return TopicSettings(name=name, **_shape(table))
+    except KeyError as error:
+        raise SetupError(f"The topics' settings lack {error} in [{BACKUP_TABLE}].") from error
+
+
+def _shape(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "partitions": table["partitions"],
+        "may_grow": table["may_grow"],
+        "replication_factor": table["replication_factor"],
+        "config": {name: str(value) for name, value in table["config"].items()},
+    }
 
 
 def _topic(
@@ -99,10 +141,7 @@ def _topic(
         return Topic(
             name=environment.get(TOPIC_VARIABLES[key]) or table["name"],
             schema=schemas / table["schema"],
-            partitions=table["partitions"],
-            may_grow=table["may_grow"],
-            replication_factor=table["replication_factor"],
-            config={name: str(value) for name, value in table["config"].items()},
+            **_shape(table),
         )
     except KeyError as error:
         raise SetupError(f"The topics' settings lack {error} in [{key}].") from error

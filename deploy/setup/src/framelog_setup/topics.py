@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka.admin import ClusterMetadata, TopicMetadata
 
-    from framelog_setup.settings import Topic
+    from framelog_setup.settings import TopicSettings
 
 REQUEST_SECONDS = 15
 POLL_SECONDS = 0.05
@@ -49,7 +49,7 @@ def connect(kafka: Mapping[str, str], timeout_seconds: float) -> AdminClient:
             return admin
 
 
-def apply(admin: AdminClient, topics: Sequence[Topic]) -> list[str]:
+def apply(admin: AdminClient, topics: Sequence[TopicSettings]) -> list[str]:
     """Create, grow and configure the topics; return a line on each once clients can use them."""
     try:
         cluster = admin.list_topics(timeout=REQUEST_SECONDS)
@@ -62,7 +62,7 @@ def apply(admin: AdminClient, topics: Sequence[Topic]) -> list[str]:
     return lines
 
 
-def _create_or_grow(admin: AdminClient, topic: Topic, cluster: ClusterMetadata) -> str:
+def _create_or_grow(admin: AdminClient, topic: TopicSettings, cluster: ClusterMetadata) -> str:
     existing = cluster.topics.get(topic.name)
     if existing is None:
         new = NewTopic(
@@ -81,7 +81,7 @@ def _create_or_grow(admin: AdminClient, topic: Topic, cluster: ClusterMetadata) 
     return f"topic {topic.name}: exists, partitions={partitions}"
 
 
-def _await_leaders(admin: AdminClient, topics: Sequence[Topic]) -> None:
+def _await_leaders(admin: AdminClient, topics: Sequence[TopicSettings]) -> None:
     """Return once every partition has a leader: a topic is made before brokers tell of it."""
     deadline = time.monotonic() + REQUEST_SECONDS
     while True:
@@ -97,7 +97,7 @@ def _await_leaders(admin: AdminClient, topics: Sequence[Topic]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _is_led(known: TopicMetadata | None, topic: Topic) -> bool:
+def _is_led(known: TopicMetadata | None, topic: TopicSettings) -> bool:
     wanted = topic.partitions if topic.may_grow else 1
     return (
         known is not None
@@ -106,7 +106,7 @@ def _is_led(known: TopicMetadata | None, topic: Topic) -> bool:
     )
 
 
-def _configure(admin: AdminClient, topic: Topic) -> None:
+def _configure(admin: AdminClient, topic: TopicSettings) -> None:
     resource = ConfigResource(
         ResourceType.TOPIC,
         topic.name,

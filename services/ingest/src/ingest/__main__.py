@@ -29,6 +29,7 @@ from ingest.http import create_app
 from ingest.http_control import control_routes
 from ingest.http_server import serving
 from ingest.intake import Intake
+from ingest.log_schemas import LogSchemas
 from ingest.lookup import StreamLookup
 from ingest.main_loop import MainLoop
 from ingest.metrics import Metrics
@@ -85,7 +86,11 @@ def run(settings: Settings) -> None:
     )
     readiness = Readiness(settings, lambda: intake.blocked)
     health = Health(readiness.check, time.monotonic, lambda: (lookup.thread,))
-    app = create_app(health.alive, health.ready, registry, settings.hosts)
+    log_schemas = LogSchemas(settings, metrics.schemas_lost.set)
+    # First: of a registry that lost what it had, it would only be said that it lacks a subject.
+    app = create_app(
+        health.alive, lambda: log_schemas.problem or health.ready(), registry, settings.hosts
+    )
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
     pool = Pool(settings)
     traces = Traces(time.time_ns)
@@ -134,6 +139,7 @@ def run(settings: Settings) -> None:
         Watcher(folders.incoming) as watcher,
         lookup,
         health,
+        log_schemas,
     ):
 
         def stop(*_: object) -> None:

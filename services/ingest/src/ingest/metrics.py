@@ -126,10 +126,13 @@ class Metrics:
             buckets=_SECONDS[3:],
         )
         self._disk_free = gauge(
-            "framelog_ingest_disk_free_bytes", "Room left on the videos' file system."
+            "framelog_ingest_disk_free_bytes",
+            "Room that ingest may still fill on the videos' file system.",
         )
         self._disk_size = gauge(
-            "framelog_ingest_disk_size_bytes", "Size of the videos' file system."
+            "framelog_ingest_disk_size_bytes",
+            "Size of the videos' file system: what is used and what ingest may still fill, without "
+            "what is reserved for root.",
         )
         self._round_trip = _with(
             gauge(
@@ -172,6 +175,11 @@ class Metrics:
                 ["reason"],
             ),
             FOREIGN_REASONS,
+        )
+        self.schemas_lost = gauge(
+            "framelog_ingest_schemas_lost",
+            "Schemas by which the log was written that the registry doesn't know, or knows as "
+            "another's.",
         )
         build = gauge(
             "framelog_ingest_build_info", "Always 1; the label tells the version.", ["version"]

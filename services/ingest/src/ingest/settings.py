@@ -40,6 +40,7 @@ class Settings:
     frames_topic: str
     index_topic: str
     streams_topic: str
+    schemas_topic: str
     videos: Path
     host: str
     port: int
@@ -74,6 +75,7 @@ class Settings:
         """Read the settings; raises BadSetting with the key, its value and what is allowed."""
         read = Reader(environ)
         host = read.text("FRAMELOG_INGEST_HOST", "127.0.0.1")
+        streams_topic = read.text("FRAMELOG_STREAMS_TOPIC", "video.streams")
         return cls(
             bootstrap_servers=read.text("FRAMELOG_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
             registry_url=read.url(
@@ -84,7 +86,8 @@ class Settings:
             registry_ssl_ca_location=read.optional("FRAMELOG_SCHEMA_REGISTRY_SSL_CA_LOCATION"),
             frames_topic=read.text("FRAMELOG_FRAMES_TOPIC", "video.frames"),
             index_topic=read.text("FRAMELOG_INDEX_TOPIC", "video.index"),
-            streams_topic=read.text("FRAMELOG_STREAMS_TOPIC", "video.streams"),
+            streams_topic=streams_topic,
+            schemas_topic=read.text("FRAMELOG_SCHEMAS_TOPIC", _beside(streams_topic)),
             videos=Path(read.text("FRAMELOG_VIDEOS", "videos")),
             host=host,
             port=read.integer("FRAMELOG_INGEST_PORT", 8001, 0, 65535),
@@ -150,6 +153,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _beside(streams_topic: str) -> str:
+    """Name the backup's topic as the setup step does where none was chosen."""
+    log, dot, _ = streams_topic.rpartition(".")
+    return f"{log if dot else streams_topic}.schemas"
 
 
 def _traces(environ: Mapping[str, str]) -> bool:

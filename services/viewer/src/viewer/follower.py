@@ -140,7 +140,7 @@ class Follower:
                 self._wait(self._refusal, error)
             except Exception:
                 # What was polled may be lost: it is read again, over what is known.
-                logger.exception("follower=failed next='read the topics again'")
+                logger.exception("event=follower_failed next='read the topics again'")
                 self._is_following = False
                 self._stopping.wait(_RETRY_SECONDS)
         self._consumer.close()

@@ -18,7 +18,8 @@ def blueprint(parts: Parts) -> Blueprint:
     @routes.get("/readyz")
     def readyz() -> dict[str, str]:
         parts.health.require_ready()
-        return {"status": "ready"}
+        warning = parts.health.warning()
+        return {"status": "ready"} | ({} if warning is None else {"warning": warning})
 
     @routes.get("/metrics")
     def metrics() -> Response:

@@ -61,7 +61,7 @@ class Intake:
         except (TypeError, ValueError):
             self._foreign.note(message, "malformed")
         except Exception:
-            logger.exception("record=unusable topic=%s next='pass it by'", message.topic())
+            logger.exception("event=record_unusable topic=%s next='pass it by'", message.topic())
             self._foreign.note(message, "malformed")
 
     def flush(self) -> None:

@@ -65,6 +65,11 @@ def fetch_consumer(settings: Settings) -> Consumer:
     )
 
 
+def backup_consumer(settings: Settings) -> Consumer:
+    """Make a consumer that reads a small topic to its end, which it is told of."""
+    return Consumer({**_reading(settings), "enable.partition.eof": True})
+
+
 def _reading(settings: Settings) -> dict[str, Any]:
     # The group's id is asked for by the library; an assigned consumer is in no group.
     return {

@@ -145,9 +145,9 @@ class LiveEdges:
                 self._call(partial(self._expose, channel, Exposed.of(channel.edge, delivery)))
         except ViewerError as error:
             # Each taker's own thread goes on, and meets it where it lasts.
-            logger.debug("live_edge=over reason=%r", str(error))
+            logger.debug("event=live_edge_over reason=%r", str(error))
         except Exception:
-            logger.exception("live_edge=failed next='send by threads of their own'")
+            logger.exception("event=live_edge_failed next='send by threads of their own'")
         finally:
             self._call(partial(self._end, channel))
 

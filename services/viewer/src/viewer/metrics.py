@@ -164,6 +164,12 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.schemas_lost = Gauge(
+            "framelog_viewer_schemas_lost",
+            "Schemas by which the log was written that the registry doesn't know, or knows as "
+            "another's.",
+            registry=registry,
+        )
         self.position_commits = Counter(
             "framelog_viewer_position_commits_total",
             "Positions committed as consumer group offsets.",

@@ -37,6 +37,8 @@ class Settings:
     frames_topic: str = "video.frames"
     index_topic: str = "video.index"
     streams_topic: str = "video.streams"
+    schemas_topic: str = "video.schemas"
+    """Where the setup step keeps the schemas of these topics."""
     log_level: str = "INFO"
     log_format: str = "text"
     host: str = "127.0.0.1"
@@ -84,6 +86,7 @@ class Settings:
         Raises SettingsError with a sentence on the first value that is not allowed.
         """
         read = Reader(environ)
+        streams_topic = read.text("FRAMELOG_STREAMS_TOPIC", cls.streams_topic)
         return cls(
             bootstrap_servers=read.text("FRAMELOG_KAFKA_BOOTSTRAP_SERVERS", cls.bootstrap_servers),
             registry_url=read.url("FRAMELOG_SCHEMA_REGISTRY_URL", cls.registry_url),
@@ -92,7 +95,8 @@ class Settings:
             registry_ssl_ca_location=read.optional("FRAMELOG_SCHEMA_REGISTRY_SSL_CA_LOCATION"),
             frames_topic=read.text("FRAMELOG_FRAMES_TOPIC", cls.frames_topic),
             index_topic=read.text("FRAMELOG_INDEX_TOPIC", cls.index_topic),
-            streams_topic=read.text("FRAMELOG_STREAMS_TOPIC", cls.streams_topic),
+            streams_topic=streams_topic,
+            schemas_topic=read.text("FRAMELOG_SCHEMAS_TOPIC", _beside(streams_topic)),
             log_level=read.choice(
                 "FRAMELOG_LOG_LEVEL", cls.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")
             ),
@@ -117,6 +121,12 @@ class Settings:
             kafka_metrics_urls=read.urls("FRAMELOG_VIEWER_KAFKA_METRICS_URLS"),
             restarts=read.integer("FRAMELOG_RESTARTS", cls.restarts, 0, 1 << 62),
         )
+
+
+def _beside(streams_topic: str) -> str:
+    """Name the backup's topic as the setup step does where none was chosen."""
+    log, dot, _ = streams_topic.rpartition(".")
+    return f"{log if dot else streams_topic}.schemas"
 
 
 def _traces(environ: Mapping[str, str]) -> bool:

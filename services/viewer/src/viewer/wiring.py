@@ -18,8 +18,9 @@ from viewer.exports import Exports
 from viewer.fetch import SegmentFetcher
 from viewer.follower import Follower
 from viewer.foreign import ForeignRecords
-from viewer.kafka import admin_client, fetch_consumer, follow_consumer
+from viewer.kafka import admin_client, backup_consumer, fetch_consumer, follow_consumer
 from viewer.live_edge import LiveEdges
+from viewer.log_schemas import LogSchemas
 from viewer.metrics import Metrics
 from viewer.parts import Health, Parts
 from viewer.playback import Playback
@@ -54,12 +55,20 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
     PlatformCollector(registry=collectors)
     metrics = Metrics(collectors, settings.restarts)
     foreign = ForeignRecords(metrics)
-    registry = Registry(
+    make_registry = partial(
+        Registry,
         settings.registry_url,
         revealed(settings.registry_user_info),
         settings.registry_ssl_ca_location,
     )
-    decoder = Decoder(registry.schema)
+    registry = make_registry()
+    log_schemas = LogSchemas(
+        settings,
+        consumer=partial(backup_consumer, settings),
+        registry=make_registry,
+        metrics=metrics,
+    )
+    decoder = Decoder(log_schemas.guarded(registry.schema))
     catalogue = Catalogue()
     admin = admin_client(settings, metrics)
     follower = Follower(
@@ -93,12 +102,20 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         alive=lambda: not threads.dead(),
         waiting_for=lambda: follower.waiting_for,
         dead=threads.dead,
+        warning=lambda: log_schemas.problem,
     )
     board = Board(
         lambda: viewer_service(health.waiting_for(), catalogue.size[0]), skipped=foreign.as_list
     )
     live_edges = LiveEdges(metrics, settings.stall_seconds)
-    watch = StatusWatch(settings, board, admin=admin, catalogue=catalogue, metrics=collectors)
+    watch = StatusWatch(
+        settings,
+        board,
+        admin=admin,
+        catalogue=catalogue,
+        metrics=collectors,
+        lost=lambda: log_schemas.problem,
+    )
     parts = Parts(
         settings=settings,
         access=Access(settings.token, settings.users, metrics),
@@ -122,6 +139,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         status=board.as_dict,
         away=lambda: board.away,
     )
+    log_schemas.start()
     follower.start()
     watch.start()
     followed = threads.keep("rooms", lambda: parts.rooms.follow(watchers.stopping))
@@ -133,6 +151,7 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         watchers.stopping.set()
         followed.join()
         watch.stop()
+        log_schemas.stop()
         # First, for the others may take their time while Kafka is away.
         end_traces()
         follower.stop()

@@ -24,6 +24,8 @@ from viewer.status.topics import ask_disks, ask_topics, image_bytes
 logger = logging.getLogger(__name__)
 
 _CLUSTER_INTERVAL_SECONDS = 10.0
+# By so much the wall clock must leave the other one to have been set; it is slewed by less.
+_CLOCK_SET_MS = 1000
 
 
 class StatusWatch:
@@ -37,8 +39,14 @@ class StatusWatch:
         admin: AdminClient,
         catalogue: Catalogue,
         metrics: CollectorRegistry,
+        lost: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Look at what `settings` name; `metrics` are the viewer's own."""
+        """Look at what `settings` name; `metrics` are the viewer's own.
+
+        `lost` tells what the registry has lost of what the log needs.
+        """
+        self._lost = lost
+        self._ahead_ms: int | None = None
         self._settings = settings
         self._board = board
         self._admin = admin
@@ -76,6 +84,11 @@ class StatusWatch:
     def _look_at_services(self) -> None:
         """Read the viewer's own metrics and ask ingest for its."""
         at_ms = int(time.time() * 1000)
+        ahead_ms = at_ms - int(time.monotonic() * 1000)
+        if self._ahead_ms is not None and abs(ahead_ms - self._ahead_ms) > _CLOCK_SET_MS:
+            # What was seen so many minutes ago stays so: the clock was set, time did not pass.
+            self._board.history.shift(ahead_ms - self._ahead_ms)
+        self._ahead_ms = ahead_ms
         services, readings = ask_ingest(self._neighbours, self._settings.ingest_urls)
         self._board.ingest = _dated(services)
         own = reading_of(self._metrics.collect(), NAMES)
@@ -87,6 +100,9 @@ class StatusWatch:
         [kafka] = _dated([ask_kafka(self._admin, settings.bootstrap_servers)])
         self._board.cluster = [kafka, *self._board.cluster[1:]]
         [registry] = _dated([ask_registry(self._registry, settings.registry_url)])
+        lost = self._lost()
+        if lost is not None and registry.state == "ready":
+            registry = replace(registry, state="waiting", sentence=lost)
         self._board.cluster = [kafka, registry]
         if kafka.state != "ready":
             return
@@ -100,7 +116,7 @@ class StatusWatch:
             self._board.topics = ask_topics(self._admin, images, disks)
         except KafkaException as error:
             # What was known last stands; how Kafka is will be said in a moment.
-            logger.debug("topics=unknown error=%r", str(error))
+            logger.debug("event=topics_unknown reason=%r", str(error))
 
     def _look_at_files(self) -> None:
         """Ask ingest of which files there is something to say."""
@@ -112,7 +128,7 @@ class StatusWatch:
                 look()
             # A page that tells of faults must not end by one.
             except Exception:
-                logger.exception("status=unknown")
+                logger.exception("event=status_unknown")
             self._stopping.wait(interval_seconds)
 
 
