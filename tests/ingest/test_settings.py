@@ -15,6 +15,7 @@ CHOICES = [f"FRAMELOG_INGEST_{name.upper()}" for name in CHOICE_NAMES]
 KEYS = sorted({*CHOICES, *re.findall(r'"(FRAMELOG_[A-Z_]+[A-Z])"', inspect.getsource(module))})
 
 WHOLE_NUMBERS = {
+    "FRAMELOG_RESTARTS": (0, 1 << 62),
     "FRAMELOG_INGEST_PORT": (0, 65535),
     "FRAMELOG_INGEST_WORKERS": (1, 256),
     "FRAMELOG_INGEST_DECODER_THREADS": (1, 64),
