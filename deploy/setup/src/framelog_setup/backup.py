@@ -27,6 +27,13 @@ READ_SECONDS = 30.0
 # How far before a partition's end its last record is looked for: transactions end with markers.
 TAIL_OFFSETS = 8
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite of its name)
+_NO_LEADER_YET = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+}
+RETRY_SECONDS = 0.1
 _WIRE_HEAD = struct.Struct(">bI")
 
 
@@ -102,7 +109,7 @@ def log_ids(kafka: Mapping[str, str], topics: Sequence[str]) -> dict[str, set[in
 def _ends(consumer: Consumer, topic: str, partition: int) -> set[int] | None:
     """Return the ids at both ends of a partition, None where it holds nothing."""
     where = TopicPartition(topic, partition)
-    low, high = consumer.get_watermark_offsets(where, RPC_SECONDS)
+    low, high = _bounds(consumer, where)
     if low >= high:
         return None
     ids = set()
@@ -120,8 +127,22 @@ def _ends(consumer: Consumer, topic: str, partition: int) -> set[int] | None:
 
 def _records(consumer: Consumer, topic: str) -> Iterator[Message]:
     for partition in _partitions(consumer, topic):
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), RPC_SECONDS)
+        low, high = _bounds(consumer, TopicPartition(topic, partition))
         yield from _from(consumer, TopicPartition(topic, partition, low), high)
+
+
+def _bounds(consumer: Consumer, where: TopicPartition) -> tuple[int, int]:
+    """Return where a partition begins and ends. One that was just made has no leader at first."""
+    deadline = time.monotonic() + RPC_SECONDS
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(where, RPC_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_SECONDS)
+        else:
+            return low, high
 
 
 def _from(consumer: Consumer, where: TopicPartition, end: int) -> Iterator[Message]:
