@@ -189,9 +189,9 @@ class Follower:
         try:
             step()
         except KafkaException as error:
-            logger.warning("follower=unanswered step=%s error=%r", step.__name__, str(error))
+            logger.warning("event=follower_unanswered step=%s reason=%r", step.__name__, str(error))
         except Exception:
-            logger.exception("follower=step_failed step=%s next='try again'", step.__name__)
+            logger.exception("event=follower_step_failed step=%s next='try again'", step.__name__)
 
     def _take_partitions(self, topic: str) -> None:
         """Assign the partitions that the topic has and we don't, from their beginning."""

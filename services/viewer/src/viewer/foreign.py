@@ -64,7 +64,7 @@ class ForeignRecords:
             )
         if known is None:
             logger.warning(
-                "record=foreign reason=%s topic=%s partition=%s offset=%s next=%r",
+                "event=record_foreign kind=%s topic=%s partition=%s offset=%s next=%r",
                 reason, topic, partition, offset, "count those like it, and say no more",
             )  # fmt: skip
 

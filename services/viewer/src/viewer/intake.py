@@ -72,7 +72,9 @@ class Intake:
         try:
             self._catalogue.put_segments(taken)
         except Exception:
-            logger.exception("segments=unusable count=%d next='take each by itself'", len(taken))
+            logger.exception(
+                "event=segments_unusable count=%d next='take each by itself'", len(taken)
+            )
             for one in taken:
                 self._put_alone(one)
 
@@ -80,7 +82,7 @@ class Intake:
         try:
             self._catalogue.put_segments([segment])
         except Exception:
-            logger.exception("segment=unusable number=%d next='pass it by'", segment[0][2])
+            logger.exception("event=segment_unusable number=%d next='pass it by'", segment[0][2])
 
     def _apply(self, message: Message) -> None:
         key, value = message.key() or b"", message.value()

@@ -91,7 +91,7 @@ class LiveEdges:
                 self._give()
             except Exception:
                 # All who watch wait for this thread: it goes on without what it can't do.
-                logger.exception("live_edges=failed next='go on'")
+                logger.exception("event=live_edges_failed next='go on'")
                 time.sleep(_PAUSE_SECONDS)
 
     def _give(self) -> None:
@@ -111,14 +111,14 @@ class LiveEdges:
         try:
             call()
         except Exception:
-            logger.exception("live_edges=failed next='go on with the next call'")
+            logger.exception("event=live_edges_failed next='go on with the next call'")
 
     def _join(self, taker: Taker) -> None:
         try:
             self._seat(taker)
         except Exception:
             # Its own thread goes on, as it does wherever an edge is over.
-            logger.exception("live_edge=not_joined next='send it by a thread of its own'")
+            logger.exception("event=live_edge_not_joined next='send it by a thread of its own'")
             taker.is_over = True
             self._drop(taker)
         else:
@@ -194,7 +194,7 @@ class LiveEdges:
         try:
             self._hand_over(taker)
         except Exception:
-            logger.exception("live_edge=taker_failed next='end its connection'")
+            logger.exception("event=live_edge_taker_failed next='end its connection'")
             self._drop(taker, ConnectionResetError(errno.ECONNRESET, "failed"))
 
     def _hand_over(self, taker: Taker) -> None:

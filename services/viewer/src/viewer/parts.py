@@ -31,10 +31,10 @@ class Health:
     """Whether everything that must run does."""
     waiting_for: Callable[[], str | None]
     """A sentence on why it isn't ready; None when it is."""
-    warning: Callable[[], str | None] = lambda: None
-    """A sentence on what is amiss with what it needs, though it goes on with what it has."""
     dead: Callable[[], Sequence[str]] = tuple
     """Names the threads that must run and don't."""
+    warning: Callable[[], str | None] = lambda: None
+    """A sentence on what is amiss with what it needs, though it goes on with what it has."""
 
     def require_alive(self) -> None:
         """Raise TryLaterError when a thread that is needed has ended or hangs."""

@@ -39,7 +39,7 @@ class Threads:
             try:
                 work()
             except Exception:
-                logger.exception("thread=failed name=%r next='begin it again'", name)
+                logger.exception("event=thread_failed name=%r next='begin it again'", name)
                 self._stopping.wait(_PAUSE_SECONDS)
 
 
@@ -49,6 +49,6 @@ def log_what_escapes() -> None:
     def told(raised: threading.ExceptHookArgs) -> None:
         name = raised.thread.name if raised.thread is not None else "unknown"
         if raised.exc_value is not None:
-            logger.error("thread=ended name=%r", name, exc_info=raised.exc_value)
+            logger.error("event=thread_ended name=%r", name, exc_info=raised.exc_value)
 
     threading.excepthook = told
