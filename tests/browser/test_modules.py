@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from playwright.sync_api import Page
+
+    from tests.support.viewing import Viewer
+
 
 def test_records_are_cut_from_chunks_of_any_size(run: Callable[[str, str], Any]) -> None:
     result = run(
@@ -257,8 +261,10 @@ def test_places_in_a_loop_are_close_around_its_end(run: Callable[[str, str], Any
 
 
 def test_a_new_room_is_told_once_and_one_that_has_spoken_only_of_moves(
-    run: Callable[[str, str], Any],
+    viewer: Viewer, page: Page, run: Callable[[str, str], Any]
 ) -> None:
+    # A page without a script has no hub yet.
+    page.goto(f"{viewer.url}/healthz")
     result = run(
         "player/room.js",
         """
@@ -267,25 +273,38 @@ def test_a_new_room_is_told_once_and_one_that_has_spoken_only_of_moves(
           constructor() { super(); sources.push(this); }
           close() {}
         };
-        window.setTimeout = (act) => timers.push(act);
+        // The page has a hub of its own then, which hears of these sources.
+        window.SharedWorker = undefined;
+        const later = window.setTimeout;
+        window.setTimeout = (act, ms) => (ms === 1000 ? timers.push(act) : later(act, ms));
         window.fetch = async (url, { body }) => (
           sent.push(JSON.parse(body).by), { ok: true, json: async () => ({}) }
         );
-        const turn = async () => { for (let n = 0; n < 20; n++) await null; };
+        // The page and its hub speak by messages: one of ours comes after all of theirs.
+        const message = () => new Promise((resolve) => {
+          const { port1, port2 } = new MessageChannel();
+          port1.onmessage = resolve;
+          port2.postMessage(null);
+        });
+        const turn = async () => { for (let n = 0; n < 20; n++) await message(); };
         const counts = [];
         for (const speaks of [false, true]) {
           const player = Object.assign(new EventTarget(), {
             stream: { stream_id: "s" }, marks: { follow() {}, in: null, out: null },
             frame: 5, place_ns: 0, pts_ns: 0, playing: false, speed: 1, follow() {},
           });
-          new m.Room({ url: "/room", events: "/events" }, "me", player, {});
+          new m.Room("den", { url: "/room", events: `/events/${speaks}` }, "me", player, {});
+          await turn();
           const source = sources.at(-1);
           source.dispatchEvent(new Event("open"));
           const other = {
-            by: "other", stream_id: "s", frame: 1, pts_ns: 0, playing: false, speed: 1, age_us: 0,
+            room: "den", by: "other", stream_id: "s", frame: 1, pts_ns: 0, playing: false, speed: 1,
+            age_us: 0,
           };
+          await turn();
           if (speaks) {
             source.dispatchEvent(new MessageEvent("room", { data: JSON.stringify(other) }));
+            await turn();
             player.dispatchEvent(new Event("moved"));
           }
           await turn();
