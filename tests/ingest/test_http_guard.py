@@ -46,7 +46,8 @@ ROUTES = [
         ({"Content-Type": "application/json; charset=utf-8"}, 200),
         ({"Content-Type": "text/plain"}, 415),
         ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
-        ({"Content-Type": ""}, 415),
+        ({"Content-Type": ""}, 200),
+        ({"Content-Type": "", "Transfer-Encoding": "chunked"}, 415),
     ],
 )
 def test_what_changes_something_is_asked_for_by_no_page_of_others(
@@ -57,6 +58,12 @@ def test_what_changes_something_is_asked_for_by_no_page_of_others(
     assert desk.marks.paused == (status == 200)
     if status != 200:
         assert answer.get_json()["error"]
+
+
+def test_a_body_must_be_said_to_be_json(desk: Desk) -> None:
+    assert desk.client.post("/api/intake/pause", data=b"{}").status_code == 415
+    assert desk.client.post("/api/intake/pause", data=b"{}", headers=JSON).status_code == 200
+    assert desk.client.post("/api/intake/resume").status_code == 200
 
 
 def with_token(desk: Desk) -> Flask:

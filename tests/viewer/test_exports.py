@@ -143,11 +143,11 @@ class TestMp4:
     )
     def test_a_frame_may_last_as_long_as_a_long_lets_it(self, pause_ns: int) -> None:
         """The first of four segments is followed by a pause: its last frame lasts as long."""
-        made = viewer_of(4, jpeg)
+        made = viewer_of(4, jpeg, state="INGESTING")
         later = pause_ns + 4 * FRAME_NS
         for first in range(4, 16, 4):
             shifted = replace(
-                segment_record(first, 4, size_of=lambda n: len(jpeg(n))),
+                segment_record(first, 4, number=first // 4, size_of=lambda n: len(jpeg(n))),
                 pts_ns=[later + (first - 4) * FRAME_NS, *[FRAME_NS] * 3],
                 end_pts_ns=later + first * FRAME_NS,
             )

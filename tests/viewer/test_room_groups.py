@@ -61,7 +61,7 @@ def test_replicas_share_a_room_and_it_outlives_them(
         BODY | {"stream_id": first.stream_id, "frame": 6, "at_us": 60},
     ):
         assert here.client.post(f"/api/rooms/{room}", json=body).status_code == 200
-        assert where(heard) | {"age_us": 0} == body | {"age_us": 0}
+        assert where(heard) | {"age_us": 0} == body | {"age_us": 0, "room": room}
 
     late = start()
     late.shows(first.stream_id, frame_count=8)

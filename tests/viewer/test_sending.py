@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from viewer.errors import TryLaterError
 from viewer.metrics import Metrics
-from viewer.sending import Connection, Outlet, send_all
+from viewer.sending import Connection, Outlet, send_all, send_some
 from viewer.stalls import Stalls
 from viewer.watchers import Watchers
 
@@ -89,6 +89,29 @@ def test_an_answer_of_very_many_pieces_is_sent_whole() -> None:
             assert received.read() == b"".join(b"%05d" % n for n in range(5000))
 
 
+def test_a_slow_client_is_not_taken_for_one_that_takes_nothing() -> None:
+    now = 0.0
+    stalls = Stalls(lambda: now)
+    pairs = [socket.socketpair() for _ in range(2)]
+    slow, stalled = (ours for ours, _ in pairs)
+    for ours, _ in pairs:
+        assert send_some(ours, [bytes(1 << 22)]), "full"
+    with stalls.waiting_for(slow), stalls.waiting_for(stalled):
+        now = 1.5
+        # Too little for the socket to take more.
+        assert pairs[0][1].recv(1 << 16)
+        assert stalls.end_longest(1)
+        assert not stalls.end_longest(1)
+        assert stalls.count == 1
+        assert slow.fileno() >= 0
+        with pytest.raises(BrokenPipeError):
+            stalled.send(b"!")
+        now = 3.0
+        assert stalls.end_longest(1), "it takes nothing either now"
+    for sock in (sock for pair in pairs for sock in pair):
+        sock.close()
+
+
 def test_the_client_that_takes_nothing_for_longest_is_ended_when_somebody_else_wants_in() -> None:
     stalls = Stalls()
     pairs = [socket.socketpair() for _ in range(2)]
@@ -100,7 +123,7 @@ def test_the_client_that_takes_nothing_for_longest_is_ended_when_somebody_else_w
         ended.append(n)
 
     def have_stalled(count: int) -> bool:
-        return len(stalls._since) == count
+        return stalls.count == count
 
     assert not stalls.end_longest(0), "nobody stalls"
     writing = []

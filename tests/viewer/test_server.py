@@ -304,8 +304,8 @@ def test_an_export_that_expires_under_way_breaks_off_visibly(
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
             for _ in response.iter_content(1 << 20):
                 pass
-    whose = f"stream_id={writer.stream_id} run_id={writer.run_id}"
-    assert re.search(f"export=broken_off .* {whose}$", process.log_tail(), re.MULTILINE)
+    whose = f"stream_id='{writer.stream_id}' run_id='{writer.run_id}'"
+    assert re.search(f"event=export_broken_off .*{whose}", process.log_tail())
     assert "Traceback" not in process.log_tail()
     # What is still there can be had.
     assert requests.get(url, timeout=60).headers["Content-Disposition"].count("-63-63.") == 1

@@ -76,7 +76,8 @@ def who_may_not(headers: Headers, token: Secret | None) -> Refusal | None:
 def what_may_not(method: str, host: str, headers: Headers) -> Refusal | None:
     """Refuse to change anything for a web page of others.
 
-    Browsers say who asks; and a page of others can't send JSON without asking first.
+    Browsers say who asks; and a page of others can't send JSON without asking first. What has no
+    body need not say what it is.
     """
     if method in _READS:
         return None
@@ -87,11 +88,15 @@ def what_may_not(method: str, host: str, headers: Headers) -> Refusal | None:
     ):
         return Refusal(403, "Requests of web pages of others are not taken.")
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if kind != "application/json" and (kind or _has_body(headers)):
         return Refusal(
             415, "What changes something is asked for with Content-Type: application/json."
         )
     return None
+
+
+def _has_body(headers: Headers) -> bool:
+    return "Transfer-Encoding" in headers or headers.get("Content-Length", "0").strip() != "0"
 
 
 def _origin_host(origin: str) -> str | None:

@@ -1,41 +1,75 @@
-"""Clients that take nothing of a stream just now; when there are too many, the longest goes."""
+"""Clients that take nothing of a stream just now; when streams are too many, the longest goes."""
 
+import fcntl
 import socket
+import struct
+import termios
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 
 class Stalls:
-    """The sockets that threads wait for, in the order in which they came to. Safe to share."""
+    """The sockets that threads wait for, by when their clients last took something. Thread-safe."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """`now` gives seconds."""
         self._now = now
         self._lock = threading.Lock()
-        self._since: OrderedDict[socket.socket, float] = OrderedDict()
+        self._taken: dict[socket.socket, _Taken] = {}
+
+    @property
+    def count(self) -> int:
+        """How many are waited for."""
+        with self._lock:
+            return len(self._taken)
 
     @contextmanager
     def waiting_for(self, sock: socket.socket) -> Iterator[None]:
-        """Note that a client takes nothing, for as long as this lasts."""
+        """Note that a socket is full, for as long as this lasts."""
         with self._lock:
-            self._since[sock] = self._now()
+            self._taken[sock] = _Taken(self._now(), _queued_bytes(sock))
         try:
             yield
         finally:
             with self._lock:
-                self._since.pop(sock, None)
+                self._taken.pop(sock, None)
 
     def end_longest(self, least_seconds: float) -> bool:
-        """End the stream whose client has taken nothing for longest, if for so long."""
+        """End the stream whose client has taken nothing for longest, if for so long.
+
+        A slow client is none of these: a full socket takes more only once half of its queue is
+        sent, which may last for seconds, but the queue tells what has been taken meanwhile.
+        """
         with self._lock:
-            sock, since = next(iter(self._since.items()), (None, 0.0))
-            if sock is None or self._now() - since < least_seconds:
+            now = self._now()
+            for sock, taken in list(self._taken.items()):
+                queued_bytes = _queued_bytes(sock)
+                if queued_bytes < taken.queued_bytes:
+                    self._taken[sock] = _Taken(now, queued_bytes)
+            sock = min(self._taken, key=lambda sock: self._taken[sock].at, default=None)
+            if sock is None or now - self._taken[sock].at < least_seconds:
                 return False
-            del self._since[sock]
+            del self._taken[sock]
             # Whoever waits for it finds out.
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             return True
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """That a client took something, and what was left in the kernel then."""
+
+    at: float
+    queued_bytes: int
+
+
+def _queued_bytes(sock: socket.socket) -> int:
+    """Return what a socket holds that its client has not acknowledged."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0])
+    except OSError:
+        return 0
