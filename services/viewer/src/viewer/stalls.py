@@ -49,8 +49,10 @@ class Stalls:
                 queued_bytes = _queued_bytes(sock)
                 if queued_bytes < taken.queued_bytes:
                     self._taken[sock] = _Taken(now, queued_bytes)
-            sock = min(self._taken, key=lambda sock: self._taken[sock].at, default=None)
-            if sock is None or now - self._taken[sock].at < least_seconds:
+            if not self._taken:
+                return False
+            sock = min(self._taken, key=lambda sock: self._taken[sock].at)
+            if now - self._taken[sock].at < least_seconds:
                 return False
             del self._taken[sock]
             # Whoever waits for it finds out.
