@@ -129,7 +129,9 @@ def test_beyond_loopback_a_token_is_needed(host: str, tmp_path: Path) -> None:
         assert TOKEN not in repr(settings)
 
 
-@pytest.mark.parametrize("token", ["short", "é" * 16, "with a\nline feed in it"])
+@pytest.mark.parametrize(
+    "token", ["short", "é" * 16, "with a\nline feed in it", f" {TOKEN}", f"{TOKEN} ", "x x" * 8]
+)
 def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token: str) -> None:
     with pytest.raises(BadSetting, match="FRAMELOG_INGEST_TOKEN must be 16"):
         Settings.from_environ({"FRAMELOG_INGEST_TOKEN": token})

@@ -91,9 +91,7 @@ class Settings:
             videos=Path(read.text("FRAMELOG_VIDEOS", "videos")),
             host=host,
             port=read.integer("FRAMELOG_INGEST_PORT", 8001, 0, 65535),
-            hosts=frozenset(
-                f"{host} {read.optional('FRAMELOG_INGEST_HOSTS') or ''}".lower().split()
-            ),
+            hosts=_hosts(read) | {host.lower()},
             token=_token(read, host),
             replica=read.text("FRAMELOG_INGEST_REPLICA", f"{socket.gethostname()}-{os.getpid()}"),
             workers=read.integer("FRAMELOG_INGEST_WORKERS", max(4, os.cpu_count() or 1), 1, 256),
@@ -139,13 +137,18 @@ def _token(read: Reader, host: str) -> Secret | None:
             "FRAMELOG_INGEST_TOKEN, or the file that FRAMELOG_INGEST_TOKEN_FILE names, must hold "
             f"a token of {_SHORTEST_TOKEN} or more ASCII characters."
         )
-    if token is not None and not (
-        token.value.isascii() and token.value.isprintable() and len(token.value) >= _SHORTEST_TOKEN
-    ):
+    if token is not None and not _can_be_sent(token.value):
         raise BadSetting(
-            f"FRAMELOG_INGEST_TOKEN must be {_SHORTEST_TOKEN} or more printable ASCII characters."
+            f"FRAMELOG_INGEST_TOKEN must be {_SHORTEST_TOKEN} or more printable ASCII characters, "
+            "and no space."
         )
     return token
+
+
+def _can_be_sent(token: str) -> bool:
+    """Whether a token is long enough, and comes in a header as it was sent."""
+    is_plain = token.isascii() and token.isprintable() and " " not in token
+    return is_plain and len(token) >= _SHORTEST_TOKEN
 
 
 def _is_loopback(host: str) -> bool:
