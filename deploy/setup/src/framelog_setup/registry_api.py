@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -31,14 +32,15 @@ def send(
         url, method=method, data=data, headers={"Content-Type": kind, **registry.headers}
     )
     context = registry.tls if url.startswith("https:") else None
-    for tries_left in reversed(range(TRIES)):
+    tries_left = TRIES
+    while True:
+        tries_left -= 1
         try:
             with urlopen(request, timeout=REQUEST_SECONDS, context=context) as response:  # noqa: S310
                 return bytes(response.read())
         except HTTPError:
             raise
-        except OSError:  # URLError is one
+        except (OSError, HTTPException) as error:  # URLError is the former, a cut answer the latter
             if not tries_left:
-                raise
+                raise ConnectionError(str(error)) from error
             time.sleep(RETRY_SECONDS)
-    raise AssertionError
