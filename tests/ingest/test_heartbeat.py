@@ -170,6 +170,96 @@ def test_one_that_lives_again_is_not_buried(folder: Path, clock: FakeClock) -> N
     own.end()
 
 
+def test_a_file_that_another_host_has_removed_is_made_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS says of what is open then that its handle is stale, and so it does for ever."""
+    own = OwnLife(folder)
+    own.beat()
+    (folder / ALIVE).unlink()
+    stale = {own._descriptor}
+    known = os.fstat
+
+    def fstat(descriptor: int) -> os.stat_result:
+        if descriptor in stale:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return known(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.heartbeat.os.fstat", fstat)
+        patch.setattr("ingest.heartbeat.os.close", lambda _: stale.clear())
+        own.beat()
+    assert (folder / ALIVE).exists()
+    own.end()
+
+
+def test_where_only_what_is_open_for_writing_can_be_locked_the_dead_are_buried(
+    folder: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS and CIFS make an exclusive lock one of bytes, which asks for that (flock(2))."""
+    known = fcntl.flock
+
+    def flock(file: int, how: int) -> None:
+        is_writable = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+        if how & fcntl.LOCK_EX and not is_writable:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        known(file, how)
+
+    own, others = OwnLife(folder), OthersLife(TAKEOVER_SECONDS, clock)
+    (folder / "a.mp4").touch()
+    own.beat()
+    own.end()
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert others.is_dead(folder)
+    others.bury(folder)
+    assert not (folder / ALIVE).exists()
+
+
+def test_a_folder_that_is_removed_while_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica's start goes on, though another has just removed what is left of the one before."""
+    mine = tmp_path / "processing" / "one"
+    mine.mkdir(parents=True)
+    known = Path.is_dir
+    removed: list[Path] = []
+
+    def is_dir(path: Path) -> bool:  # which mkdir asks where the folder is there
+        if path == mine and not removed:
+            removed.append(path)
+            mine.rmdir()
+        return known(path)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    with replica(tmp_path, "one") as one:
+        assert removed
+        assert one.owns(claimed(one))
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ESTALE])
+def test_a_replica_that_ends_meanwhile_aborts_no_look(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """What it had is gone, or stale on NFS, when others come to look at it."""
+    for name in ("ended", "left"):
+        (tmp_path / "processing" / name).mkdir(parents=True)
+    (tmp_path / "processing" / "left" / "a.mp4").touch()
+    known = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        if path.name == "ended":
+            raise OSError(number, os.strerror(number))
+        return known(path)
+
+    with replica(tmp_path, "one", clock) as one:
+        assert list(one.orphans()) == []
+        clock.seconds += TAKEOVER_SECONDS + 0.1
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "lstat", lstat)
+            (taken,) = one.orphans()
+        assert one.owns(taken)
+
+
 def test_replicas_that_start_and_stop_beside_each_other_abort_nothing(tmp_path: Path) -> None:
     """Looks and starts go on while others come and go, under names that are used again."""
     failures: list[BaseException] = []

@@ -10,7 +10,14 @@ from typing import TypeVar
 
 from ingest.choices import SIDECAR_SUFFIX, sidecar
 from ingest.heartbeat import OthersLife, OwnLife
-from ingest.renaming import LONGEST_NAME_BYTES, numbered, rename_no_replace, set_aside
+from ingest.renaming import (
+    GONE,
+    LONGEST_NAME_BYTES,
+    make_folder,
+    numbered,
+    rename_no_replace,
+    set_aside,
+)
 from ingest.settling import waits
 from ingest.sidecars import Names, carried, is_same, settings_in
 
@@ -67,7 +74,7 @@ class Folders:
         """Make what is missing of the folders, and show that this replica is alive."""
         for folder in (self.incoming, self.done, self.failed, self._mine):
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
             except (FileExistsError, NotADirectoryError) as error:
                 raise NotADirectoryError(
                     f"{folder} has to be a folder: move away what lies in its place."
@@ -118,14 +125,16 @@ class Folders:
     def orphans(self) -> Iterator[Path]:
         """Take over, and yield, the files of replicas that are no longer alive."""
         for folder in sorted(self.processing.iterdir()):
-            if folder == self._mine or folder.is_symlink() or not folder.is_dir():
+            if folder == self._mine:
                 continue
             try:
-                if self._others.is_dead(folder):
+                if _is_folder(folder) and self._others.is_dead(folder):
                     yield from self._adopt(folder)
-            except FileNotFoundError:  # its replica has just ended, or another takes it over
-                log.debug("event=replica_folder_gone replica=%r", folder.name)
-            except OSError as error:  # one strange folder must not keep all others
+            except OSError as error:
+                if error.errno in GONE:  # its replica has just ended, or another takes it over
+                    log.debug("event=replica_folder_gone replica=%r", folder.name)
+                    continue
+                # One strange folder must not keep all others.
                 log.error("event=not_taken_over replica=%r reason=%r", folder.name, str(error))
 
     def claimed(self) -> list[Path]:
@@ -166,7 +175,7 @@ class Folders:
             except FileNotFoundError:
                 if folder.is_dir():
                     return None
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
             except FileExistsError:
                 number += 1
             except Exception:
@@ -189,7 +198,10 @@ class Folders:
         self._tidied = now
         try:
             self._tidy(now)
-        except FileNotFoundError:  # a replica beside this one starts, or ends
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            # A replica beside this one starts, or ends.
             log.debug("event=not_tidied next='try again'")
             self._tidied = None
 
@@ -242,9 +254,16 @@ def _may_be_claimed(path: Path) -> bool:
         return False
     try:
         mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        if error.errno in GONE:
+            return False
+        raise
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a folder is there, and no link to one. Raises OSError."""
+    return stat.S_ISDIR(path.lstat().st_mode)
 
 
 def _linked(folder: Path) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ingest.renaming import set_aside
+from ingest.renaming import GONE, make_folder, set_aside
 
 ALIVE = ".alive"
 
@@ -68,42 +68,49 @@ class OwnLife:
         self._let_go()
 
     def _let_go(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with suppress(OSError):  # it is closed all the same
+                os.close(descriptor)
 
     def _taken(self) -> int:
         """Open the file, locked if it can be, and made anew if another removes it meanwhile."""
-        path = self._folder / ALIVE
         for _ in range(_TRIES):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError, BlockingIOError):
-                descriptor = os.open(path, os.O_CREAT | os.O_RDWR | _SAFELY, 0o644)
-                try:
-                    is_ours = self._mark(descriptor, path)
-                except BaseException:
-                    os.close(descriptor)
-                    raise
-                if is_ours:
-                    return descriptor
-                os.close(descriptor)
+            make_folder(self._folder)
+            descriptor = self._tried(self._folder / ALIVE)
+            if descriptor is not None:
+                return descriptor
             self._pause(_TRY_SECONDS)
         raise OSError(
             f"A replica named {self._folder.name} is running on this folder already: "
             "give each a FRAMELOG_INGEST_REPLICA of its own."
         )
 
+    @classmethod
+    def _tried(cls, path: Path) -> int | None:
+        """Open and mark the file; None where another holds it, or removes it just now."""
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | _SAFELY, 0o644)
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            raise
+        is_ours = False
+        try:
+            is_ours = cls._mark(descriptor, path)
+        finally:
+            if not is_ours:
+                os.close(descriptor)
+        return descriptor if is_ours else None
+
     @staticmethod
     def _mark(descriptor: int, path: Path) -> bool:
-        """Lock the file and write where; False where it is not at its path any more.
-
-        Raises BlockingIOError.
-        """
+        """Lock the file and write where; False where another holds it, or it has been removed."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             place = _place(descriptor)
         except BlockingIOError:
-            raise
+            return False
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
@@ -162,21 +169,25 @@ class OthersLife:
             if not stat.S_ISREG(alive.lstat().st_mode):
                 alive.unlink()  # none of ours
                 return
-            with _opened(alive) as descriptor:
+            with _opened(alive, to_lock=True) as descriptor:
                 is_as_before = os.fstat(descriptor).st_mtime_ns == last
                 # Locked until it is removed: one that starts under this name waits for that.
                 if is_as_before and _locked(descriptor) and _is_at(descriptor, alive):
                     alive.unlink(missing_ok=True)
-        except FileNotFoundError:
-            pass
         except OSError as error:
+            if error.errno in GONE:
+                return
             log.debug("event=replica_folder_in_use reason=%r", str(error))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """Give a descriptor of another's file. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | _SAFELY)
+def _opened(path: Path, *, to_lock: bool = False) -> Iterator[int]:
+    """Give a descriptor of another's file. Raises OSError.
+
+    to_lock: it is to be locked for itself alone, for which NFS and CIFS want a file that is open
+    for writing.
+    """
+    descriptor = os.open(path, (os.O_RDWR if to_lock else os.O_RDONLY) | _SAFELY)
     try:
         yield descriptor
     finally:
@@ -225,5 +236,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
     """Whether the path still leads to this file."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        if error.errno in GONE:
+            return False
+        raise

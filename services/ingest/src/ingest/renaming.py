@@ -11,6 +11,10 @@ from pathlib import Path
 LONGEST_NAME_BYTES = 255
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 
+GONE = frozenset({errno.ENOENT, errno.ESTALE})
+"""What is said of a path, or an open file, that is no more: on NFS the latter of those which
+another host has removed."""
+
 # What a kernel, a file system or a sandbox says that has no such call.
 _NOT_HAD = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 
@@ -80,6 +84,22 @@ def numbered(name: str, number: int) -> str:
     stem, suffix = os.path.splitext(name)  # noqa: PTH122  (Path knows no bare names like '.mp4')
     tail = os.fsencode(f" ({number})") + os.fsencode(suffix)[-100:]
     return os.fsdecode(os.fsencode(stem)[: LONGEST_NAME_BYTES - len(tail)] + tail)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Raises FileExistsError or NotADirectoryError where something else lies in its place.
+    """
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            # mkdir also raises it for a folder that another removes while it is called.
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise
+        else:
+            return
 
 
 def set_aside(path: Path) -> None:
