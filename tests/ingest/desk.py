@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from ingest.control import Control
 from ingest.control_marks import Marks
-from ingest.errors import Unavailable
+from ingest.errors import IngestError
 from ingest.fingerprint import fingerprint
 from ingest.folders import Folders
 from ingest.http_control import control_routes
@@ -22,11 +22,11 @@ JSON = {"Content-Type": "application/json"}
 
 
 class FakeCatalogue:
-    """Streams in memory; away stands for a cluster that does not answer."""
+    """Streams in memory; away is what a cluster that does not answer has raised."""
 
     def __init__(self) -> None:
         self.streams: list[Stream] = []
-        self.away = False
+        self.away: IngestError | None = None
 
     def stream(self, stream_id: str) -> Stream | None:
         return next((s for s in self._all() if s.stream_id == stream_id), None)
@@ -39,8 +39,8 @@ class FakeCatalogue:
         self.streams.remove(stream)
 
     def _all(self) -> list[Stream]:
-        if self.away:
-            raise Unavailable("Kafka is away.")
+        if self.away is not None:
+            raise self.away
         return self.streams
 
 

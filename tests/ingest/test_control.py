@@ -28,6 +28,14 @@ def test_an_ended_stream_is_reprocessed_from_its_file(desk: Desk) -> None:
     assert desk.marks.superseded(stream.fingerprint) == stream.run_id
 
 
+def test_a_strangers_record_of_a_stream_of_ours_is_no_fault_of_ours(desk: Desk) -> None:
+    path = desk.file("done", "film.mp4")
+    stream = replace(desk.stream_of(path, State.COMPLETE), run_id="é/..", source_name="/../x")
+    desk.catalogue.streams = [stream]
+    desk.ask("POST", f"streams/{stream.stream_id}/reprocess")
+    assert desk.marks.superseded(stream.fingerprint) is None
+
+
 def test_what_can_not_be_reprocessed_is_refused(desk: Desk) -> None:
     path = desk.file("done", "film.mp4")
     stream = desk.stream_of(path, State.INGESTING)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from ingest import cli, control_files
+from ingest.errors import Aborted, Blocked, Broken, IngestError, LimitsChanged, Unavailable
 from ingest.messages import AtWork
 from ingest.stream import State
 
@@ -85,9 +86,10 @@ def test_a_retry_supersedes_what_was_truncated(desk: Desk, state: State, superse
     assert desk.marks.superseded(stream.fingerprint) == expected
 
 
-def test_a_retry_without_kafka_changes_nothing(desk: Desk) -> None:
+@pytest.mark.parametrize("kind", [Unavailable, Aborted, Broken, LimitsChanged, Blocked])
+def test_a_retry_without_kafka_changes_nothing(desk: Desk, kind: type[IngestError]) -> None:
     desk.file("failed", "bad.mp4", "note")
-    desk.catalogue.away = True
+    desk.catalogue.away = kind("Kafka is away.")
     before = desk.everything()
     assert desk.ask("POST", "files/bad.mp4/retry", 503)["error"] == "Kafka is away."
     assert desk.everything() == before

@@ -45,6 +45,14 @@ def test_each_route_tells_its_own_trouble(service: Service, client: FlaskClient)
     assert client.get("/readyz").status_code == 200
 
 
+def test_a_name_that_is_no_unicode_is_told_as_far_as_it_goes(
+    service: Service, client: FlaskClient
+) -> None:
+    service.unready = "/\udcff/incoming has to be a folder."
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.text) == (503, "/\ufffd/incoming has to be a folder.\n")
+
+
 def test_metrics_are_in_prometheus_format(service: Service, client: FlaskClient) -> None:
     Metrics(service.registry, "1.2.3", 1).files.labels("complete").inc(3)
     answer = client.get("/metrics")

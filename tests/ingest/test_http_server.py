@@ -236,6 +236,24 @@ def test_requests_that_take_long_take_no_thread_of_health(world: World, clients:
     assert served.recv(4096)
 
 
+def test_answers_that_nobody_takes_do_not_fill_the_disk(world: World, clients: Connect) -> None:
+    """Of those, there is room for two here; whoever asks then is refused, but for health."""
+    stalled = [stalled_reader(clients) for _ in range(2)]
+    for client in stalled:
+        assert client.recv(1)
+
+    def refused() -> bool:
+        return world.get("/api/large").status_code == 503
+
+    stalled.append(stalled_reader(clients))
+    wait_for(refused)
+    assert world.get("/healthz").ok
+    assert world.get("/metrics").ok
+    for client in stalled:
+        client.close()
+    wait_for(lambda: not refused())
+
+
 @pytest.mark.parametrize(
     "framing",
     [
@@ -275,6 +293,22 @@ def test_what_can_not_be_read_is_told(
     client.sendall(request_bytes)
     assert client.recv(4096).split()[1].startswith(status)
     assert world.get("/healthz").ok
+
+
+@pytest.mark.parametrize(
+    ("length", "status"), [(b"0", b"200"), (b"400000000", b"413"), (b"1", b"100")]
+)
+def test_only_a_body_that_is_taken_is_asked_for(
+    world: World, clients: Connect, length: bytes, status: bytes
+) -> None:
+    """curl waits to be told whether it is to send a large one."""
+    world.held.set()
+    client = clients()
+    client.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: " + length + b"\r\n\r\n")
+    assert client.recv(4096).split()[1] == status
+    if status == b"100":
+        client.sendall(b"x")
+        assert client.recv(4096).split()[1] == b"200"
 
 
 def test_it_answers_until_the_end(world: World) -> None:

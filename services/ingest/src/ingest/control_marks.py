@@ -98,7 +98,7 @@ class Marks:
 
 def _write(mark: Path, text: str) -> None:
     whole = mark.with_suffix(f".{os.urandom(4).hex()}")
-    whole.write_text(text, encoding="ascii")
+    whole.write_text(text, encoding="utf-8")  # a run's id may be of a stranger's record
     whole.replace(mark)
 
 

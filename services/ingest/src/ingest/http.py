@@ -6,6 +6,7 @@ from flask import Flask, Response
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from ingest.fingerprint import printable
 from ingest.http_guard import refuse_strange_hosts
 
 
@@ -40,4 +41,4 @@ def create_app(
 def _verdict(wrong: str | None) -> Response:
     if wrong is None:
         return Response("ok\n", mimetype="text/plain")
-    return Response(f"{wrong}\n", 503, mimetype="text/plain")
+    return Response(f"{printable(wrong)}\n", 503, mimetype="text/plain")

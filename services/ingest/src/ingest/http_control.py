@@ -1,6 +1,6 @@
 """The routes by which people steer the service: files, streams and the intake."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -13,7 +13,12 @@ from ingest.http_guard import what_may_not, who_may_not
 
 _NEWEST = 100
 _MOST = 10_000
-_STATUSES = {Unknown: 404, Refused: 409, Unavailable: 503, Blocked: 503}
+_STATUSES: Mapping[type[IngestError], int] = {
+    Unknown: 404,
+    Refused: 409,
+    Unavailable: 503,
+    Blocked: 503,
+}
 
 
 def control_routes(control: Control, token: Secret | None = None) -> Blueprint:
@@ -37,7 +42,8 @@ def control_routes(control: Control, token: Secret | None = None) -> Blueprint:
 
     @routes.errorhandler(IngestError)
     def tell(error: IngestError) -> Response:
-        return _error(_STATUSES.get(type(error), 500), str(error))
+        statuses = (status for kind, status in _STATUSES.items() if isinstance(error, kind))
+        return _error(next(statuses, 500), str(error))
 
     @routes.errorhandler(OSError)
     def tell_of_the_disk(error: OSError) -> Response:

@@ -39,6 +39,8 @@ _ACCEPTED_AT_ONCE = 64
 _BACKLOG = 2048
 # Requests of one kind that wait for a thread.
 _MOST_WAITING = 32
+# Of answers that clients have not taken yet, together: they lie in memory and in files.
+_MOST_UNSENT_BYTES = 64 << 20
 _CONTROL_THREADS = 4
 _END_SECONDS = 2
 
@@ -70,6 +72,9 @@ class _Busy(Error):
 
 
 class _Parser(HTTPRequestParser):
+    path = ""
+    """Of a request that can't be read: waitress has none then, and names it in its log."""
+
     def parse_header(self, header_plus: bytes) -> None:
         """Take whatever can't be parsed for a bad request: a number, an address."""
         try:
@@ -96,6 +101,10 @@ class _Channel(HTTPChannel):
         self.server.poller.forget(self)
         super().del_channel(map)
 
+    def close(self) -> None:
+        """Close, at the server's end too, what is still to be written: it may lie in a file."""
+        self.handle_close()
+
     def received(self, data: bytes) -> bool:
         """Take what has come: one request, and its answer is the last where more came with it.
 
@@ -107,7 +116,8 @@ class _Channel(HTTPChannel):
             while data and not self.requests:
                 request = self.request = self.request or self.parser_class(self.adj)
                 data = data[request.received(data) :]
-                if request.expect_continue and request.headers_finished:
+                # One that is complete by its head is answered, and none of its body asked for.
+                if request.expect_continue and request.headers_finished and not request.completed:
                     self.send_continue()
                 if request.completed:
                     self.request = None
@@ -224,10 +234,17 @@ class _Lanes:
     def add_task(self, channel: Any) -> None:
         """Have the next request of a connection answered."""
         request = channel.requests[0]
-        lane = self._paths.get(getattr(request, "path", ""), self._others)
-        if request.error is None and lane is not self._health and len(lane.queue) >= _MOST_WAITING:
-            request.error = _Busy("Too many requests wait: ask again in a moment.")
+        lane = self._paths.get(request.path, self._others)
+        if request.error is None:
+            request.error = self._refusal(lane, channel.server)
         (lane if request.error is None else self._refusals).add_task(channel)
+
+    def _refusal(self, lane: ThreadedTaskDispatcher, server: "_Server") -> _Busy | None:
+        if lane is not self._health and len(lane.queue) >= _MOST_WAITING:
+            return _Busy("Too many requests wait: ask again in a moment.")
+        if lane is self._others and server.unsent_bytes > _MOST_UNSENT_BYTES:
+            return _Busy("Clients have left too many answers untaken: ask again in a minute.")
+        return None
 
     def shutdown(self) -> None:
         """End the threads."""
@@ -306,6 +323,11 @@ class _Server(TcpWSGIServer):
                 self.set_socket_options(connection)
             address = self.fix_addr(address)
             self.poller.watch(_Channel(self, connection, address, self.adj, map=self._sockets))
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much of answers clients have not taken yet."""
+        return sum(channel.total_outbufs_len for channel in self._channels)
 
     @property
     def _channels(self) -> list[_Channel]:
