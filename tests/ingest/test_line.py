@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +33,8 @@ from ingest.settings import Settings
 from ingest.statistics import ClientReport
 from ingest.stream import State
 from ingest.traces import Span, SpanContext
+
+from tests.support.processes import wait_for
 
 CONTEXT = SpanContext(1 << 127, 7, sampled=True)
 SPANS = [Span("a", CONTEXT, None, 1, 2, {"b": 1, "c": 2.5, "d": "\udcff\n"}, "why")]
@@ -157,10 +160,10 @@ def start(pool: Pool, does: Callable[[Connection, bytes], None], data: bytes = b
     return running
 
 
-def hear(pool: Pool, rounds: int) -> list[Report | Exited]:
+def hear(pool: Pool, rounds: int, seconds: float = 30) -> list[Report | Exited]:
     hints, hinting = multiprocessing.Pipe()
     with hints, hinting:
-        return [said for _ in range(rounds) for _, said in pool.listen(hints, 30)]
+        return [said for _ in range(rounds) for _, said in pool.listen(hints, seconds)]
 
 
 def test_a_worker_that_sends_garbage_is_lost_and_ended(pool: Pool) -> None:
@@ -205,6 +208,59 @@ def test_a_worker_that_never_reads_does_not_keep_the_service(pool: Pool) -> None
     assert not serving.is_alive()
     how = "read no answers and was ended"
     assert heard[-1] == Exited(how, hung=False, begun=True)
+
+
+def hangs_up(line: Connection, _: bytes) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    line.close()
+    signal.pause()
+
+
+def stays(line: Connection, _: bytes) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.write(line.fileno(), framed(encoded(Progress())))
+    signal.pause()
+
+
+def test_one_that_hangs_up_and_stays_is_not_waited_for(pool: Pool) -> None:
+    """Its end is told when it has come; the others are heard meanwhile."""
+    running = start(pool, hangs_up)
+    assert hear(pool, 1) == []
+    assert running.process.is_alive()
+    assert pool.jobs == []
+    another = start(pool, says, framed(encoded(Progress())))
+    assert hear(pool, 1) == [Progress()]
+    running.process.kill()
+    heard: list[Report | Exited] = []
+
+    def ended() -> bool:
+        heard.extend(hear(pool, 1))
+        return bool(heard)
+
+    wait_for(ended)
+    assert heard == [Exited("was killed by signal 9", hung=False, begun=False)]
+    assert pool.jobs == [another.job]
+    pool.stop()
+
+
+def test_one_that_does_not_heed_its_dismissal_is_not_waited_for(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start(pool, stays)
+    assert hear(pool, 1) == [Progress()]
+    pool.dismiss(running)
+    assert running.process.is_alive()
+    assert pool.jobs == []
+    pool._leaving[0].give_up = 0.0  # its time is over
+    assert hear(pool, 1, 0.01) == []
+    running.process.join(60)
+    assert running.process.exitcode == -signal.SIGKILL
+    monkeypatch.setattr("ingest.pool._GRACE_SECONDS", 0.2)
+    running = start(pool, stays)
+    assert hear(pool, 1) == [Progress()]
+    pool.stop()
+    running.process.join(60)
+    assert running.process.exitcode == -signal.SIGKILL
 
 
 def test_whatever_is_raised_while_a_worker_is_heard_it_alone_is_lost(

@@ -17,8 +17,12 @@ from ingest.messages import Answer, Job, Proceed, Report
 from ingest.process import main
 from ingest.settings import Settings
 
+# How long a worker may take to end, until it is killed.
 _GRACE_SECONDS = 8.0
+# How long one that ends is waited for: nearly all are gone by then.
+_MOMENT_SECONDS = 0.1
 _READ_BYTES = 1 << 16
+_MOST_READS = 16
 # What multiprocessing gives when the fork server, which alone is told, is no more.
 _STATUS_UNKNOWN = 255
 # What the registry's client loads at its first request: a tenth of a second of each worker's.
@@ -80,6 +84,39 @@ class Running:
             os.set_blocking(descriptor, True)
 
 
+@dataclass(eq=False)
+class _Leaving:
+    """A worker that is to end, or is about to, until it is gone.
+
+    is_told: whether its end is to be told. has_hung_up: the end of its line has been read. Where
+    the fork server is no more, that alone tells that a worker is gone.
+    """
+
+    running: Running
+    give_up: float
+    is_told: bool
+    has_hung_up: bool = False
+
+    @property
+    def sign(self) -> Connection | int:
+        """What becomes readable once it has come further."""
+        process = self.running.process
+        is_started = process.pid is not None
+        return process.sentinel if self.has_hung_up and is_started else self.running.line
+
+    def is_gone(self) -> bool:
+        """Look whether it is gone; after its time it is killed."""
+        process = self.running.process
+        if process.pid is None:
+            return True
+        self.has_hung_up = self.has_hung_up or _has_hung_up(self.running.line)
+        if self.has_hung_up and process.exitcode is not None:
+            return True
+        if time.monotonic() > self.give_up:
+            process.kill()
+        return False
+
+
 class Pool:
     """The worker processes of one service.
 
@@ -93,6 +130,7 @@ class Pool:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([main.__module__, _LOADED_LATE])
         self._running: list[Running] = []
+        self._leaving: list[_Leaving] = []
 
     @property
     def jobs(self) -> list[Job]:
@@ -127,9 +165,11 @@ class Pool:
         A worker that has been silent for longer than the stall limit is killed.
         """
         lines = {running.line: running for running in self._running}
-        for line in wait([*lines, hints.fileno()], timeout_seconds):
-            if isinstance(line, Connection):
-                yield from self._hear(lines[line])
+        signs = [leaving.sign for leaving in self._leaving]
+        for ready in wait([*lines, *signs, hints.fileno()], timeout_seconds):
+            if isinstance(ready, Connection) and ready in lines:
+                yield from self._hear(lines[ready])
+        yield from self._gone()
         for running in list(self._running):
             silent_seconds = time.monotonic() - running.heard
             if silent_seconds > self._settings.stall_seconds and not running.hung:
@@ -137,15 +177,43 @@ class Pool:
                 running.process.kill()
 
     def dismiss(self, running: Running) -> None:
-        """End a worker that is not needed; nothing more is heard of it."""
+        """End a worker that is not needed; nothing more is heard of it. Does not wait for it."""
         if running in self._running:
-            self._running.remove(running)
-            _end([running])
+            self._let_go(running, is_told=False)
 
     def stop(self) -> None:
         """End all workers; a transaction under way is finished if the cluster lets it."""
-        ending, self._running = self._running, []
-        _end(ending)
+        for running in list(self._running):
+            self._let_go(running, is_told=False)
+        give_up = time.monotonic() + 2 * _GRACE_SECONDS  # for one that not even a kill ends
+        while self._leaving and time.monotonic() < give_up:
+            wait([leaving.sign for leaving in self._leaving], _MOMENT_SECONDS)
+            list(self._gone())
+
+    def _let_go(self, running: Running, *, is_told: bool) -> None:
+        """Have a worker end. One whose end is to be told is ending by itself, or was killed."""
+        self._running.remove(running)
+        is_started = running.process.pid is not None
+        if not is_started and not is_told:
+            running.line.close()
+            return
+        give_up = time.monotonic() + _GRACE_SECONDS
+        self._leaving.append(_Leaving(running, give_up, is_told, has_hung_up=is_told))
+        if not is_told:
+            running.process.terminate()
+        elif is_started:
+            running.process.join(_MOMENT_SECONDS)
+
+    def _gone(self) -> Iterator[tuple[Running, Exited]]:
+        """Yield the ends that are to be told of workers that are gone by now."""
+        for leaving in list(self._leaving):
+            if not leaving.is_gone():
+                continue
+            running = leaving.running
+            self._leaving.remove(leaving)
+            running.line.close()
+            if leaving.is_told:
+                yield running, Exited(_how(running), running.hung, running.begun)
 
     def _hear(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
         """Yield what a worker said; once around, however much it says, so that all are heard.
@@ -169,38 +237,20 @@ class Pool:
                 log.warning("event=garbled reason=%r", str(error)[:_MOST_LETTERS])
                 running.garbled = True
                 running.process.kill()
-            self._running.remove(running)
-            if running.process.pid is not None:
-                running.process.join(_GRACE_SECONDS)
-            _end([running])
-            yield running, Exited(_how(running), running.hung, running.begun)
+            self._let_go(running, is_told=True)
 
 
-def _end(ending: list[Running]) -> None:
-    """End workers, the end of whose line tells that they are gone: what the server says may not."""
-    started = [running for running in ending if running.process.pid is not None]
-    for running in started:
-        running.process.terminate()
-    give_up = time.monotonic() + _GRACE_SECONDS
-    for running in started:
-        if _is_gone(running, give_up):
-            running.process.join(max(0.0, give_up - time.monotonic()))
-        else:
-            running.process.kill()
-        if running.process.exitcode is None:
-            running.process.kill()
-            running.process.join()
-    for running in ending:
-        running.line.close()
-
-
-def _is_gone(running: Running, give_up: float) -> bool:
-    with suppress(EOFError, OSError):
-        while running.line.poll(max(0.0, give_up - time.monotonic())):
-            if not os.read(running.line.fileno(), _READ_BYTES):
+def _has_hung_up(line: Connection) -> bool:
+    """Whether a line has ended; what came on it before that is not wanted any more."""
+    try:
+        for _ in range(_MOST_READS):  # one that never stops talking keeps nobody
+            if not line.poll():
+                break
+            if not os.read(line.fileno(), _READ_BYTES):
                 return True
-        return False
-    return True
+    except (EOFError, OSError):
+        return True
+    return False
 
 
 def _how(running: Running) -> str:
