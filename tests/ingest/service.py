@@ -65,6 +65,7 @@ class Service:
         endings = Endings(settings, self.folders, candidates, cards, metrics)
         claims = Claims(settings, self.folders, candidates)
         barrier = Barrier(settings, self.folders, candidates, cards, metrics)
+        self.hold: str | None = None
         self.intake = Intake(
             settings,
             self.folders,
@@ -74,6 +75,7 @@ class Service:
             claims=claims,
             endings=endings,
             metrics=metrics,
+            hold=lambda: self.hold,
         )
         self.reports = Reports(
             settings,

@@ -1,5 +1,6 @@
 """Records that others wrote among the streams: told apart, and no stream is hidden by them."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from ingest.cluster import connect
 from ingest.codec import Codec
 from ingest.control_catalogue import KafkaCatalogue
@@ -93,6 +95,9 @@ def codec(settings: Settings) -> Iterator[Codec]:
         {"frame_count": -1},
         {"first_offset": -3},
         {"frame_count": 1 << 40},
+        {"partition": None},
+        {"first_offset": None},
+        {"last_offset": None},
         {"started_at_us": 1 << 62},
         {"ended_at_us": -(1 << 62)},
     ],
@@ -108,6 +113,35 @@ def test_what_can_not_be_is_foreign(codec: Codec, changes: dict[str, Any]) -> No
 def test_an_id_that_no_registry_has_is_foreign(codec: Codec, schema_id: int) -> None:
     with pytest.raises(Foreign):
         codec.read_stream(b"\0" + schema_id.to_bytes(4, "big") + OWN[5:])
+
+
+def test_what_a_strangers_schema_describes_is_not_decoded(topics: Topics, codec: Codec) -> None:
+    """A few bytes may say that there are ever so many of what takes no byte."""
+    bomb = {
+        "type": "record",
+        "name": "Bomb",
+        "fields": [{"name": "nothing", "type": {"type": "array", "items": "null"}}],
+    }
+    schema_id = register(topics, f"{topics.streams}-bomb", json.dumps(bomb))
+    with pytest.raises(Foreign, match=r"none of framelog\.Stream"):
+        codec.read_stream(b"\0" + schema_id.to_bytes(4, "big") + b"\x80\x80\x80\x04\0")
+
+
+def register(topics: Topics, subject: str, schema: str) -> int:
+    url = topics.environment["FRAMELOG_SCHEMA_REGISTRY_URL"]
+    with closing(SchemaRegistryClient({"url": url})) as registry:
+        return registry.register_schema(subject, Schema(schema, "AVRO"))
+
+
+def test_a_partition_that_is_not_there_holds_nothing(settings: Settings, codec: Codec) -> None:
+    stream = written(settings)
+    named = (settings.frames_topic, settings.streams_topic)
+    ledger = Ledger(kafka_options(settings), *named, codec, time.monotonic)
+    assert ledger.holds_all(stream)
+    assert not ledger.has_lost(stream)
+    elsewhere = replace(stream, partition=9_999)
+    assert not ledger.holds_all(elsewhere)
+    assert ledger.has_lost(elsewhere)
 
 
 def written(settings: Settings) -> Stream:

@@ -174,3 +174,23 @@ def test_nothing_is_begun_while_intake_is_paused(service: Service) -> None:
     (service.folders.root / ".paused").unlink()
     service.look_after(0.0)
     assert len(service.workers.started) == 1
+
+
+def test_nothing_is_begun_while_the_log_can_not_be_told_from_others(service: Service) -> None:
+    """What is claimed waits too, with the reason; what is at work goes on."""
+    service.drop("at-work.mp4")
+    service.look_after(0.0, 0.1)
+    (worker,) = service.workers.started
+    service.hold = "The schema registry has lost schemas."
+    service.drop("new.mp4")
+    (service.folders.processing / "one" / "claimed.mp4").write_bytes(b"a claimed film")
+    service.look_after(0.0, 0.1, 0.4)
+    service.reports.hear(worker, FOUND)
+    assert service.workers.started == [worker]
+    assert service.claimed == ["at-work.mp4", "claimed.mp4"]
+    waits = {work.path.name: work.waits_for for work in service.intake.at_work}
+    assert waits == {"new.mp4": service.hold, "claimed.mp4": service.hold}
+    service.hold = None
+    service.look_after(0.0)
+    assert len(service.workers.started) == 3
+    assert [work.waits_for for work in service.intake.at_work] == [None, None]

@@ -16,7 +16,7 @@ from tests.ingest.clips import Clip, make
 from tests.support.cluster import Cluster, Topics, make_anew, topic_id
 from tests.support.ingest import Ingest, verify
 from tests.support.log_reader import LogReader
-from tests.support.log_writer import StreamWriter, jpeg, write_stream
+from tests.support.log_writer import StreamWriter, Wire, jpeg, write_stream
 from tests.support.videos import Recipe, make_video
 
 FRAMES, BATCH = 24, 8
@@ -234,6 +234,24 @@ def test_what_can_not_be_read_is_said_once_waited_for_and_the_rest_is_checked(
     assert said.count("a transaction has been left open") == 4
     assert seconds < 45, "each stream was waited for"
     assert verify(topics.environment, "all")[0] == 0
+
+
+def test_a_strangers_stream_in_a_partition_that_is_not_there_is_not_waited_for(
+    cluster: Cluster, topics: Topics
+) -> None:
+    write_stream(cluster, topics, 4)
+    stream, wire = LogReader(cluster).read(topics.streams)[-1].value, Wire(cluster, topics)
+    numbers = (99, 1 << 20, (1 << 31) - 1)
+    for number in numbers:
+        strange = {**stream, "stream_id": f"strange-{number:012}", "partition": number}
+        foreign(cluster, topics.streams, strange["stream_id"], wire.encode(topics.streams, strange))
+    started = time.monotonic()
+    status, said = verify(topics.environment, "all")
+    assert status == 1
+    assert sorted(line[:4] for line in said.splitlines()) == ["BAD "] * 3 + ["ok  "], said
+    for number in numbers:
+        assert f"{topics.frames} has no partition {number}" in said
+    assert time.monotonic() - started < 40, "each was waited for"
 
 
 def test_a_topic_that_was_made_anew_is_said(cluster: Cluster, topics: Topics) -> None:

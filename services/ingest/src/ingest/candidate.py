@@ -71,6 +71,8 @@ class Candidate:
     estimated_frame_count: int | None = None
     waits_for: str | None = None
     is_cluster_away: bool = False
+    is_held: bool = False
+    """Whether it waits because no file may be begun with."""
     kafka: ClientReport | None = None
     learned: Learned | None = None
     """What its workers have learned of how large records may be."""

@@ -4,6 +4,7 @@ import io
 import json
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -30,8 +31,8 @@ from ingest.stream import Segment, Stream
 
 _MAGIC = 0
 _HEADER = struct.Struct(">bI")
-# Ids are ints of Java's: the registry has none above, and may not even say so.
-_LARGEST_ID = (1 << 31) - 1
+LARGEST_ID = (1 << 31) - 1
+"""Ids are ints of Java's: the registry has none above, and may not even say so."""
 # HTTP answers by which the registry asks to be asked again: too early, too many, and timeouts.
 _TRY_AGAIN = frozenset({408, 425, 429})
 _HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
@@ -69,11 +70,15 @@ class Codec:
             client.close()
             raise
         self._client = client
+        self._names: dict[int, str | None] = {}
         self._deserializer = AvroDeserializer(
             client, conf={"subject.name.strategy": topic_subject_name_strategy}
         )
         self._of_frames, self._of_index, self._of_streams = (
-            SerializationContext(topic, MessageField.VALUE) for topic in topics
+            _Kind(SerializationContext(topic, MessageField.VALUE), f"{topic}-value", writer.name)
+            for topic, writer in zip(
+                topics, (self._frame, self._segment, self._stream), strict=True
+            )
         )
 
     def frame(self, frame: Frame, stream: Stream) -> bytes:
@@ -118,11 +123,17 @@ class Codec:
         """Close the connections to the registry."""
         self._client.close()
 
-    def _read(self, value: bytes, context: SerializationContext) -> dict[str, Any]:
-        if schema_id_of(value) > _LARGEST_ID:
+    def _read(self, value: bytes, kind: "_Kind") -> dict[str, Any]:
+        schema_id = schema_id_of(value)
+        if schema_id > LARGEST_ID:
             raise Foreign("It names a schema that no registry can have.")
         try:
-            record = cast("object", self._deserializer(value, context))
+            # Not decoded: by a schema of theirs, a few bytes may become more than memory holds.
+            if self._name_of(schema_id, kind.subject) != kind.name:
+                raise Foreign(f"Its schema is none of {kind.name}.")
+            record = cast("object", self._deserializer(value, kind.context))
+        except Foreign:
+            raise
         except SerializationError as error:
             raise Foreign(f"It is not in the registry's wire format: {error}.") from error
         except SchemaRegistryError as error:
@@ -139,6 +150,22 @@ class Codec:
             raise Foreign("It is no record of Avro's.")
         return {name: _plain(field) for name, field in record.items()}
 
+    def _name_of(self, schema_id: int, subject: str) -> str | None:
+        """Return the name of what a schema describes; None where that is no record."""
+        if schema_id not in self._names:
+            schema = json.loads(self._client.get_schema(schema_id, subject).schema_str or "")
+            self._names[schema_id] = _full_name(schema)
+        return self._names[schema_id]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What one topic's values are: under which subject they are, and what a record is called."""
+
+    context: SerializationContext
+    subject: str
+    name: str | None
+
 
 class _Writer:
     """Writes records by one schema.
@@ -151,7 +178,9 @@ class _Writer:
         """Take the schema, and a record such as will be written. Raises Blocked."""
         self._head = struct.pack(">bI", _MAGIC, registered.schema_id)
         try:
-            self._schema = parse_schema(json.loads(registered.schema.schema_str or ""))
+            schema = json.loads(registered.schema.schema_str or "")
+            self.name = _full_name(schema)
+            self._schema = parse_schema(schema)
             self.write(sample)
         except Exception as error:  # fastavro lets through whatever a schema leads to
             raise Blocked(
@@ -166,6 +195,14 @@ class _Writer:
         value.write(self._head)
         schemaless_writer(value, self._schema, record)
         return value.getvalue()
+
+
+def _full_name(schema: object) -> str | None:
+    """Return the name of a record's schema with its namespace; None for any other schema."""
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        return None
+    name, space = str(schema.get("name")), schema.get("namespace")
+    return name if "." in name or not space else f"{space}.{name}"
 
 
 def _plain(value: Any) -> Any:

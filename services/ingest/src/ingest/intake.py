@@ -1,7 +1,7 @@
 """Which files there are, and when a worker begins with each."""
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from ingest.barrier import Barrier
@@ -37,10 +37,13 @@ class Intake:
         claims: Claims,
         endings: Endings,
         metrics: Metrics,
+        hold: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """Take what else the service consists of; hold tells why no file may be begun with."""
         self._settings = settings
         self._folders = folders
         self._candidates = candidates
+        self._hold = hold
         self._barrier = barrier
         self._cards = cards
         self._claims = claims
@@ -150,10 +153,19 @@ class Intake:
             return True
         if self._paused and not candidate.claimed:
             return False
+        if self._is_held(candidate):
+            return False
         if candidate.still is not None and candidate.still.sight.has_videos:
             self._claims.take_folder(candidate)
             return True
         return self._begin(candidate)
+
+    def _is_held(self, candidate: Candidate) -> bool:
+        """Whether no file may be begun with now, which is told of this one for as long."""
+        hold = self._hold()
+        if hold is not None or candidate.is_held:
+            candidate.waits_for, candidate.is_held = hold, hold is not None
+        return candidate.is_held
 
     def _begin(self, candidate: Candidate) -> bool:
         """Set a worker to work on a file, if it is time; False where it waits to be begun with."""

@@ -257,7 +257,7 @@ class Ledger:
 
         The end is the high watermark, not the last stable offset: another worker's open
         transaction holds that back, and with it committed states of the stream looked for.
-        only: no other partition than this one.
+        only: no other partition than this one; nothing where there is none of this number.
         """
         admin = AdminClient(self._connection)
         try:
@@ -265,6 +265,8 @@ class Ledger:
             if metadata.error is not None:
                 raise KafkaException(metadata.error)
             asked = [p for p in metadata.partitions if only in (None, p)]
+            if not asked:
+                return {}
             first = self._offsets(admin, topic, asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
             end = self._offsets(admin, topic, asked, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         except KafkaException as error:

@@ -16,15 +16,19 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+from ingest.codec import LARGEST_ID
 from ingest.doors import kafka_options, registry_options
 from ingest.logs import ClientLog
 from ingest.settings import Settings
 
 _INTERVAL_SECONDS = 10.0
+# After a look that failed: what is away may be back.
+_AGAIN_SECONDS = 1.0
 _RPC_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _LOOKS_A_READING = 6
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001 (public, in spite of its name)
+_BEGINS = "Ingest has just been started, and asks whether the registry has the log's schemas."
 GUIDE = "'make restore-schemas' puts them back (docs/operations.md#the-registry-lost-its-ids)"
 
 log = logging.getLogger(__name__)
@@ -54,12 +58,21 @@ class LogSchemas:
         }
         self._entries: Mapping[int, Entry] | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="log schemas", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="log schemas", daemon=True)
+        self._has_looked = False
         self.problem: str | None = None
         """A sentence on what the registry has lost; None where it has all, or doesn't answer."""
 
+    @property
+    def hold(self) -> str | None:
+        """Why no file may be begun with now: what the log has of it would be taken for another's.
+
+        Files that are begun with can go on, by the schemas that they began with.
+        """
+        return self.problem or (None if self._has_looked else _BEGINS)
+
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,6 +99,7 @@ class LogSchemas:
     def _run(self) -> None:
         looks = 0
         while not self._stopping.is_set():
+            pause_seconds = _INTERVAL_SECONDS
             try:
                 if looks % _LOOKS_A_READING == 0 or self._entries is None:
                     self._entries = self._read()
@@ -93,8 +107,10 @@ class LogSchemas:
             except Exception as error:
                 # Who needs Kafka or the registry says that it is away; what was known stands.
                 log.debug("event=schemas_unknown reason=%r", str(error))
+                pause_seconds = _AGAIN_SECONDS
+            self._has_looked = True
             looks += 1
-            self._stopping.wait(_INTERVAL_SECONDS)
+            self._stopping.wait(pause_seconds)
 
     def _read(self) -> Mapping[int, Entry]:
         """Return what the topic holds by id; nothing where it is missing, or not ours to read."""
@@ -140,11 +156,12 @@ class LogSchemas:
         """Return what a record says, None where that is nothing, or not about this log."""
         try:
             found = json.loads(value or b"")
-            entry = Entry(str(found["subject"]), str(found["schema"]))
-            schema_id = int(found["schema_id"])
-        except (ValueError, TypeError, KeyError):
+            entry, schema_id = Entry(found["subject"], found["schema"]), found["schema_id"]
+            json.loads(entry.text)
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
-        return (schema_id, entry) if entry.subject in self._subjects else None
+        is_id = isinstance(schema_id, int) and 0 < schema_id <= LARGEST_ID
+        return (schema_id, entry) if is_id and entry.subject in self._subjects else None
 
 
 def _lost(client: SchemaRegistryClient, entries: Mapping[int, Entry]) -> list[str]:
@@ -173,5 +190,5 @@ def _sentence(lost: list[str]) -> str:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -89,10 +89,12 @@ def _require_possible(stream: Stream) -> None:
     places = (stream.partition, stream.first_offset, stream.last_offset)
     if min(counts) < 0 or min((p for p in places if p is not None), default=0) < 0:
         raise ValueError("it counts less than nothing, or lies at no offset")
-    if stream.frame_count and stream.last_offset is not None and stream.first_offset is not None:
-        room = stream.last_offset - stream.first_offset + 1
-        if room < stream.frame_count:
-            raise ValueError("it has more frames than offsets")
+    if not stream.frame_count:
+        return
+    if stream.partition is None or stream.first_offset is None or stream.last_offset is None:
+        raise ValueError("it has frames, and they lie nowhere")
+    if stream.last_offset - stream.first_offset + 1 < stream.frame_count:
+        raise ValueError("it has more frames than offsets")
 
 
 _BEGUN = Stream.begin(

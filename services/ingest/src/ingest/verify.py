@@ -129,7 +129,11 @@ class Verifier:
                     f"{stream.frame_count} frames is there",
                 )
                 return findings
-            place, end = self._partition(self._settings.frames_topic, stream.partition)
+            topic = self._settings.frames_topic
+            if stream.partition >= self._count(topic):
+                findings.differ("partition", f"{topic} has no partition {stream.partition}")
+                return findings
+            place, end = self._partition(topic, stream.partition)
             begins_at = place.offset
             if stream.last_offset is not None and stream.last_offset >= end:
                 findings.differ("end", f"partition {stream.partition} ends at offset {end}")
@@ -155,9 +159,7 @@ class Verifier:
 
     def _partition(self, topic: str, partition: int) -> tuple[TopicPartition, int]:
         """Return where a partition begins and ends; the index has its own way to number them."""
-        if topic not in self._counts:
-            self._counts[topic] = self._ledger.partition_count(topic)
-        number = partition % self._counts[topic]
+        number = partition % self._count(topic)
         self._refuse_again(topic, number, 0)
         try:
             whole = self._ledger.whole(topic, number)
@@ -166,6 +168,12 @@ class Verifier:
             raise
         [(place, end)] = whole.items()
         return place, end
+
+    def _count(self, topic: str) -> int:
+        """Return how many partitions a topic has, as it had them when it was first asked for."""
+        if topic not in self._counts:
+            self._counts[topic] = self._ledger.partition_count(topic)
+        return self._counts[topic]
 
     def _records(self, topic: str, place: TopicPartition, end: int) -> Iterator[Message]:
         """Yield the records of a range; where they don't come, no other range waits for them."""
