@@ -68,8 +68,17 @@ def test_a_disk_that_fails_is_no_fault_of_ours(
     def fail() -> float | None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(service.intake, "look", fail)
-    assert loop_of(service).go_round(watcher)
+    loop = loop_of(service)
+    assert loop.go_round(watcher)
+    assert loop.unusable is None
+    with monkeypatch.context() as patch:
+        patch.setattr(service.intake, "look", fail)
+        service.clock.sleep(1)
+        loop = loop_of(service)
+        assert loop.go_round(watcher)
+    assert loop.unusable == (
+        f"The folders in {service.folders.root} can't be used: Input/output error."
+    )
 
 
 def test_a_report_that_fails_keeps_none_behind_it(

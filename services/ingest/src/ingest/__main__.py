@@ -84,8 +84,8 @@ def run(settings: Settings) -> None:
         settings.workers + settings.paced_workers,
         settings.restarts,
     )
-    readiness = Readiness(settings, lambda: intake.blocked)
-    health = Health(readiness.check, time.monotonic, lambda: (lookup.thread,))
+    readiness = Readiness(settings, lambda: loop.unusable or intake.blocked)
+    health = Health(readiness.check, time.monotonic, lambda: (lookup.thread, log_schemas.thread))
     log_schemas = LogSchemas(settings, metrics.schemas_lost.set)
     # First: of a registry that lost what it had, it would only be said that it lacks a subject.
     app = create_app(
@@ -108,6 +108,7 @@ def run(settings: Settings) -> None:
         claims=claims,
         endings=endings,
         metrics=metrics,
+        hold=lambda: log_schemas.hold,
     )
     foreign = ForeignRecords(metrics)
     lookup = StreamLookup(kafka_options(settings), settings.streams_topic, foreign.is_foreign)

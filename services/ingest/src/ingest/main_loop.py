@@ -1,6 +1,7 @@
 """The main loop's round: look at the folders, hear the workers, and go on whatever is raised."""
 
 import logging
+from pathlib import Path
 
 from ingest.folders import BEAT_SECONDS, Folders
 from ingest.intake import Intake
@@ -23,6 +24,9 @@ class MainLoop:
         self._rhythm = rhythm
         self._pool = pool
         self._reports = reports
+        self.unusable: str | None = None
+        """A sentence on why the folders could not be looked at, at the latest look; any thread's.
+        """
 
     def go_round(self, watcher: Watcher) -> bool:
         """Look, and hear what workers say; False where a part of it failed by a fault of ours.
@@ -40,7 +44,9 @@ class MainLoop:
                 self._intake.fill()
             else:
                 self._rhythm.look()
+                self.unusable = None
         except OSError as error:
+            self.unusable = _sentence(error, self._folders.root)
             log.error("event=folder_unusable reason=%r next='try again'", str(error))
         except Exception:
             log.exception("event=look_failed next='try again'")
@@ -68,3 +74,10 @@ class MainLoop:
             log.exception("event=not_heard next='try again'")
             return False
         return is_well
+
+
+def _sentence(error: OSError, root: Path) -> str:
+    """Tell people what the folders lack; errors of ours are sentences already."""
+    if error.strerror is None:
+        return str(error)
+    return f"The folders in {root} can't be used: {error.strerror}."

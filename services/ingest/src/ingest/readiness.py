@@ -1,6 +1,7 @@
 """Whether a video could be ingested now: the folder, Kafka and the registry are asked."""
 
 import logging
+import stat
 from collections.abc import Callable
 from typing import Any
 
@@ -24,21 +25,33 @@ class Readiness:
     """Asks for all that ingest needs, anew each time. It may take some seconds."""
 
     def __init__(self, settings: Settings, blocked: Callable[[], str | None]) -> None:
-        """Take why a file can't be ingested, if one can't.
+        """Take why files can't be ingested, if they can't, as far as is known beside this.
 
-        Only what a person has to mend of Kafka or the registry counts as that.
+        Only what a person has to mend counts as that.
         """
         self._settings = settings
         self._blocked = blocked
 
     def check(self) -> str | None:
         """Return None when all is well, else a sentence on what is wrong."""
+        return self._no_folder() or self._no_log() or self._blocked()
+
+    def _no_folder(self) -> str | None:
+        videos = self._settings.videos
+        incoming = videos / "incoming"
+        try:
+            if stat.S_ISDIR(incoming.stat().st_mode):
+                return None
+        except FileNotFoundError:
+            return f"The folder {incoming} does not exist: is {videos} mounted?"
+        except NotADirectoryError:
+            return f"{videos} has to be a folder: move away what lies in its place."
+        except OSError as error:
+            return f"The folder {incoming} can't be looked at: {error.strerror}."
+        return f"{incoming} has to be a folder: move away what lies in its place."
+
+    def _no_log(self) -> str | None:
         settings = self._settings
-        incoming = settings.videos / "incoming"
-        if incoming.exists() and not incoming.is_dir():
-            return f"{incoming} has to be a folder: move away what lies in its place."
-        if not incoming.is_dir():
-            return f"The folder {incoming} does not exist: is {settings.videos} mounted?"
         topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
         told: list[KafkaError] = []
         answers: dict[str, Any] = {"error_cb": told.append, "logger": ClientLog(log)}
@@ -56,7 +69,7 @@ class Readiness:
         missing = [topic for topic in topics if topic not in present]
         if missing:
             return self._hidden(admin, missing[0]) or no_topic(missing[0])
-        return self._blocked()
+        return None
 
     def _hidden(self, admin: AdminClient, topic: str) -> str | None:
         """Tell of a topic that ingest may not see; None where there is none of this name."""
