@@ -1,4 +1,4 @@
-"""Kafka stands still, as on a machine that is suspended, and then goes on."""
+"""Kafka, or ingest, stands still, as on a machine that is suspended, and then goes on."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 from framelog_local.ports import free_port
 
 from tests.faults.checks import Film, check_exactly_once, check_folders, make_film
 from tests.support.cluster import Cluster, Servers, Topics, running_servers
 from tests.support.ingest import Ingest
+from tests.support.log_reader import LogReader
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe
 from tests.support.viewing import Viewer
@@ -26,11 +29,15 @@ if TYPE_CHECKING:
 PACED = {"FRAMELOG_INGEST_BATCH_FRAMES": "5", "FRAMELOG_INGEST_PACE": "2x"}
 # Longer than a transaction may be open, and than a client waits for an answer.
 LONG_SECONDS = 25.0
+# A transaction of each frame, so that a worker is in the midst of one for most of its time.
+OFTEN = {"FRAMELOG_INGEST_BATCH_FRAMES": "1", "FRAMELOG_INGEST_PACE": "2x"}
+# What is open for too long is looked for every second.
+EAGER = "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000"
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with running_servers(tmp_path_factory.mktemp("servers")) as started:
+    with running_servers(tmp_path_factory.mktemp("servers"), EAGER) as started:
         yield started
 
 
@@ -102,6 +109,68 @@ def test_kafka_stands_still(
     assert ingest.metric("framelog_ingest_worker_restarts_total", reason="crash") == 0
     check_exactly_once(servers.cluster, topics, film)
     check_folders(ingest, film)
+
+
+@pytest.mark.parametrize("who", ["the worker", "all of ingest"])
+def test_a_worker_stands_still_for_longer_than_a_transaction_may_last(
+    cluster: Cluster, topics: Topics, ingest: Ingest, film: Film, who: str
+) -> None:
+    """Kafka ends its transaction meanwhile. Nobody took its stream over: it goes on by itself."""
+    ingest.stop()
+    ingest.start(**OFTEN)
+    ingest.drop(film.path)
+    ingest.wait_for_frames(30)
+    [worker] = ingest.workers()
+    assert ingest.process is not None
+    pids = [worker.pid] if who == "the worker" else [worker.pid, ingest.process.pid]
+    freeze_in_a_transaction(cluster, topics, pids)
+    try:
+        wait_for(lambda: not has_open_transaction(cluster, topics), 60, what="Kafka to end it")
+        if who == "the worker":
+            assert requests.get(f"{ingest.url}/healthz", timeout=10).ok
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    ingest.wait_for_file(f"done/{film.name}", f"failed/{film.name}")
+    check_exactly_once(cluster, topics, film)
+    check_folders(ingest, film)
+    assert len({r.value["run_id"] for r in LogReader(cluster).read(topics.streams)}) == 1
+    log = ingest.log.read_text()
+    assert "was open for" in log
+    assert "event=fenced" not in log
+    assert "Another worker" not in log
+    for reason in ("crash", "hung", "fenced"):
+        assert ingest.metric("framelog_ingest_worker_restarts_total", reason=reason) == 0
+
+
+def freeze_in_a_transaction(cluster: Cluster, topics: Topics, pids: list[int]) -> None:
+    """Have processes stand still in the midst of a transaction, however often that takes."""
+
+    def frozen_in_one() -> bool:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        let_pass(0.3)  # what is on its way to Kafka has come there
+        if has_open_transaction(cluster, topics):
+            return True
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        return False
+
+    wait_for(frozen_in_one, 60, what="a transaction to be open")
+
+
+def has_open_transaction(cluster: Cluster, topics: Topics) -> bool:
+    """Whether readers of what is committed are held back in the frames topic."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+    partitions = admin.list_topics(topics.frames, 30).topics[topics.frames].partitions
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(topics.frames, n): latest for n in partitions}
+
+    def ends(isolation: IsolationLevel) -> dict[int, int]:
+        answers = admin.list_offsets(asked, isolation_level=isolation, request_timeout=30)
+        return {place.partition: told.result().offset for place, told in answers.items()}
+
+    return ends(IsolationLevel.READ_COMMITTED) != ends(IsolationLevel.READ_UNCOMMITTED)
 
 
 def streams(viewer: Viewer) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ from ingest.errors import (
     Fenced,
     IngestError,
     LimitsChanged,
+    Overdue,
     Replaced,
     Unavailable,
 )
@@ -35,6 +36,7 @@ class Fault(enum.Enum):
     ABORTED = "not done, and Aborted: the same publisher may do it"
     REFUSED = "not done, and LimitsChanged"
     BROKEN = "not done, and Broken"
+    OVERDUE = "not done, and Overdue: or another has taken over"
     FENCED = "not done, and Fenced"
     BLOCKED = "not done, and Blocked"
     DIED_BEFORE = "not done, and the process is gone"
@@ -46,6 +48,7 @@ _RAISED: dict[Fault | None, type[IngestError]] = {
     Fault.ABORTED: Aborted,
     Fault.REFUSED: LimitsChanged,
     Fault.BROKEN: Broken,
+    Fault.OVERDUE: Overdue,
     Fault.FENCED: Fenced,
     Fault.BLOCKED: Blocked,
 }

@@ -251,6 +251,23 @@ def test_a_session_that_was_taken_over_lets_go() -> None:
     check_whole(log, send_rest(newer))
 
 
+def test_one_whose_transaction_lasted_too_long_does_not_fence_who_has_taken_over() -> None:
+    """It stood still: whoever took the stream over meanwhile goes on with it undisturbed."""
+    log = FakeLog()
+    newcomers: list[Session] = []
+
+    def take_over(_: str) -> None:
+        newcomers.append(session_on(log, OTHER_RUN))
+        send_rest(newcomers[0], batch=2, stop=5)
+
+    older = session_on(log, wait=take_over)
+    send_rest(older, stop=3)
+    log.faults[len(log.calls)] = Fault.OVERDUE
+    with pytest.raises(Fenced, match="Another worker has moved the stream on"):
+        send_rest(older)
+    check_whole(log, send_rest(newcomers[0]))
+
+
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED])
 @pytest.mark.parametrize("others", [1, 2, 3])
 def test_a_takeover_while_a_commit_is_in_doubt_doubles_nothing(fault: Fault, others: int) -> None:

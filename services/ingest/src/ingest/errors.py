@@ -36,6 +36,13 @@ class Aborted(Unavailable):
     """Wait and commit again by the same publisher: nothing of the transaction is in the log."""
 
 
+class Overdue(Unavailable):
+    """Look whether another has moved the stream on; if not, open another publisher.
+
+    Kafka has ended the transaction, as it had been open for too long.
+    """
+
+
 class Broken(Unavailable):
     """Wait and try another publisher, but not for ever: nobody says that waiting helps."""
 

@@ -50,7 +50,8 @@ _FOR_A_PERSON: Mapping[int, str] = {
     KafkaError._NOT_IMPLEMENTED: _VERSION,
     KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT: _VERSION,
     KafkaError.UNSUPPORTED_COMPRESSION_TYPE: _TOPIC_SETTING,
-    KafkaError.INVALID_TIMESTAMP: _TOPIC_SETTING,
+    KafkaError.INVALID_TIMESTAMP: "set this machine's clock right: it is further from the "
+    "broker's than the topic's message.timestamp.after.max.ms and before.max.ms allow",
     KafkaError.INVALID_RECORD: _TOPIC_SETTING,
     KafkaError.INVALID_REQUIRED_ACKS: _TOPIC_SETTING,
     KafkaError.TOPIC_EXCEPTION: "check the topics' names",

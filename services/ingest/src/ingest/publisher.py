@@ -13,8 +13,10 @@ from ingest.codec import Codec
 from ingest.errors import (
     Aborted,
     Blocked,
+    Fenced,
     IngestError,
     LimitsChanged,
+    Overdue,
     Replaced,
     StartOver,
     Unavailable,
@@ -55,7 +57,8 @@ class Publisher(Protocol):
     def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """Write batch, its segment and the state that advance gives, in one transaction.
 
-        Returns that state. Raises Fenced when a newer publisher has taken over. After one of
+        Returns that state. Raises Fenced when a newer publisher has taken over; Overdue where
+        that, or the transaction's length, is why Kafka has ended it. After one of
         these, nothing of it is in the log: Aborted, and this publisher may be used again;
         LimitsChanged; StartOver when a frame, or the batch's segment, is larger than the log
         takes; Replaced when what was committed of the stream before is lost; Blocked when a
@@ -330,6 +333,7 @@ class KafkaPublisher:
     def _transaction(self, act: Callable[[], T]) -> T:
         """Do all of a transaction; where it fails, abort it if it is not being committed."""
         self._faults, self._committing, self._door = [], False, None
+        self._began = time.monotonic()
         try:
             return act()
         except KafkaException as error:
@@ -347,6 +351,13 @@ class KafkaPublisher:
         # What the client was told of a record says more than that the call came too late.
         cause = fault if fault is not None and told.code() in {BAD_STATE, *PURGED} else told
         raised = self._judged(cause, "a transaction")
+        open_seconds = time.monotonic() - self._began
+        if isinstance(raised, Fenced) and open_seconds > _TRANSACTION_SECONDS:
+            # Kafka says the same of a transaction that it ends itself, as of one that stood still.
+            raised = Overdue(
+                f"Kafka has ended a transaction: it was open for {open_seconds:.0f} s, and may be "
+                f"for {_TRANSACTION_SECONDS:.0f} s."
+            )
         if told.txn_requires_abort() or not self._committing:
             aborted = self._abort()
             if cause.code() in TOO_LARGE and self._book.was_refused:

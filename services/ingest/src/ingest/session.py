@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import TypeVar
 
 from ingest.errors import (
     Aborted,
@@ -11,6 +12,7 @@ from ingest.errors import (
     Broken,
     Fenced,
     LimitsChanged,
+    Overdue,
     Replaced,
     StartOver,
     Unavailable,
@@ -25,6 +27,8 @@ from ingest.stream import Placement, Stream
 _MOST_BROKEN = 3
 # Each halves the size of the records that are still sent, or nearly.
 _MOST_LIMITS = 40
+
+T = TypeVar("T")
 
 
 class Session:
@@ -143,24 +147,34 @@ class Session:
                 raise StartOver(str(error)) from error
             except Unavailable as error:
                 self._pause(error)
+                if isinstance(error, Overdue):
+                    # Whoever has taken the stream over meanwhile is not to be fenced.
+                    self._is_settled(before, batch, self._committed(before))
             else:
                 self._broken = self._limits_changed = 0
                 return
-            found = self._reopen(before)
-            if found is None and before.segment_count == 0:
-                continue
-            if found is None:
-                raise Fenced("The stream has been forgotten.")
-            if (found.run_id, found.segment_count, found.ended) == (
-                before.run_id,
-                before.segment_count,
-                False,
-            ):
-                continue
-            if _is_moved_on(before, batch, found):
-                self.stream = found
+            if self._is_settled(before, batch, self._reopen(before)):
                 return
+
+    def _is_settled(self, before: Stream, batch: Sequence[Frame], found: Stream | None) -> bool:
+        """Tell by the committed state whether a batch that was in doubt is in the log.
+
+        Raises Fenced where another has moved the stream on.
+        """
+        if found is None:
+            if before.segment_count:
+                raise Fenced("The stream has been forgotten.")
+            return False
+        if (found.run_id, found.segment_count, found.ended) == (
+            before.run_id,
+            before.segment_count,
+            False,
+        ):
+            return False
+        if not _is_moved_on(before, batch, found):
             raise Fenced("Another worker has moved the stream on.")
+        self.stream = found
+        return True
 
     def _commit_once(
         self,
@@ -185,7 +199,7 @@ class Session:
             raise Blocked(f"{error} It has happened {self._broken} times in a row.") from error
         self._wait(str(error))
 
-    def _told(self, ask: Callable[[Ledger], bool]) -> bool:
+    def _told(self, ask: Callable[[Ledger], T]) -> T:
         """Return what the ledger says, however long it has to be waited for."""
         while True:
             try:
@@ -211,18 +225,25 @@ class Session:
             if found is None or found.run_id != old.run_id:
                 raise Fenced("Another worker has moved the stream on.")
 
+    def _committed(self, own: Stream) -> Stream | None:
+        """Return what is committed of own's content, if anything is; fences nobody."""
+        return self._told(lambda ledger: _latest(ledger.find(own.fingerprint)))
+
     def _reopen(self, own: Stream) -> Stream | None:
         """Open a new publisher and return what is committed of own's content, if anything is."""
         while True:
             self.close()
             try:
                 self._publisher, self._ledger = self._connect()
-                found = self._ledger.find(own.fingerprint)
+                return _latest(self._ledger.find(own.fingerprint))
             except Unavailable as error:
                 self._pause(error)
-            else:
-                holding = [stream for stream in found if stream.holds_frames]
-                return holding[-1] if holding else None
+
+
+def _latest(found: Sequence[Stream]) -> Stream | None:
+    """Return the stream that was changed last of those that hold frames, or will."""
+    holding = [stream for stream in found if stream.holds_frames]
+    return holding[-1] if holding else None
 
 
 def _is_moved_on(before: Stream, batch: Sequence[Frame], found: Stream) -> bool:
