@@ -13,6 +13,7 @@ from framelog_local.ports import free_port
 from framelog_local.settings import read_settings
 
 from tests.support.cluster import CACHE
+from tests.support.compose import reached
 from tests.support.processes import Process, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -51,8 +52,13 @@ def test_containers_are_asked_at_the_ports_that_they_serve() -> None:
         assert re.search(rf"names: \[{name}\], type: A, port: {published},", text)
     assert '["kafka:9404"]' in text
     assert "=9404:/opt/jmx-exporter/rules.yml" in kafka
-    for name in JOBS:
-        assert "metrics" in services[name]["networks"], "Prometheus can't reach it"
+    assert '["registry:9000"]' in text
+    assert {(door.service, door.port) for door in reached(services)["prometheus"]} >= {
+        ("ingest", 8001),
+        ("viewer", 8000),
+        ("kafka", 9404),
+        ("registry", 9000),
+    }
 
 
 def test_prometheus_answers_no_page_of_another_origin(tmp_path: Path) -> None:
