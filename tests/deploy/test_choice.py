@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from framelog_local import containers
+from framelog_local.errors import LocalError
 
 CONFIGURATION = {
     "services": {
@@ -23,9 +24,10 @@ class FakeDocker:
         self._folder = folder
         (folder / "config.json").write_text(json.dumps(CONFIGURATION), encoding="utf-8")
 
-    def failing_on(self, *words: str) -> None:
-        """Install the command."""
+    def failing_on(self, *words: str, **answers: str) -> None:
+        """Install the command, which gives these answers to some of compose's own commands."""
         cases = "".join(f'  *"{word}"*) exit 1 ;;\n' for word in words)
+        cases += "".join(f"  'compose {w} '*) echo '{said}' ;;\n" for w, said in answers.items())
         script = self._folder / "docker"
         script.write_text(
             f'#!/bin/sh\necho "$*" >> {self._folder}/asked\ncase "$*" in\n{cases}'
@@ -92,3 +94,20 @@ def test_images_that_are_missing_are_pulled(docker: FakeDocker, tmp_path: Path) 
 
     assert containers.obstacle(tmp_path) is None
     assert "pull --quiet broker:1" in docker.asked
+
+
+def test_a_setup_that_refuses_is_heard(docker: FakeDocker, tmp_path: Path) -> None:
+    docker.failing_on("compose up", ps="1", logs="The schema registry has lost schemas.")
+
+    with pytest.raises(LocalError, match=r"^The schema registry has lost schemas\.$"):
+        containers.up(tmp_path)
+
+
+@pytest.mark.parametrize("ended", ["0", ""])
+def test_what_else_keeps_containers_from_starting_is_no_word_of_the_setup(
+    docker: FakeDocker, tmp_path: Path, ended: str
+) -> None:
+    docker.failing_on("compose up", ps=ended, logs="subject video.frames-value: registered")
+
+    with pytest.raises(LocalError, match="it said why above"):
+        containers.up(tmp_path)

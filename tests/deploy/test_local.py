@@ -238,9 +238,24 @@ def test_a_program_that_dies_again_and_again_is_never_given_up(
         wait_for(lambda: supervisor.states()["phoenix"].pid not in {0, before})  # noqa: B023
         before = supervisor.states()["phoenix"].pid
         os.kill(before, 9)
-    wait_for(lambda: supervisor.states()["phoenix"].state == "RUNNING")
-    assert supervisor.states()["phoenix"].restarts == 5
-    assert (tmp_path / "starts").read_text("utf-8").split()[-1] == "5"
+    wait_for(lambda: supervisor.states()["phoenix"].restarts == 5)
+    wait_for(lambda: (tmp_path / "starts").read_text("utf-8").split()[-1] == "5")
+
+
+def test_a_program_that_is_halted_stays_so_until_it_is_brought_up(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """As the registry is while its data is put aside."""
+    program = scripted("registry", tmp_path, 10, SERVER.format(name="registry"))
+    start(supervisor, program)
+    before = supervisor.states()["registry"].pid
+
+    supervisor.halt("registry")
+
+    assert supervisor.states()["registry"].state == "STOPPED"
+    assert not Path("/proc", str(before)).exists()
+    supervisor.bring_up([program])
+    assert supervisor.states()["registry"].running
 
 
 def test_one_that_pauses_between_two_tries_is_started_at_once_when_asked(
@@ -254,6 +269,33 @@ def test_one_that_pauses_between_two_tries_is_started_at_once_when_asked(
     (tmp_path / "enough").unlink()
     supervisor.bring_up([program])
     assert supervisor.states()["phoenix"].running
+
+
+WORKING_IN_VAIN = """
+import pathlib, time
+with open("times", "a") as file:
+    print(time.monotonic(), end=" ", file=file)
+pathlib.Path("{name} ready").touch()
+time.sleep(3)
+with open("times", "a") as file:
+    print(time.monotonic(), file=file)
+raise SystemExit("no disk")
+"""
+
+
+def test_one_that_takes_seconds_to_find_out_that_it_can_not_work_is_paused_for(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """As a JVM whose disk is full; supervisord would start it again at once, for ever."""
+    start(supervisor, scripted("phoenix", tmp_path, 10, WORKING_IN_VAIN.format(name="phoenix")))
+    times = tmp_path / "times"
+
+    def lives() -> list[list[float]]:
+        return [[*map(float, line.split())] for line in times.read_text("utf-8").splitlines()]
+
+    wait_for(lambda: len(lives()) == 2)
+    (_, died), (born, *_) = lives()
+    assert born - died > 0.5
 
 
 def test_the_pause_grows_to_half_a_minute_and_no_further() -> None:

@@ -26,6 +26,19 @@ PROJECT = "framelog-test"
 TOPICS = Topics("video.frames", "video.index", "video.streams", {})
 ARRIVAL_SECONDS = 120.0
 PORTS = ("VIEWER", "KAFKA", "REGISTRY", "PROMETHEUS", "GRAFANA")
+# What answers to a name, and where.
+Address = tuple[str, str, int]
+CONNECT = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def connects(door):
+    try: socket.create_connection(door[1:], timeout=5).close()
+    except OSError: return False
+    return True
+doors = json.loads(sys.argv[1])
+with ThreadPoolExecutor(len(doors)) as pool: found = list(pool.map(connects, doors))
+print(json.dumps([door for door, there in zip(doors, found) if there]))
+"""
 
 
 def readme_command(word: str) -> str:
@@ -72,16 +85,27 @@ class Stack:
 
     def run(self, command: str) -> None:
         """Type a command in the project's folder."""
+        done = self._typed(command, None)
+        assert done.returncode == 0, f"'{command}' ended with {done.returncode}: it said why above"
+
+    def refused(self, command: str) -> str:
+        """Type a command that is to fail, and return what it says of it."""
+        done = self._typed(command, subprocess.PIPE)
+        assert done.returncode != 0, done.stderr
+        return str(done.stderr)
+
+    def _typed(self, command: str, errors: int | None) -> subprocess.CompletedProcess[str]:
         # Nothing of the make that runs this test.
         environment = {k: v for k, v in self.engine.environment.items() if k not in OF_MAKE}
-        done = subprocess.run(  # noqa: S602 - the README's own words
+        return subprocess.run(  # noqa: S602 - the README's own words
             command,
             shell=True,
             cwd=self.root,
             env=environment,
             check=False,
+            stderr=errors,
+            text=True,
         )
-        assert done.returncode == 0, f"'{command}' ended with {done.returncode}: it said why above"
 
     def compose(self, *arguments: str) -> str:
         """Return what `docker compose` answers."""
@@ -103,6 +127,21 @@ class Stack:
         project = f"label=com.docker.compose.project={PROJECT}"
         return self.engine.ask(kind, "ls", *everything, "--quiet", "--filter", project).splitlines()
 
+    def addresses(self, service: str) -> list[str]:
+        """Return the addresses of a service's first container, one on each of its networks."""
+        container, *_ = self.containers(service)
+        networks = self.inspect(container)["NetworkSettings"]["Networks"].values()
+        return [network["IPAddress"] for network in networks]
+
+    def connects(self, service: str, doors: set[Address]) -> set[Address]:
+        """Return which of these addresses a service's first container connects to."""
+        container, *_ = self.containers(service)
+        # Its own image may have no Python; what it reaches is a matter of its network alone.
+        image = ("--network", f"container:{container}", "framelog-setup:local")
+        attempt = ("python", "-c", CONNECT, json.dumps(sorted(doors)))
+        answer = self.engine.ask("run", "--rm", *image, *attempt)
+        return {(name, address, port) for name, address, port in json.loads(answer)}
+
     @property
     def viewer_url(self) -> str:
         """Where the viewer is."""
@@ -112,6 +151,11 @@ class Stack:
     def prometheus_url(self) -> str:
         """Where Prometheus is."""
         return f"http://127.0.0.1:{self._port('PROMETHEUS')}"
+
+    @property
+    def registry_url(self) -> str:
+        """Where the registry's Confluent API is."""
+        return f"http://127.0.0.1:{self._port('REGISTRY')}/apis/ccompat/v7"
 
     @property
     def videos(self) -> Path:
@@ -147,7 +191,7 @@ class Stack:
             wait_for(done.exists, ARRIVAL_SECONDS, what=f"{film.name} in done/")
         cluster = Cluster(
             bootstrap_servers=f"127.0.0.1:{self._port('KAFKA')}",
-            registry_url=f"http://127.0.0.1:{self._port('REGISTRY')}/apis/ccompat/v7",
+            registry_url=self.registry_url,
         )
         check_exactly_once(cluster, TOPICS, *self.films)
 

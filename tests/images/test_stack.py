@@ -10,7 +10,8 @@ import requests
 
 from tests.browser.deck import Deck
 from tests.faults.checks import make_film
-from tests.images.stack import readme_command
+from tests.images.stack import TOPICS, readme_command
+from tests.support.compose import compose_file, listening, reached
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe
 
@@ -53,26 +54,34 @@ def test_the_engine_confines_each_container(stack: Stack, service: str) -> None:
         assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize(
-    ("service", "host", "port", "reached"),
-    [
-        ("setup", "kafka", 19092, True),
-        ("setup", "prometheus", 9090, False),
-        ("registry-volume", "kafka", 19092, False),
-    ],
-)
-def test_only_who_needs_another_reaches_it(
-    stack: Stack, service: str, host: str, port: int, *, reached: bool
-) -> None:
+@pytest.mark.parametrize("source", LASTING)
+def test_only_who_needs_another_reaches_it(stack: Stack, source: str) -> None:
+    """By whatever address: as compose.yaml's networks say, and no further."""
+    services = compose_file()["services"]
+    doors = {
+        (name, address, port)
+        for name in LASTING
+        for address in stack.addresses(name)
+        for port in {port for other in LASTING for port, _ in listening(other, services[other])}
+    }
+    wanted = {(door.service, door.port) for door in reached(services)[source]}
+
+    found = {(name, port) for name, _, port in stack.connects(source, doors) if name != source}
+    assert found == {each for each in wanted if each[0] in LASTING}
+
+
+@pytest.mark.parametrize("service", ["setup", "registry-volume"])
+def test_who_ends_at_once_reaches_no_more(stack: Stack, service: str) -> None:
     attempt = (
-        "import socket\n"
-        f"try: socket.create_connection(({host!r}, {port}), timeout=5)\n"
-        "except OSError: print(False)\n"
-        "else: print(True)"
+        "import socket, sys\n"
+        "for host, port in (('kafka', 19092), ('registry', 8080), ('prometheus', 9090)):\n"
+        "  try: socket.create_connection((host, port), timeout=5); print(host)\n"
+        "  except OSError: pass"
     )
     run = ("run", "--rm", "--no-deps", "--no-TTY", service, "python", "-c", attempt)
 
-    assert stack.compose(*run) == str(reached)
+    found = set(stack.compose(*run).split())
+    assert found == ({"kafka", "registry"} if service == "setup" else set())
 
 
 def test_a_film_arrives_whole_and_plays(stack: Stack, page: Page, tmp_path: Path) -> None:
@@ -142,6 +151,34 @@ def test_ingest_goes_on_after_a_killed(stack: Stack, tmp_path: Path, service: st
     stack.compose("up", "--detach", "--wait", service)
 
     stack.check()
+
+
+def test_a_registry_that_lost_its_ids_has_them_back_by_one_command(stack: Stack) -> None:
+    frames = f"{stack.registry_url}/subjects/{TOPICS.frames}-value/versions/latest"
+    before = requests.get(frames, timeout=60).json()
+    stack.compose("stop", "registry")
+    as_owner = ("--rm", "--no-TTY", "--no-deps", "--user", "1001:0", "registry-volume")
+    stack.compose("run", *as_owner, "sh", "-c", "rm -r /data/*")
+    stack.compose("up", "--detach", "--wait", "registry")
+    odd = {"schema": '{"type": "record", "name": "Odd", "fields": []}'}
+    url = f"{stack.registry_url}/subjects/odd-value/versions"
+    assert requests.post(url, json=odd, timeout=60).json() == {"id": 1}
+    said = stack.refused(readme_command("builds"))
+    assert "has lost schemas by which the log was written: id 1 " in said
+    assert "'make restore-schemas' puts the same schemas back" in said
+
+    stack.run("make restore-schemas")
+
+    assert requests.get(frames, timeout=60).json() == before
+    assert requests.get(f"{url}/latest", timeout=60).json()["id"] > 1
+    archives = stack.root / ".framelog" / "registry-archives"
+    assert [path.suffix for path in archives.iterdir()] == [".zip"]
+
+    def said_ready() -> bool:
+        answer = requests.get(f"{stack.viewer_url}/readyz", timeout=60)
+        return (answer.status_code, answer.text) == (200, '{"status":"ready"}\n')
+
+    wait_for(said_ready, what="the viewer to say nothing of it any more")
 
 
 def test_the_log_is_whole_by_the_projects_own_word(stack: Stack) -> None:

@@ -62,7 +62,7 @@ def up_docker(settings: Settings, *options: str) -> None:
         raise LocalError("The stack runs as processes already: 'make down' stops it.")
     _warn(settings)
     containers.hand_over_videos(settings)
-    containers.compose(settings.root, "up", "--detach", "--build", "--wait", *options)
+    containers.up(settings.root, *options)
     _say_what_next(
         settings,
         ingest=" ".join(containers.addresses(settings.root, "ingest")),

@@ -56,6 +56,21 @@ def compose(root: Path, *arguments: str) -> None:
         raise LocalError(f"'docker compose {' '.join(arguments)}' failed: it said why above.")
 
 
+def up(root: Path, *options: str) -> None:
+    """Start everything and wait until it is well.
+
+    Raises LocalError, with the setup's own sentence where that refused: compose shows no logs.
+    """
+    try:
+        compose(root, "up", "--detach", "--build", "--wait", *options)
+    except LocalError:
+        ended = _docker("compose", "ps", "--all", "--format", "{{.ExitCode}}", "setup", cwd=root)
+        said = _docker("compose", "logs", "--no-log-prefix", "--tail", "1", "setup", cwd=root)
+        if said and (ended or "").strip() not in {"", "0"}:
+            raise LocalError(said.strip()) from None
+        raise
+
+
 def restore_schemas(settings: Settings) -> None:
     """Put the log's schemas back into the registry, as `stack.restore_schemas` does."""
     root = settings.root

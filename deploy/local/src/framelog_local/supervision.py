@@ -31,6 +31,9 @@ STOP_SECONDS = 90.0
 POLL_SECONDS = 0.1
 REQUEST_SECONDS = 30.0
 LOG_TAIL_LINES = 15
+# One that ends sooner counts as not started, so that the pause before its next try grows: a service or
+# a JVM that can't do its work takes seconds to find out. Docker's own figure.
+STEADY_SECONDS = 10
 _FOR_EVER = 1_000_000_000
 
 
@@ -140,7 +143,7 @@ class Supervisor:
 
     def halt(self, program: str) -> None:
         """Stop one program and wait for its end; it stays stopped until it is brought up."""
-        self._call("stopProcess", program, True)
+        self._call("supervisor.stopProcess", program, True)
 
     def _failure(self, state: State, what: str) -> str:
         log = self.log(state.name)
@@ -193,7 +196,7 @@ class Supervisor:
                 f"priority={program.priority}",
                 "autostart=false",
                 "autorestart=true",
-                "startsecs=2",
+                f"startsecs={STEADY_SECONDS}",
                 f"startretries={_FOR_EVER}",  # see restarts
                 "stopasgroup=true",
                 "killasgroup=true",
