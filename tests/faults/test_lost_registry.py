@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import struct
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import framelog_setup
@@ -14,6 +15,7 @@ import requests
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from framelog_local.ports import free_port
+from framelog_setup import backup
 from framelog_setup.restore import NotEmptyError, archived, restore
 
 from tests.faults.checks import check_folders, make_film
@@ -243,16 +245,96 @@ def test_a_log_that_was_emptied_too_is_begun_anew(registry: Registry, topics: To
     assert 1 not in registry.ids(*subjects_of(topics)).values()
 
 
-def test_a_strangers_records_do_not_keep_the_setup_from_its_work(
-    registry: Registry, topics: Topics
+@pytest.mark.parametrize("topics_of_another", [False, True])
+def test_a_wrong_registry_leaves_the_backup_as_it_is(
+    registry: Registry, topics: Topics, *, topics_of_another: bool
+) -> None:
+    """One that has the log's own subjects, with schemas of somebody who registers as he writes."""
+    leave = {"FRAMELOG_SETUP_TOPICS": "leave"} if topics_of_another else {}
+    backed_up = {"FRAMELOG_SCHEMAS_TOPIC": f"{topics.frames.rpartition('.')[0]}.schemas"}
+    settings = framelog_setup.from_environment(topics.environment | backed_up | leave)
+    write_stream(registry.servers.cluster, topics, frames=2)
+    before = backed_up_of(settings)
+    ids = registry.ids(*subjects_of(topics))
+    assert {entry.subject: entry.schema_id for entry in before} == ids
+    registry.empty()
+    wrong = {subject: registry.register(subject, ODD) for subject in subjects_of(topics)}
+
+    for _ in range(2):
+        with pytest.raises(framelog_setup.SetupError, match="lost schemas"):
+            framelog_setup.set_up(settings)
+    assert backed_up_of(settings) == before
+    assert registry.ids(*subjects_of(topics)) == wrong
+
+    with pytest.raises(NotEmptyError):
+        restore(settings)
+    archive = archived(settings)
+    assert backed_up_of(settings) == before
+    registry.empty()
+    restore(settings, archive.data)
+    assert registry.ids(*subjects_of(topics)) == ids
+
+
+def test_a_strangers_records_keep_nobody_from_his_work(
+    registry: Registry, topics: Topics, tmp_path: Path
 ) -> None:
     settings = framelog_setup.from_environment(topics.environment)
     write_stream(registry.servers.cluster, topics, frames=2)
+    before = backed_up_of(settings)
     producer = Producer({"bootstrap.servers": registry.servers.cluster.bootstrap_servers})
     for topic in (topics.frames, topics.index, topics.streams, settings.backup.name):
         for value in (b"", b"text", struct.pack(">bI", 0, 999_999) + b"body", b'{"subject": 1}'):
             producer.produce(topic, value, b"strange", partition=0)
         producer.produce(topic, None, b"strange", partition=0)
+    for key, value in forged(before[0]):
+        producer.produce(settings.backup.name, value, key, partition=0)
     assert producer.flush(60) == 0
 
+    viewer_port = free_port()
+    environment = os.environ | topics.environment | {"FRAMELOG_VIEWER_PORT": str(viewer_port)}
+    viewer = Viewer(viewer_port, environment, tmp_path / "viewer.log")
+    ingest = Ingest(tmp_path, free_port(), topics.environment)
+    try:
+        viewer.start()
+        ingest.start()
+        for url in (viewer.url, ingest.url):
+            assert LOST not in ready(url)[1]
+        assert ingest.metric("framelog_ingest_schemas_lost") == 0
+    finally:
+        viewer.stop()
+        ingest.stop()
     assert len(framelog_setup.set_up(settings)) == 6
+    assert backed_up_of(settings) == before
+
+
+def backed_up_of(settings: framelog_setup.Settings) -> list[backup.Entry]:
+    """Return what the backup has of this log's schemas: other tests' are beside them."""
+    subjects = {topic.subject for topic in settings.topics}
+    kept = backup.read(settings.kafka, settings.backup.name)
+    return sorted((entry for entry in kept if entry.subject in subjects), key=lambda e: e.key)
+
+
+def forged(entry: backup.Entry) -> Iterator[tuple[bytes, bytes]]:
+    """Return what somebody may write into the topic of the backup, to mislead or to break."""
+    nested = b"[" * 100_000
+    yield entry.key.encode(), nested
+    yield b"nested", nested
+    for number, change in enumerate(
+        (
+            {"subject": []},
+            {"schema": "{}"},
+            {"schema": "[" * 100_000},
+            {"source": None},
+            {"schema_id": 1 << 40},
+            {"schema_id": -1},
+            {"schema_id": True},
+            {"schema_id": "1"},
+            {"version": {}},
+        )
+    ):
+        yield f"forged-{number}".encode(), json.dumps(asdict(entry) | change).encode()
+        changed = asdict(entry) | change
+        key = f"{changed['subject']}/{changed['schema_id']}"
+        if key != entry.key:
+            yield key.encode(), json.dumps(changed).encode()
+    yield b"endless", json.dumps(asdict(entry) | {"schema_id": float("inf")}).encode()

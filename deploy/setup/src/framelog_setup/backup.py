@@ -26,6 +26,7 @@ RPC_SECONDS = 15.0
 READ_SECONDS = 30.0
 # How far before a partition's end its last record is looked for: transactions end with markers.
 TAIL_OFFSETS = 8
+LARGEST_ID = (1 << 31) - 1
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite of its name)
 _NO_LEADER_YET = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -60,7 +61,8 @@ def read(kafka: Mapping[str, str], topic: str) -> list[Entry]:
     entries: dict[str, Entry | None] = {}
     with _consumer(kafka) as consumer:
         for message in _records(consumer, topic):
-            entries[(message.key() or b"").decode(errors="replace")] = _entry(message.value())
+            key = (message.key() or b"").decode(errors="replace")
+            entries[key] = _entry(key, message.value())
     return [entry for entry in entries.values() if entry is not None]
 
 
@@ -197,9 +199,28 @@ def _consumer(kafka: Mapping[str, str]) -> Iterator[Consumer]:
         consumer.close()
 
 
-def _entry(value: bytes | None) -> Entry | None:
-    """Return what a record says, None where that is nothing, or no entry of ours."""
+def _entry(key: str, value: bytes | None) -> Entry | None:
+    """Return what a record says, None where that is nothing, or no entry of ours.
+
+    Anybody may have written it: what is not as `write` writes it is passed by.
+    """
     try:
-        return Entry(**json.loads(value or b""))
-    except (ValueError, TypeError):
+        entry = Entry(**json.loads(value or b""))
+        is_ours = (
+            all(isinstance(text, str) for text in (entry.subject, entry.schema, entry.source))
+            and all(
+                type(number) is int and 0 < number <= LARGEST_ID
+                for number in (entry.version, entry.schema_id)
+            )
+            and entry.key == key
+            and _is_record(entry.schema)
+            and _is_record(entry.source)
+        )
+    except (ValueError, TypeError, RecursionError):
         return None
+    return entry if is_ours else None
+
+
+def _is_record(text: str) -> bool:
+    schema = json.loads(text)
+    return isinstance(schema, dict) and schema.get("type") == "record"

@@ -107,7 +107,7 @@ def same(text: str, other: str) -> bool:
     """Whether two schemas say the same, however they are laid out."""
     try:
         return bool(json.loads(text) == json.loads(other))
-    except ValueError:
+    except (ValueError, RecursionError):
         return text == other
 
 
@@ -115,7 +115,7 @@ def name_of(text: str) -> str:
     """Return the full name of a schema, or of which kind it is."""
     try:
         schema = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "another schema"
     if not isinstance(schema, dict) or "name" not in schema:
         return "another schema"

@@ -149,19 +149,24 @@ class LogSchemas:
             if self._stopping.is_set() or (error is not None and error.code() == _END):
                 return
             if message is not None and error is None:
-                entries[message.key() or b""] = self._entry(message.value())
+                key = message.key() or b""
+                entries[key] = self._entry(key, message.value())
         raise KafkaException(f"{self._settings.schemas_topic} does not come")
 
-    def _entry(self, value: bytes | None) -> tuple[int, Entry] | None:
-        """Return what a record says, None where that is nothing, or not about this log."""
+    def _entry(self, key: bytes, value: bytes | None) -> tuple[int, Entry] | None:
+        """Return what a record says, None where that is nothing, or not about this log.
+
+        Anybody may have written it: what is not as the setup step writes it is passed by.
+        """
         try:
             found = json.loads(value or b"")
-            entry, schema_id = Entry(found["subject"], found["schema"]), found["schema_id"]
-            json.loads(entry.text)
+            subject, schema_id, text = found["subject"], found["schema_id"], found["schema"]
+            if key != f"{subject}/{schema_id}".encode() or subject not in self._subjects:
+                return None
+            is_ours = type(schema_id) is int and 0 < schema_id <= LARGEST_ID
+            return (schema_id, Entry(subject, text)) if is_ours and _is_record(text) else None
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
-        is_id = isinstance(schema_id, int) and 0 < schema_id <= LARGEST_ID
-        return (schema_id, entry) if is_id and entry.subject in self._subjects else None
 
 
 def _lost(client: SchemaRegistryClient, entries: Mapping[int, Entry]) -> list[str]:
@@ -185,6 +190,11 @@ def _sentence(lost: list[str]) -> str:
         "The schema registry has lost schemas by which the log was written: "
         f"{', '.join(lost)}; {GUIDE}."
     )
+
+
+def _is_record(text: str) -> bool:
+    schema = json.loads(text)
+    return isinstance(schema, dict) and schema.get("type") == "record"
 
 
 def _parsed(text: str) -> Any:

@@ -23,6 +23,7 @@ _INTERVAL_SECONDS = 10.0
 _RPC_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _LOOKS_A_READING = 6
+_LARGEST_ID = (1 << 31) - 1
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001 (public, in spite of its name)
 GUIDE = "'make restore-schemas' puts them back (docs/operations.md#the-registry-lost-its-ids)"
 
@@ -156,18 +157,24 @@ class LogSchemas:
             if self._stopping.is_set() or (error is not None and error.code() == _END):
                 return
             if message is not None and error is None:
-                entries[message.key() or b""] = self._entry(message.value())
+                key = message.key() or b""
+                entries[key] = self._entry(key, message.value())
         raise RegistryAwayError(f"{self._topic} does not come")
 
-    def _entry(self, value: bytes | None) -> tuple[int, _Entry] | None:
-        """Return what a record says, None where that is nothing, or not about this log."""
+    def _entry(self, key: bytes, value: bytes | None) -> tuple[int, _Entry] | None:
+        """Return what a record says, None where that is nothing, or not about this log.
+
+        Anybody may have written it: what is not as the setup step writes it is passed by.
+        """
         try:
             found = json.loads(value or b"")
-            entry = _Entry(str(found["subject"]), str(found["schema"]))
-            schema_id = int(found["schema_id"])
-        except (ValueError, TypeError, KeyError):
+            subject, schema_id, text = found["subject"], found["schema_id"], found["schema"]
+            if key != f"{subject}/{schema_id}".encode() or subject not in self._subjects:
+                return None
+            is_ours = type(schema_id) is int and 0 < schema_id <= _LARGEST_ID
+            return (schema_id, _Entry(subject, text)) if is_ours and _is_record(text) else None
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
-        return (schema_id, entry) if entry.subject in self._subjects else None
 
 
 def _lost(registry: Registry, entries: Mapping[int, _Entry]) -> dict[int, str]:
@@ -191,8 +198,13 @@ def _sentence(lost: Mapping[int, str]) -> str:
     )
 
 
+def _is_record(text: str) -> bool:
+    schema = json.loads(text)
+    return isinstance(schema, dict) and schema.get("type") == "record"
+
+
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
