@@ -31,8 +31,8 @@ STOP_SECONDS = 90.0
 POLL_SECONDS = 0.1
 REQUEST_SECONDS = 30.0
 LOG_TAIL_LINES = 15
-# One that ends sooner counts as not started, so that the pause before its next try grows: a service or
-# a JVM that can't do its work takes seconds to find out. Docker's own figure.
+# One that ends sooner counts as not started, so that the pause before its next try grows: a service
+# or a JVM that can't do its work takes seconds to find out. Docker's own figure.
 STEADY_SECONDS = 10
 _FOR_EVER = 1_000_000_000
 
