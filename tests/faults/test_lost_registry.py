@@ -252,7 +252,7 @@ def test_a_wrong_registry_leaves_the_backup_as_it_is(
     """One that has the log's own subjects, with schemas of somebody who registers as he writes."""
     leave = {"FRAMELOG_SETUP_TOPICS": "leave"} if topics_of_another else {}
     backed_up = {"FRAMELOG_SCHEMAS_TOPIC": f"{topics.frames.rpartition('.')[0]}.schemas"}
-    settings = framelog_setup.from_environment(topics.environment | backed_up | leave)
+    settings = framelog_setup.from_environment({**topics.environment, **backed_up, **leave})
     write_stream(registry.servers.cluster, topics, frames=2)
     before = backed_up_of(settings)
     ids = registry.ids(*subjects_of(topics))
@@ -319,21 +319,20 @@ def forged(entry: backup.Entry) -> Iterator[tuple[bytes, bytes]]:
     nested = b"[" * 100_000
     yield entry.key.encode(), nested
     yield b"nested", nested
-    for number, change in enumerate(
-        (
-            {"subject": []},
-            {"schema": "{}"},
-            {"schema": "[" * 100_000},
-            {"source": None},
-            {"schema_id": 1 << 40},
-            {"schema_id": -1},
-            {"schema_id": True},
-            {"schema_id": "1"},
-            {"version": {}},
-        )
-    ):
-        yield f"forged-{number}".encode(), json.dumps(asdict(entry) | change).encode()
-        changed = asdict(entry) | change
+    changes: list[dict[str, object]] = [
+        {"subject": []},
+        {"schema": "{}"},
+        {"schema": "[" * 100_000},
+        {"source": None},
+        {"schema_id": 1 << 40},
+        {"schema_id": -1},
+        {"schema_id": True},
+        {"schema_id": "1"},
+        {"version": {}},
+    ]
+    for number, change in enumerate(changes):
+        changed = {**asdict(entry), **change}
+        yield f"forged-{number}".encode(), json.dumps(changed).encode()
         key = f"{changed['subject']}/{changed['schema_id']}"
         if key != entry.key:
             yield key.encode(), json.dumps(changed).encode()
