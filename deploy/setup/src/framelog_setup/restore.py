@@ -213,7 +213,7 @@ def _require_room(registry: Registry, entries: Sequence[Entry], missing: Sequenc
     if in_the_way:
         raise NotEmptyError(
             f"The schema registry has something in the place of what is lost "
-            f"({', '.join(in_the_way)}): it must be emptied first."
+            f"({', '.join(in_the_way)}): only an empty one can be filled."
         )
 
 
