@@ -3,10 +3,12 @@
 import ast
 import os
 import shutil
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import ingest as service
+import requests
 
 from tests.faults.checks import check_exactly_once, check_folders, make_film
 from tests.support.cluster import Cluster, Topics
@@ -57,6 +59,34 @@ def deleted(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_folders_that_can_not_be_used_are_told_until_they_can(
+    cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
+) -> None:
+    """Nothing would be ingested, though Kafka and incoming/ are as they should be."""
+    ingest.stop()
+    ingest.start(FRAMELOG_INGEST_REPLICA="one")
+    mine = ingest.videos / "processing" / "one"
+
+    def in_its_place() -> bool:
+        shutil.rmtree(mine, ignore_errors=True)
+        with suppress(OSError):  # ingest has made its folder anew meanwhile
+            mine.touch(exist_ok=False)
+        return mine.is_file()
+
+    def said() -> str:
+        return requests.get(f"{ingest.url}/readyz", timeout=60).text
+
+    wait_for(in_its_place, alive=ingest.process, what="a file in the folder's place")
+    wait_for(lambda: f"{mine} has to be a folder" in said(), alive=ingest.process, what="it")
+    assert requests.get(f"{ingest.url}/healthz", timeout=60).ok
+    mine.unlink()
+    wait_for(ingest.is_ready, alive=ingest.process, what="ingest to be ready again")
+    film = make_film(tmp_path / "film.mp4", SMALL)
+    ingest.drop(film.path)
+    ingest.wait_for_file(f"done/{film.name}", f"failed/{film.name}")
+    check_exactly_once(cluster, topics, film)
 
 
 def test_the_clock_jumps_and_files_are_of_any_age(

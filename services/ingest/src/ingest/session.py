@@ -149,15 +149,15 @@ class Session:
                 self._pause(error)
                 if isinstance(error, Overdue):
                     # Whoever has taken the stream over meanwhile is not to be fenced.
-                    self._is_settled(before, batch, self._committed(before))
+                    self._take_in(before, batch, self._committed(before))
             else:
                 self._broken = self._limits_changed = 0
                 return
-            if self._is_settled(before, batch, self._reopen(before)):
+            if self._take_in(before, batch, self._reopen(before)):
                 return
 
-    def _is_settled(self, before: Stream, batch: Sequence[Frame], found: Stream | None) -> bool:
-        """Tell by the committed state whether a batch that was in doubt is in the log.
+    def _take_in(self, before: Stream, batch: Sequence[Frame], found: Stream | None) -> bool:
+        """Take in what is committed; tell whether a batch that was in doubt is in it.
 
         Raises Fenced where another has moved the stream on.
         """
