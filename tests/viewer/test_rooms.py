@@ -13,10 +13,13 @@ from viewer.errors import TryLaterError
 from viewer.place import Place
 from viewer.rooms import Kept, Rooms
 
+from tests.support.processes import wait_for
 from tests.viewer.builders import STREAM_ID, stream
 from tests.viewer.world import FakeClock, FakeRooms, World, value, world
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from flask.testing import FlaskClient
 
 PLACE = Place(STREAM_ID, frame=3, pts_ns=9, playing=True, speed=-2.0, at_us=50, by="ann", mark_in=2)
@@ -140,6 +143,80 @@ def test_of_two_moves_the_later_stands_whichever_was_kept_last() -> None:
     with there.joined("den"):
         found = there.wait(["den"], 0, 0)["den"]
     assert found.place.frame == 8
+
+
+class SlowRooms(FakeRooms):
+    """A store that takes its time, until it is let go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked, self.goes_on = threading.Event(), threading.Event()
+        self.written: list[tuple[str, int]] = []
+
+    def write(self, name: str, kept: Kept) -> None:
+        self.is_asked.set()
+        assert self.goes_on.wait(60)
+        self.written.append((name, kept.place.frame))
+        super().write(name, kept)
+
+
+def test_nobody_waits_for_a_store_that_is_slow_and_it_gets_the_latest() -> None:
+    store = SlowRooms()
+    rooms = Rooms(store)
+    first = threading.Thread(target=rooms.move, args=("den", PLACE))
+    first.start()
+    assert store.is_asked.wait(60)
+    try:
+        for frame in (4, 5):
+            rooms.move("den", replace(PLACE, frame=frame, by="ben"))
+        rooms.move("attic", PLACE)
+        assert rooms.wait(["den"], 0, 0)["den"].place.frame == 5
+        with rooms.joined("den"):
+            assert rooms.wait(["attic"], 0, 0)
+    finally:
+        store.goes_on.set()
+        first.join()
+    assert store.written == [("den", 3), ("den", 5), ("attic", 3)]
+
+
+def test_a_store_that_fails_once_is_written_to_again() -> None:
+    class Failing(FakeRooms):
+        def write(self, name: str, kept: Kept) -> None:
+            if kept.place.frame == PLACE.frame:
+                raise RuntimeError("once")
+            super().write(name, kept)
+
+    store = Failing()
+    rooms = Rooms(store)
+    with pytest.raises(RuntimeError):
+        rooms.move("den", PLACE)
+    rooms.move("den", replace(PLACE, frame=4))
+    assert store.kept["den"].place.frame == 4
+
+
+def test_however_many_rooms_are_joined_few_are_asked_for_at_a_time() -> None:
+    class Counting(FakeRooms):
+        def __init__(self) -> None:
+            super().__init__()
+            self.looks: list[set[str]] = []
+
+        def read(self, names: Collection[str]) -> Mapping[str, Kept]:
+            self.looks.append(set(names))
+            return super().read(names)
+
+    store = Counting()
+    rooms = Rooms(store)
+    names = {str(n) for n in range(250)}
+    stopping = threading.Event()
+    with rooms.joined(*sorted(names)):
+        store.looks.clear()
+        follower = threading.Thread(target=rooms.follow, args=(stopping,))
+        follower.start()
+        wait_for(lambda: len(store.looks) >= 3, what="three looks")
+        stopping.set()
+        follower.join()
+    assert {len(look) for look in store.looks} == {100}
+    assert set().union(*store.looks[:3]) == names
 
 
 def test_who_comes_hears_where_the_room_is_and_then_of_each_move(

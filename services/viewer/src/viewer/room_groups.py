@@ -46,10 +46,14 @@ class GroupRooms:
                 json.dumps({**asdict(place), "arrived_us": kept.arrived_us}),
             )
             request = ConsumerGroupTopicPartitions(_group(name), [where])
-            answer = self._admin.alter_consumer_group_offsets(
-                [request], request_timeout=_TIMEOUT_SECONDS
-            )
-            answer[_group(name)].add_done_callback(self._heed)
+            try:
+                answer = self._admin.alter_consumer_group_offsets(
+                    [request], request_timeout=_TIMEOUT_SECONDS
+                )
+            except KafkaException:
+                self._metrics.position_failures.inc()
+            else:
+                answer[_group(name)].add_done_callback(self._heed)
 
     def read(self, names: Collection[str]) -> Mapping[str, Kept]:
         """Return the latest place of each room that has one; a failure is only counted."""

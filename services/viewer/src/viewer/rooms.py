@@ -14,6 +14,8 @@ from viewer.place import Place
 _LIMIT = 1000
 _IDLE_SECONDS = 3600.0
 _SYNC_SECONDS = 0.2
+# Of how many rooms the store is asked at a time, however many are joined.
+_MOST_ASKED = 100
 # Two moves of one sender overtake each other on their way by no more than this.
 _OVERTAKING_US = 5_000_000
 # Replicas' clocks agree better than this: what came later than now was kept by no replica.
@@ -32,7 +34,7 @@ class RoomStore(Protocol):
     """Where rooms are for all replicas."""
 
     def write(self, name: str, kept: Kept) -> None:
-        """Keep a room's place, as soon as may be; returns at once."""
+        """Keep a room's place, as soon as may be; called by one thread at a time."""
 
     def read(self, names: Collection[str]) -> Mapping[str, Kept]:
         """Return the places of those of these rooms that have one, as far as they can be read."""
@@ -81,6 +83,9 @@ class Rooms:
         self._moves: OrderedDict[str, Move] = OrderedDict()
         self._joined: Counter[str] = Counter()
         self._version = 0
+        # The latest places that the store has not been given, and whether a thread gives them now.
+        self._unwritten: dict[str, Kept] = {}
+        self._is_writing = False
 
     def move(self, name: str, place: Place) -> Move:
         """Move a room, and return where it then is.
@@ -96,10 +101,10 @@ class Rooms:
                 raise TryLaterError(f"There are {self._limit} rooms, as many as may be; try again.")
             if current is not None and _is_overtaken(place, current.place):
                 return current
-            kept = Kept(place, self._now_us())
-            # Within the lock, so that the store gets one after another.
-            self._store.write(name, kept)
-            return self._put(name, kept)
+            moved = self._put(name, Kept(place, self._now_us()))
+            self._unwritten[name] = moved.kept
+        self._write()
+        return moved
 
     def wait(
         self, names: Collection[str], version: int, timeout_seconds: float
@@ -128,11 +133,15 @@ class Rooms:
 
     def follow(self, stopping: threading.Event) -> None:
         """Learn of moves elsewhere, until the viewer stops: a thread's work."""
+        at = 0
         while not stopping.wait(_SYNC_SECONDS):
             with self._changed:
-                names = list(self._joined)
-            if names:
-                self._learn(names)
+                joined = list(self._joined)
+            if joined:
+                # Where there are too many for one look, they take turns.
+                at %= len(joined)
+                self._learn((joined[at:] + joined[:at])[:_MOST_ASKED])
+                at += _MOST_ASKED
 
     def age_us(self, move: Move) -> int:
         """Tell how long ago a move arrived, in microseconds."""
@@ -151,7 +160,26 @@ class Rooms:
                     self._put(name, kept)
                 elif own and kept.arrived_us < known_us:
                     # An older move was written over it from elsewhere.
-                    self._store.write(name, own.kept)
+                    self._unwritten[name] = own.kept
+        self._write()
+
+    def _write(self) -> None:
+        """Give the store what it has not been given, if no other thread is at it.
+
+        So it gets one after another, the latest last, and nobody holds the lock meanwhile.
+        """
+        while True:
+            with self._changed:
+                if self._is_writing or not self._unwritten:
+                    return
+                name = next(iter(self._unwritten))
+                kept = self._unwritten.pop(name)
+                self._is_writing = True
+            try:
+                self._store.write(name, kept)
+            finally:
+                with self._changed:
+                    self._is_writing = False
 
     def _make_room(self) -> bool:
         """Have one room less than may be, and tell whether that could be done."""
