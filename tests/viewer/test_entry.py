@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -58,6 +59,53 @@ def test_a_strangers_run_hides_none_whatever_is_read_first(segments_first: bool)
     if not segments_first:
         catalogue.put_segments(segments)
     assert shown(catalogue) == (RUN, 8)
+
+
+CLAIMS: list[dict[str, object]] = [
+    {"frame_count": 3},
+    {"frame_count": 3, "last_offset": 102},
+    {"frame_count": 3, "last_offset": 102, "state": "INGESTING"},
+    {"first_offset": 0, "last_offset": 7},
+    {"frame_count": 9000, "last_offset": 9200, "state": "INGESTING"},
+    {"frame_count": 9000, "last_offset": 9200},
+    {"state": "INGESTING"},
+]
+
+
+@pytest.mark.parametrize("segments_at", [0, 1, 2])
+@pytest.mark.parametrize("comes_first", [False, True])
+@pytest.mark.parametrize("changes", CLAIMS)
+def test_a_strangers_word_on_a_run_is_not_believed_whatever_is_read_first(
+    changes: dict[str, object], comes_first: bool, segments_at: int
+) -> None:
+    """As a viewer that starts reads them: the topics one beside the other."""
+    catalogue = Catalogue()
+    good = stream(8)
+    false = replace(good, updated_at=LATER, **changes)  # type: ignore[arg-type]
+    for at, record in enumerate([false, good] if comes_first else [good, false]):
+        if at == segments_at:
+            catalogue.put_segments([(segment(first, 4), NOW_MS) for first in (0, 4)])
+        with suppress(ContradictionError):
+            catalogue.put_stream(record)
+    if segments_at == 2:
+        for first in (0, 4):
+            catalogue.put_segments([(segment(first, 4), NOW_MS)])
+    view = catalogue.stream(STREAM_ID)
+    assert (view.frame_count, view.stream.state) == (8, "COMPLETE")
+
+
+def test_a_run_that_goes_on_is_shown_as_its_latest_record_tells() -> None:
+    catalogue = Catalogue()
+    catalogue.put_stream(stream(4, state="INGESTING"))
+    catalogue.put_stream(stream(2, state="INGESTING", updated_at=LATER))
+    for count in (8, 12):
+        catalogue.put_segments([(segment(first, 4), NOW_MS) for first in range(0, count - 4, 4)])
+        catalogue.put_stream(stream(count, state="INGESTING", updated_at=LATER))
+        assert catalogue.stream(STREAM_ID).stream.frame_count == count
+    catalogue.put_segments([(segment(8, 4), NOW_MS)])
+    catalogue.put_stream(stream(12, updated_at=LATER))
+    view = catalogue.stream(STREAM_ID)
+    assert (view.frame_count, view.stream.state) == (12, "COMPLETE")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import io
 import json
 import tracemalloc
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import av.container
@@ -16,6 +16,7 @@ import pytest
 from viewer import avro_file
 from viewer.app import create_app
 from viewer.packing import packed
+from viewer.records import stream_from
 from viewer.sending import BrokenOffError
 
 from tests.support.log_writer import jpeg
@@ -162,6 +163,27 @@ class TestMp4:
         assert [packet.pts * packet.time_base * 10**9 // 1000 for packet in found] == [
             pts_ns // 1000 for pts_ns in wanted
         ]
+
+    def test_pixels_of_no_shape_are_square(self) -> None:
+        made = viewer_of(4, jpeg)
+        record = asdict(stream(4)) | {"sample_aspect_num": -1, "frame_rate_num": -25}
+        made.catalogue.put_stream(stream_from(record))
+        client = create_app(made.parts).test_client()
+        assert client.get(f"{EXPORT}.mp4").status_code == 200
+        told = client.get(f"/api/streams/{STREAM_ID}").json or {}
+        assert (told["sample_aspect_ratio"], told["fps"]) == ("1:1", 0)
+
+    @pytest.mark.parametrize("size_bytes", [(1 << 31) - 1, (1 << 31) - 10, 1 << 40])
+    def test_sizes_that_no_picture_has_are_no_error(self, size_bytes: int) -> None:
+        """A stranger's segment says so; what it tells is looked at when somebody asks."""
+        made = world()
+        made.catalogue.put_stream(stream(4))
+        made.catalogue.put_segments([(segment(0, 4, size_of=lambda _: size_bytes), NOW_MS)])
+        client = create_app(made.parts).test_client()
+        for kind in ("mp4", "zip", "avro"):
+            answer = client.get(f"{EXPORT}.{kind}", buffered=False)
+            assert answer.status_code in {200, 404, 410}, kind
+            answer.close()
 
     @pytest.mark.parametrize("hours", [1.2, 24, 24 * 49])
     def test_the_last_frame_may_too(self, hours: float) -> None:

@@ -96,6 +96,9 @@ def test_nothing_that_is_read_makes_an_answer_an_error(
         assert client.get(f"/streams/{STREAM_ID}/frames/{n}").data == b"picture %d" % n
     for one in told:
         base = f"/api/streams/{one['stream_id']}"
-        for path in ("", "/index", "/at?pts_ns=5", "/position?viewer=ann"):
+        for path in ("", "/index", "/at?pts_ns=5", "/position?viewer=ann", "/retention"):
             assert client.get(f"{base}{path}").status_code != 500
+        pictures = f"/streams/{one['stream_id']}"
+        for path in ("", "/frames?count=2", "/frames/latest", "/export.zip", "/export.mp4"):
+            assert client.get(f"{pictures}{path}").status_code != 500
     assert client.get("/api/status").status_code == 200

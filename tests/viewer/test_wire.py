@@ -149,3 +149,49 @@ def test_a_registry_that_is_away_makes_no_record_foreign() -> None:
 def test_arrays_that_can_be_no_index_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="segment"):
         segment_from(SEGMENT | change)
+
+
+def test_a_field_may_have_a_type_that_another_field_names() -> None:
+    newer = schema("stream")
+    newer["fields"].append({"name": "before", "type": ["null", "State"], "default": None})
+    values = {"string": "x", "long": 1, "int": 1, "boolean": True}
+    record = {f["name"]: values.get(str(f["type"]), f.get("default")) for f in newer["fields"]}
+    times = {"started_at": 1, "updated_at": 1}
+    record |= times | {"state": "COMPLETE", "encoding": "JPEG", "before": "FAILED"}
+    _, decoded = Decoder(Registry(_1=newer)).decode(encode(newer, record), "Stream")
+    assert decoded["before"] == "FAILED"
+
+
+NESTING = {"type": "record", "name": "Stream", "namespace": "framelog", "fields": [
+    {"name": "within", "type": ["null", "Stream"]},
+]}  # fmt: skip
+
+
+def counting(items: Any) -> dict[str, Any]:
+    """Make a schema of a record that has an array."""
+    field = {"name": "offsets", "type": {"type": "array", "items": items}}
+    return {"type": "record", "name": "Stream", "namespace": "framelog", "fields": [field]}
+
+
+@pytest.mark.parametrize(
+    ("hostile", "body"),
+    [
+        # So deep that its reader, which is C, would leave the stack and take the process along.
+        (NESTING, b"\2" * 1_000_000),
+        # 2**62 items that take no byte.
+        *(
+            (counting(items), b"\xfe" + b"\xff" * 8 + b"\x01")
+            for items in (
+                "null",
+                {"type": "null"},
+                {"type": "fixed", "name": "F", "size": 0},
+                {"type": "record", "name": "R", "fields": []},
+                {"type": "record", "name": "R", "fields": [{"name": "n", "type": "null"}]},
+            )
+        ),
+    ],
+)
+def test_a_schema_that_no_reader_survives_is_none(hostile: Any, body: bytes) -> None:
+    decoder = Decoder(Registry(_1=hostile))
+    with pytest.raises(ForeignRecordError, match="unknown_schema"):
+        decoder.decode(struct.pack(">bI", 0, 1) + body, "Stream")

@@ -7,6 +7,7 @@ emptied gives their ids to others: then what ingest writes would be taken for wh
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -143,7 +144,8 @@ class LogSchemas:
         if low >= end:
             return
         consumer.assign([where])
-        for _ in range(int(_READ_SECONDS / 0.1)):
+        deadline = time.monotonic() + _READ_SECONDS
+        while time.monotonic() < deadline:
             message = consumer.poll(0.1)
             error = None if message is None else message.error()
             if self._stopping.is_set() or (error is not None and error.code() == _END):

@@ -31,7 +31,7 @@ class Entry:
     """One stream id. Not safe to share by threads: the catalogue guards it."""
 
     __slots__ = (
-        "_claims", "_indices", "_view", "_written_ms", "changed", "stream", "version",
+        "_claims", "_doubted", "_indices", "_view", "_written_ms", "changed", "stream", "version",
     )  # fmt: skip
 
     def __init__(self, changed: threading.Condition) -> None:
@@ -42,6 +42,8 @@ class Entry:
         self.version = 0
         # Each run's latest record, the one that came last at the end.
         self._claims: OrderedDict[_Place, Stream] = OrderedDict()
+        # Earlier ones of a run that its latest contradicts: the index will tell which is true.
+        self._doubted: dict[_Place, list[Stream]] = {}
         self._indices: dict[_Place, StreamIndex] = {}
         self._written_ms: dict[_Place, int] = {}
         self._view: StreamView | None = None
@@ -58,8 +60,13 @@ class Entry:
         """
         place = _place_of(stream)
         before, known = self.stream, self._claims.get(place)
-        if known is not None and self._is_covered(known) and _contradicts(known, stream):
-            if stream.updated_at <= known.updated_at:
+        contradicted = known if known is not None and _contradicts(known, stream) else None
+        if (
+            contradicted is not None
+            and self._is_covered(contradicted)
+            and self._rank(stream) <= self._rank(contradicted)
+        ):
+            if stream.updated_at <= contradicted.updated_at:
                 return False  # it came before: the topic is being read again
             raise ContradictionError
         if before is not None and before.fingerprint != stream.fingerprint:
@@ -68,11 +75,14 @@ class Entry:
                 raise ContradictionError
             if better < 0:
                 self._forget_claims()
+        if contradicted is not None:
+            self._doubt(place, contradicted)
         self._claims[place] = stream
         self._claims.move_to_end(place)
         for oldest in list(self._claims)[: max(len(self._claims) - _MOST_CLAIMS, 0)]:
             if self._claims[oldest] is not before:
                 del self._claims[oldest]
+                self._doubted.pop(oldest, None)
         self.choose()
         return self.stream is not before
 
@@ -99,6 +109,7 @@ class Entry:
         """Forget the records, and the runs that wrote nothing since; False when none is shown."""
         was_shown = self.stream is not None
         self._claims.clear()
+        self._doubted.clear()
         self.stream = self._view = None
         for place, written_ms in list(self._written_ms.items()):
             if written_ms <= asked_ms:
@@ -112,6 +123,8 @@ class Entry:
 
     def choose(self) -> None:
         """Choose the record that is shown, and forget the runs that came before it."""
+        for place in self._doubted.keys() & self._claims.keys():
+            self._settle(place)
         claims = list(self._claims.values())
         found = next((claim for claim in reversed(claims) if self._index(claim)), None)
         if found is None:
@@ -125,6 +138,7 @@ class Entry:
                 place = _place_of(claim)
                 del self._claims[place]
                 self._forget(place)
+                self._doubted.pop(place, None)
         if chosen is not self.stream:
             self.stream, self._view = chosen, None
         for place in list(self._indices):
@@ -161,9 +175,29 @@ class Entry:
     def _index(self, stream: Stream) -> StreamIndex:
         return self._indices.get(_place_of(stream), _NOTHING)
 
+    def _doubt(self, place: _Place, stream: Stream) -> None:
+        """Keep a record that the one taken in now contradicts."""
+        self._doubted[place] = [*self._doubted.get(place, ()), stream][-_MOST_CLAIMS:]
+
+    def _settle(self, place: _Place) -> None:
+        """Believe of a run's records that contradict each other the one that its index bears out.
+
+        Of those the one that counts most: the others tell of less than is there.
+        """
+        claim, best = self._claims[place], max(self._doubted[place], key=self._rank)
+        is_better = self._is_covered(best) and self._rank(best) > self._rank(claim)
+        if is_better and _contradicts(best, claim):
+            self._doubted[place].remove(best)
+            self._doubt(place, claim)
+            self._claims[place] = best
+
+    def _rank(self, stream: Stream) -> tuple[bool, int, bool]:
+        return self._is_covered(stream), stream.frame_count, stream.state != "INGESTING"
+
     def _is_covered(self, stream: Stream) -> bool:
-        """Whether the index has all frames that a record counts, so that it is true."""
-        return 0 < stream.frame_count <= self._index(stream).end_frame
+        """Whether the index has all frames that a record counts, where it says: so it is true."""
+        index, count = self._index(stream), stream.frame_count
+        return 0 < count <= index.end_frame and index.offset_of(count - 1) == stream.last_offset
 
     def _is_past(self, place: _Place, written_ms: int) -> bool:
         """Whether a run is of no record, and was written before the one that is shown began."""
@@ -176,6 +210,7 @@ class Entry:
         for place in self._claims:
             self._forget(place)
         self._claims.clear()
+        self._doubted.clear()
 
     def _forget(self, place: _Place) -> None:
         self._indices.pop(place, None)

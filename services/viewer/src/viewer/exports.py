@@ -9,7 +9,7 @@ from typing import Literal
 
 from viewer import avro_file, mp4_file, zip_file
 from viewer.clip import Clip
-from viewer.errors import TryLaterError, ViewerError
+from viewer.errors import ExpiredError, TryLaterError, ViewerError
 from viewer.logs import about
 from viewer.reader import FrameReader
 from viewer.records import Record
@@ -76,7 +76,12 @@ class Exports:
             first = segment[0].frame_index
             for frame in segment[at - first : clip.stop - first]:
                 if len(frame.image) != clip.sizes_bytes[frame.frame_index - clip.first]:
-                    raise ValueError(f"frame {frame.frame_index} has another size than its index")
+                    # Nothing keeps another writer from an index that is wrong.
+                    raise ExpiredError(
+                        f"Frame {frame.frame_index} has another size than its index tells; "
+                        "ask for .avro, or for frames behind it.",
+                        frame.frame_index + 1,
+                    )
                 self._send(clip, frame.frame_index)
                 yield frame.image
             at = segment[-1].frame_index + 1

@@ -15,6 +15,8 @@ from viewer.errors import BadRequestError
 _OBJECT_TYPES = {"JPEG": 0x6C, "PNG": 0x6D}
 _MAX_FRAMES = 32
 _MAX32 = 0xFFFFFFFF
+# A fragment's size has 31 bits in the index; what is alone in one is a message's part, and smaller.
+_MAX_PICTURES_BYTES = 1 << 30
 _NS, _MICRO, _MILLI = 1_000_000_000, 1_000_000, 1_000
 _IDENTITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _SYNC_SAMPLE = 0x02000000
@@ -85,7 +87,7 @@ def _fragments(clip: Clip) -> Iterator[_Fragment]:
         end_ns += duration_ns
         end = (end_ns - zero) * ticks // _NS
         too_long = end - current.begin > _MAX32
-        too_large = sum(current.sizes) + clip.sizes_bytes[i] > _MAX32 - 8
+        too_large = sum(current.sizes) + clip.sizes_bytes[i] > _MAX_PICTURES_BYTES
         if current.sizes and (too_long or too_large or len(current.sizes) == _MAX_FRAMES):
             yield current
             current = _Fragment(i, begin, [], [])

@@ -5,7 +5,7 @@ Fields have the schemas' names and units; what each means is said there.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import NoneType
 from typing import Any, get_type_hints
 
@@ -16,6 +16,7 @@ _LARGEST_INT = (1 << 31) - 1
 _MOST_ID_LETTERS = 200
 _RUN_ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 _STATES = frozenset({"INGESTING", "COMPLETE", "TRUNCATED", "FAILED"})
+_ENCODINGS = frozenset({"JPEG", "PNG", "WEBP"})
 
 
 class ImpossibleRecordError(ValueError):
@@ -150,11 +151,10 @@ def stream_from(record: Mapping[str, Any]) -> Stream:
     stream = Stream(**_of_kinds(record, _STREAM_FIELDS))
     _require_ids(stream.stream_id, stream.run_id)
     _require(stream.state in _STATES, "a stream's state is none")
-    counts = (
-        stream.frame_count, stream.segment_count, stream.duration_ns, stream.bytes,
-        stream.width, stream.height,
-    )  # fmt: skip
+    _require(stream.encoding in _ENCODINGS, "a stream's encoding is none")
+    counts = (stream.frame_count, stream.segment_count, stream.duration_ns, stream.bytes)
     _require(min(counts) >= 0, "a stream counts less than nothing")
+    _require_ints(stream.width, stream.height, stream.partition or 0)
     times = (stream.started_at, stream.updated_at, stream.ended_at or 0)
     _require(min(times) >= 0 and max(times) <= _LAST_TIME, "a stream's times are in no calendar")
     places = (stream.partition, stream.first_offset, stream.last_offset)
@@ -165,6 +165,10 @@ def stream_from(record: Mapping[str, Any]) -> Stream:
     if stream.frame_count and stream.last_offset is not None and stream.first_offset is not None:
         room = stream.last_offset - stream.first_offset + 1
         _require(room >= stream.frame_count, "a stream has more frames than offsets")
+    aspect = (stream.sample_aspect_num, stream.sample_aspect_den)
+    if not 1 <= min(aspect) <= max(aspect) <= _LARGEST_INT:
+        # No reason to hide a video: its pixels are taken for square ones.
+        return replace(stream, sample_aspect_num=1, sample_aspect_den=1)
     return stream
 
 
@@ -190,8 +194,7 @@ def segment_from(record: Mapping[str, Any]) -> Segment:
 
 def require_places(partition: int, segment_number: int, first_frame: int) -> None:
     """Raise ImpossibleRecordError where a segment can't lie there."""
-    _require(0 <= partition <= _LARGEST_INT, "a segment's partition is none")
-    _require(0 <= segment_number <= _LARGEST_INT, "a segment's number is none")
+    _require_ints(partition, segment_number)
     _require(0 <= first_frame <= _LARGEST_LONG, "a segment's first frame is none")
 
 
@@ -207,6 +210,7 @@ def require_index(
         min(*sizes_bytes, offsets[0], pts_ns[0]) >= 0,
         "a segment has a negative size, offset or time",
     )
+    _require(max(sizes_bytes) <= _LARGEST_INT, "a segment has a size beyond an int")
     _require(sum(offsets) < _LARGEST_LONG, "a segment's offsets go beyond a long")
     _require(sum(pts_ns) <= _LARGEST_LONG, "a segment's times go beyond a long")
     _require(0 <= end_pts_ns <= _LARGEST_LONG, "a segment ends at no time")
@@ -232,9 +236,13 @@ def frame_from(
         kafka_timestamp_ms=kafka_timestamp_ms,
         schema_id=schema_id,
     )
-    numbers = (frame.frame_index, frame.pts_ns, frame.duration_ns, frame.width, frame.height)
-    _require(min(numbers) >= 0, "a frame has a negative number, time or size")
+    _require(frame.encoding in _ENCODINGS, "a frame's encoding is none")
+    numbers = (frame.frame_index, frame.pts_ns, frame.duration_ns)
+    _require(min(numbers) >= 0, "a frame has a negative number or time")
     _require(frame.pts_ns + frame.duration_ns <= _LARGEST_LONG, "a frame ends beyond a long")
+    _require_ints(frame.width, frame.height)
+    wall = (frame.captured_at, frame.ingested_at)
+    _require(max(map(abs, wall)) <= _LARGEST_LONG, "a frame's wall clock is beyond a long")
     return frame
 
 
@@ -257,6 +265,15 @@ def _require_ids(stream_id: str, run_id: str) -> None:
         fits and "/" not in stream_id and stream_id not in {".", ".."}, "a stream's id is none"
     )
     _require(_RUN_ID.fullmatch(run_id) is not None, "a run's id is none")
+
+
+def _require_ints(*numbers: int) -> None:
+    """Raise ImpossibleRecordError for what an int of the schemas does not hold, or is below 0.
+
+    Avro writes all integers alike, and whoever reads one takes what comes.
+    """
+    fits = 0 <= min(numbers) <= max(numbers) <= _LARGEST_INT
+    _require(fits, "a number is below 0 or beyond an int")
 
 
 def _require(holds: bool, otherwise: str) -> None:

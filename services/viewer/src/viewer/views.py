@@ -45,7 +45,8 @@ class StreamView:
     def as_dict(self) -> Mapping[str, Any]:
         """List the fields of `GET /api/streams`, as docs/http-api.md names them."""
         stream = self.stream
-        fps = stream.frame_rate_num / stream.frame_rate_den if stream.frame_rate_den else 0.0
+        rate = (stream.frame_rate_num, stream.frame_rate_den)
+        fps = rate[0] / rate[1] if min(rate) > 0 else 0.0
         return {
             "stream_id": stream.stream_id,
             "run_id": stream.run_id,
