@@ -130,3 +130,33 @@ def test_what_goes_on_comes_through_at_once(
         assert live.headers["Cache-Control"] == "no-store"
     with get(f"{cache}/api/events", stream=True) as events:
         assert events.raw.read(6) == b"retry:"
+
+
+def test_what_a_client_says_of_itself_is_not_believed(
+    cluster: Cluster, topics: Topics, viewer: Viewer, cache: str
+) -> None:
+    """Its address and the name that it asks for are what nginx sees of it."""
+    viewer.stop()
+    viewer.environment = {**viewer.environment, "FRAMELOG_VIEWER_BEHIND_PROXY": "1"}
+    viewer.start()
+    writer = write_stream(cluster, topics, 4)
+    viewer.wait_for_frames(writer.stream_id, 4)
+    position = f"{cache}/api/streams/{writer.stream_id}/position"
+    kept = [
+        requests.put(
+            f"{position}?viewer=guest-{n}",
+            json={"frame": 1},
+            headers={"X-Forwarded-For": f"203.0.113.{n}"},
+            timeout=60,
+        ).status_code
+        for n in range(110)
+    ]
+    assert kept.count(429) >= 1
+    assert set(kept) == {200, 429}
+    for headers, status in (
+        ({"X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "//evil.example"}, 200),
+        ({"Host": "evil.example", "X-Forwarded-Host": "localhost"}, 421),
+    ):
+        answer = get(f"{cache}/", headers=headers)
+        assert answer.status_code == status
+        assert "//evil.example" not in answer.text
