@@ -107,6 +107,19 @@ def test_rooms_are_listened_to_by_one_connection(run: Callable[[str, str], Any])
     ]
 
 
+def test_a_room_too_many_silences_no_other(run: Callable[[str, str], Any]) -> None:
+    result = run(
+        "common/hub.js",
+        _STAGE
+        + """
+        const pages = Array.from({ length: 33 }, join);
+        pages.forEach((page, n) => page.say([room(`r${n}`)]));
+        return new URL(open()[0], "http://localhost").searchParams.getAll("room").length;
+        """,
+    )
+    assert result == 32
+
+
 def test_few_hold_a_connection_to_a_live_edge_and_the_next_gets_it(
     run: Callable[[str, str], Any],
 ) -> None:

@@ -27,6 +27,8 @@ const SILENT_MS = 10_000;
 const REVIVE_MS = 3000;
 /** Connections to live edges, of the six: others are for events, rooms, windows and all else. */
 const EDGES = 2;
+/** A server tells of no more rooms by one connection, and of none where more are asked for. */
+const MOST_ROOMS = 32;
 
 export class Hub {
   /** @type {Map<MessagePort, State & {heard_ms: number}>} in the order in which they came */
@@ -71,7 +73,7 @@ export class Hub {
     for (const url of this.#sources.keys()) if (!urls.has(url)) this.#close(url);
     for (const url of urls) {
       const rooms = [...new Set(wanted.flatMap((each) => (each.url === url && each.room !== null ? [each.room] : [])))];
-      const query = rooms.sort().map((room) => `room=${encodeURIComponent(room)}`).join("&");
+      const query = rooms.slice(0, MOST_ROOMS).sort().map((room) => `room=${encodeURIComponent(room)}`).join("&");
       this.#listen(url, query ? `${url}?${query}` : url);
     }
     clearTimeout(this.#timer);
