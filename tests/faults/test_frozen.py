@@ -1,11 +1,12 @@
-"""Kafka, or ingest, stands still, as on a machine that is suspended, and then goes on."""
+"""Kafka, or a service, stands still, as on a machine that is suspended, and then goes on."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,13 +19,13 @@ from tests.faults.checks import Film, check_exactly_once, check_folders, make_fi
 from tests.support.cluster import Cluster, Servers, Topics, running_servers
 from tests.support.ingest import Ingest
 from tests.support.log_reader import LogReader
+from tests.support.log_writer import StreamWriter, jpeg
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe
 from tests.support.viewing import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PACED = {"FRAMELOG_INGEST_BATCH_FRAMES": "5", "FRAMELOG_INGEST_PACE": "2x"}
 # Longer than a transaction may be open, and than a client waits for an answer.
@@ -33,6 +34,8 @@ LONG_SECONDS = 25.0
 OFTEN = {"FRAMELOG_INGEST_BATCH_FRAMES": "1", "FRAMELOG_INGEST_PACE": "2x"}
 # What is open for too long is looked for every second.
 EAGER = "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000"
+# Longer than the viewer's parent waits for a sign of its worker.
+HANGING_SECONDS = 40.0
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +180,53 @@ def streams(viewer: Viewer) -> list[dict[str, object]]:
     """Return the streams that have frames."""
     found = requests.get(f"{viewer.url}/api/streams", timeout=60).json()["streams"]
     return [stream for stream in found if stream["frame_count"]]
+
+
+def test_a_viewer_stands_still(cluster: Cluster, topics: Topics, tmp_path: Path) -> None:
+    """As in a container that is paused: who watches goes on to, by the same process."""
+    writer = StreamWriter(cluster, topics)
+    writer.write([jpeg(n) for n in range(50)])
+    port = free_port()
+    environment = os.environ | topics.environment | {"FRAMELOG_VIEWER_PORT": str(port)}
+    viewer = Viewer(port, environment, tmp_path / "viewer.log")
+    viewer.start()
+    try:
+        assert viewer.process is not None
+        viewer.wait_for_frames(writer.stream_id, 50)
+        with ExitStack() as stack:
+            bodies = [
+                stack.enter_context(
+                    requests.get(viewer.watch(writer.stream_id, path), stream=True, timeout=120)
+                ).iter_content(None)
+                for path in ("/video.mjpg?from=40", "/frames?from=40&follow=1")
+            ]
+            received = [next(body) for body in bodies]
+            began = started_at(viewer)
+            with frozen(viewer.process.pid, *children_of(viewer.process.pid)):
+                writer.write([jpeg(n) for n in range(50, 70)])
+                let_pass(HANGING_SECONDS)
+            viewer.wait_for_frames(writer.stream_id, 70)
+            writer.write([jpeg(n) for n in range(70, 100)], state="COMPLETE")
+            played, whole = (
+                head + b"".join(body) for head, body in zip(received, bodies, strict=True)
+            )
+        assert [whole.count(image) for image in writer.images] == [0] * 40 + [1] * 60
+        # The last is sent twice, and what was due meanwhile is left out.
+        assert played.count(writer.images[99]) == 2
+        assert sum(image in played for image in writer.images[70:]) > 10
+        assert started_at(viewer) == began
+    finally:
+        viewer.stop()
+    assert "Traceback" not in (tmp_path / "viewer.log").read_text()
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that one has started."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in found.split()]
+
+
+def started_at(viewer: Viewer) -> str:
+    """Return when the process began that answers."""
+    lines = requests.get(f"{viewer.url}/metrics", timeout=60).text.splitlines()
+    return next(line for line in lines if line.startswith("process_start_time_seconds"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,8 +32,8 @@ class Door:
         self.gate = Gate([self.listener], self._serve, self._dropped, limits, lambda: self.seconds)
         self.gate.open()
 
-    def _serve(self, visit: Visit, request: bytes, path: bytes) -> bool:
-        assert path == b"/a"
+    def _serve(self, visit: Visit, request: bytes, target: bytes) -> bool:
+        assert target == b"/a"
         self.asked.append((visit, request))
         return not self.is_full
 
@@ -134,6 +136,34 @@ def test_a_request_has_a_time_to_come_whole_however_it_drips(door: Door, head: b
     assert door.received(client).startswith(b"HTTP/1.1 408 ")
     assert door.dropped == [Drop.SLOW]
     assert not door.asked
+
+
+def test_what_came_while_the_gate_stood_still_came_in_time(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after SIGCONT: the wait that was under way ends with nothing, however much has come."""
+    asks, reads, drips = door.connect(GET[:9]), door.connect(GET), door.connect(GET[:9])
+    door.until(lambda: door.asked)
+    body = bytes(15 << 20)
+    door.answer(door.asked[0][0], body, after=After.END)
+    door.settle()
+    asks.sendall(GET[9:])
+    reads.setblocking(False)
+    taken = 0
+    with suppress(BlockingIOError):
+        while True:
+            taken += len(reads.recv(1 << 20))
+    hear, rounds = door.gate._selector.select, count()
+    monkeypatch.setattr(
+        door.gate._selector,
+        "select",
+        lambda timeout: hear(timeout) if next(rounds) else [],
+    )
+    door.later(25)
+    assert len(door.asked) == 2
+    assert door.dropped == [Drop.SLOW]
+    assert door.received(drips).startswith(b"HTTP/1.1 408 ")
+    assert taken + len(door.received(reads)) == len(body)
 
 
 def test_who_says_nothing_goes(door: Door) -> None:

@@ -11,6 +11,7 @@ from viewer.channel import Edge
 from viewer.live_edge import LiveEdges
 from viewer.metrics import Metrics
 from viewer.playback import Delivery
+from viewer.stalls import Stalls
 
 from tests.viewer.builders import frame
 
@@ -43,6 +44,8 @@ class Crowd(socket.socket):
 def test_frames_that_nobody_can_be_given_yet_do_not_pile_up() -> None:
     with Crowd() as crowd:
         edge = Edge("edge", "frames", crowd.deliveries, lambda one: (one.frame.image,), 1 << 60)
-        LiveEdges(Metrics(CollectorRegistry()), 60).serve(edge, crowd, 0, skips=False)
+        LiveEdges(Metrics(CollectorRegistry()), 60).serve(
+            edge, crowd, 0, skips=False, stalls=Stalls()
+        )
         assert crowd.sent == crowd.made == 500
         assert crowd.most_waiting < 100

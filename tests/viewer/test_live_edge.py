@@ -33,9 +33,16 @@ def picture(index: int) -> bytes:
 class Watcher:
     """A client of the live edge: it reads when it is told to."""
 
-    def __init__(self, viewer: World, path: str = LIVE, room_bytes: int = 1 << 18) -> None:
+    def __init__(
+        self,
+        viewer: World,
+        path: str = LIVE,
+        room_bytes: int = 1 << 18,
+        stalls: Stalls | None = None,
+    ) -> None:
         """Ask, and wait until that has been heard; the kernel keeps `room_bytes` of the answer."""
         self.received = bytearray()
+        self._stalls = stalls or Stalls()
         self._ours, theirs = socket.socketpair()
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room_bytes)
         self._is_heard = threading.Event()
@@ -46,7 +53,7 @@ class Watcher:
         assert self._is_heard.wait(60)
 
     def _answer(self, client: FlaskClient, path: str, sock: socket.socket) -> None:
-        environ = {"gunicorn.socket": Outlet(sock, 60, Stalls()), "SERVER_PROTOCOL": "HTTP/1.1"}
+        environ = {"gunicorn.socket": Outlet(sock, 60, self._stalls), "SERVER_PROTOCOL": "HTTP/1.1"}
         with sock, client.get(f"/streams/{STREAM_ID}/{path}", environ_overrides=environ) as answer:
             self._is_heard.set()
             try:
@@ -115,9 +122,9 @@ def come(watchers: list[Watcher], frames: int) -> None:
     wait_for(lambda: all(len(each.received) >= enough for each in watchers), what="frames to come")
 
 
-def slow_one(viewer: World, path: str = LIVE) -> Watcher:
+def slow_one(viewer: World, path: str = LIVE, stalls: Stalls | None = None) -> Watcher:
     """Have somebody watch who is at the live edge and reads no more."""
-    watcher = Watcher(viewer, path, LITTLE).read(CHUNK_BYTES)
+    watcher = Watcher(viewer, path, LITTLE, stalls).read(CHUNK_BYTES)
     come([watcher], 1)
     return watcher
 
@@ -171,6 +178,17 @@ def test_a_slow_one_that_wants_every_frame_gets_it(viewer: World) -> None:
     end(viewer, [slow, *quick])
     assert slow.frames == [(n, 0) for n in range(3, 52)]
     assert value(viewer.metrics, "frames_skipped_total", reason="slow_client") == 0
+
+
+def test_one_that_takes_nothing_makes_room_for_another(viewer: World) -> None:
+    stalls = Stalls()
+    quick, slow = Watcher(viewer).read(), slow_one(viewer, stalls=stalls)
+    film(viewer, [quick])
+    wait_for(lambda: stalls.end_longest(0), what="it to stall")
+    slow.read().end()
+    assert not stalls.end_longest(0)
+    end(viewer, [quick])
+    assert [number for number, _ in quick.frames] == list(range(3, 52))
 
 
 def test_one_that_vanishes_in_a_frame_is_nobodys_loss(viewer: World) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from viewer.reading import MOST_BODY_BYTES, MOST_HEAD_BYTES, RefusedError, arrival_of
+from viewer.reading import MOST_BODY_BYTES, MOST_HEAD_BYTES, Arrival, Arriving, RefusedError
 
 GET = b"GET /streams/a?from=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PUT = b"PUT /p HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"
@@ -17,16 +19,41 @@ BARE_CHUNKED = b"POST /p HTTP/1.1\r\ntransfer-encoding:Chunked\r\n\r\n0\r\n\r\n"
 REQUESTS = [GET, PUT, CHUNKED, BARE_CHUNKED, b"\r\n" + GET]
 
 
+def arrival_of(data: bytes) -> Arrival:
+    return Arriving().look(data)
+
+
 @pytest.mark.parametrize("request_bytes", REQUESTS)
 @pytest.mark.parametrize("behind", [b"", GET, b"GET", b"\r\n"])
 def test_a_request_ends_where_it_ends_and_no_sooner(request_bytes: bytes, behind: bytes) -> None:
+    dripping = Arriving()
     for come in range(len(request_bytes)):
         assert arrival_of(request_bytes[:come]).end is None
-    assert arrival_of(request_bytes + behind).end == len(request_bytes)
+        assert dripping.look(request_bytes[:come]).end is None
+    for arriving in (Arriving(), dripping):
+        assert arriving.look(request_bytes + behind).end == len(request_bytes)
 
 
-def test_the_path_is_told_without_its_query() -> None:
-    assert arrival_of(GET).path == b"/streams/a"
+def test_what_is_asked_for_is_told_as_it_is_written() -> None:
+    assert arrival_of(GET).target == b"/streams/a?from=1"
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        (b"Content-Length: %d" % MOST_BODY_BYTES, b"x" * MOST_BODY_BYTES),
+        (b"Transfer-Encoding: chunked", b"1\r\nx\r\n" * 2700),
+    ],
+)
+def test_a_drip_costs_no_more_than_what_it_brings(framing: bytes, body: bytes) -> None:
+    """Were all of a request looked at whenever a byte comes, one client would take a processor."""
+    head = b"PUT /p HTTP/1.1\r\n" + b"a:\r\n" * 8000 + framing + b"\r\n\r\n"
+    arriving, come = Arriving(), bytearray(head)
+    began = time.process_time()
+    for byte in body[:-1]:
+        come.append(byte)
+        assert arriving.look(come).end is None
+    assert time.process_time() - began < 2
 
 
 def test_a_body_that_waits_is_told_apart() -> None:

@@ -160,3 +160,21 @@ def test_a_stream_gets_the_place_of_one_that_is_ended_for_it() -> None:
     leave()
     for each in leaving:
         each.join()
+
+
+def test_who_only_listens_leaves_places_for_pictures() -> None:
+    watchers = Watchers(8, Metrics(CollectorRegistry()))
+    listening = [watchers.enter(route) for route in ("events", "room") * 3]
+    for route in ("events", "room"):
+        with pytest.raises(TryLaterError):
+            watchers.enter(route)
+    watching = [watchers.enter("frames") for _ in range(2)]
+    with pytest.raises(TryLaterError):
+        watchers.enter("mjpg")
+    for leave in listening[:2]:
+        leave()
+        leave()
+    watching += [watchers.enter(route) for route in ("events", "mjpg")]
+    for leave in listening + watching:
+        leave()
+    assert len([watchers.enter("mjpg") for _ in range(8)]) == 8

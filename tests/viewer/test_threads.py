@@ -17,6 +17,7 @@ from viewer.metrics import Metrics
 from viewer.parts import Health
 from viewer.playback import Delivery
 from viewer.retention import Limits, TopicRetention
+from viewer.stalls import Stalls
 from viewer.threads import Threads
 
 from tests.support.processes import wait_for
@@ -80,12 +81,12 @@ def test_one_bad_socket_or_stream_ends_nobody_elses_live_edge() -> None:
     edges = LiveEdges(Metrics(CollectorRegistry()), 60)
     good = edge("good", lambda delivery: (delivery.frame.image,), 0, 1, 2)
     with pytest.raises(ConnectionResetError):
-        edges.serve(good, cast("socket.socket", BadSocket()), 0, skips=False)
+        edges.serve(good, cast("socket.socket", BadSocket()), 0, skips=False, stalls=Stalls())
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert edges.serve(edge("bad", broken, 0), ours, 0, skips=False).is_over
+        assert edges.serve(edge("bad", broken, 0), ours, 0, skips=False, stalls=Stalls()).is_over
         assert edges.alive
-        taker = edges.serve(good, ours, 0, skips=False)
+        taker = edges.serve(good, ours, 0, skips=False, stalls=Stalls())
         assert (taker.is_over, taker.next_frame) == (True, 3)
         assert theirs.recv(1 << 16) == b"".join(frame(n).image for n in range(3))
 

@@ -29,8 +29,8 @@ _FREE_FAILURES = 10
 _TURN_SECONDS = 1.0
 _LONG_TURN_SECONDS = 4.0
 _LONGEST_WAIT_SECONDS = 4.0
-# Each who waits takes a thread.
-_MOST_WAITING = 4
+MOST_WAITING = 4
+"""How many who guess may wait at a time: each takes a thread."""
 _MOST_GUESSERS = 10_000
 
 
@@ -51,7 +51,7 @@ class Access:
         self._metrics = metrics
         self._turns = _Turns(now)
         self._sleep = sleep
-        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         # Of this process: another knows nothing of what was tried here either.
         self._key = secrets.token_bytes(32)
 

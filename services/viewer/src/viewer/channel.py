@@ -9,6 +9,7 @@ from typing import Self
 
 from viewer.playback import Delivery
 from viewer.sending import Pieces
+from viewer.stalls import Stalls
 
 # Frames that are ready before they are given to anybody: whoever makes more waits.
 _MOST_READY = 32
@@ -83,6 +84,8 @@ class Taker:
     next_frame: int
     skips: bool
     """Whether it goes on at the newest when it is too far behind; others leave then."""
+    stalls: Stalls
+    """Knows of it while its socket is full."""
     last: Delivery | None = None
     """What it was given last."""
     rest: Pieces = ()

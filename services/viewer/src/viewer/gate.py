@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
-from viewer.reading import RefusedError, arrival_of
+from viewer.reading import Arriving, RefusedError
 from viewer.sending import Pieces, send_some
 
 logger = logging.getLogger(__name__)
@@ -85,6 +85,8 @@ class Visit:
     server: tuple[str, int]
     received: bytearray = field(default_factory=bytearray)
     """What has come of requests that nobody serves yet."""
+    arriving: Arriving = field(default_factory=Arriving)
+    """How far the first of them has been looked through."""
     rest: Pieces = ()
     """What is left of an answer,"""
     rest_bytes: int = 0
@@ -112,7 +114,7 @@ class Gate:
     ) -> None:
         """Take connections of listeners.
 
-        `serve` is given a whole request and its path, and returns at once: whether there is
+        `serve` is given a whole request and its target, and returns at once: whether there is
         somebody to serve it, who says so by `served` when the answer is made. `dropped` hears of
         each connection that was closed for a fault of its client. `now` gives seconds.
         """
@@ -174,17 +176,22 @@ class Gate:
 
     def turn(self, timeout_seconds: float) -> None:
         """Do what there is to do, or wait for it so long."""
+        self._heed(timeout_seconds)
+        if self._now() >= self._next_round:
+            # If this process stood still, clients may have done in time what nobody saw.
+            self._heed(0)
+            now = self._now()
+            self._next_round = now + 0.25
+            self._end_late(now)
+
+    def _heed(self, timeout_seconds: float) -> None:
         for key, _ in self._selector.select(timeout_seconds):
             if key.data is None:
                 self._take_answers()
-            elif isinstance(key.data, Visit):
-                self._guarded(key.data, self._advance)
-            else:
+            elif not isinstance(key.data, Visit):
                 self._accept(key.data)
-        now = self._now()
-        if now >= self._next_round:
-            self._next_round = now + 0.25
-            self._end_late(now)
+            elif key.data.watched_for:
+                self._guarded(key.data, self._advance)
 
     def _guarded(self, visit: Visit, act: Callable[..., None], *args: object) -> None:
         """Let no connection end the gate."""
@@ -249,7 +256,7 @@ class Gate:
     def _try_to_serve(self, visit: Visit) -> None:
         """Have a request served, once it has come whole."""
         try:
-            arrival = arrival_of(visit.received)
+            arrival = visit.arriving.look(visit.received)
         except RefusedError as refused:
             self._refuse(visit, refused.status, str(refused))
             return
@@ -261,21 +268,15 @@ class Gate:
             return
         request = bytes(visit.received[: arrival.end])
         del visit.received[: arrival.end]
+        visit.arriving = Arriving()
         visit.was_told_to_go_ahead = False
-        visit.path = arrival.path.decode("latin-1")
+        visit.path = arrival.target.partition(b"?")[0].decode("latin-1")
         self._become(visit, _Phase.SERVED)
-        if not self._serve(visit, request, arrival.path):
-            self._refuse(visit, 503, "The viewer has as many requests as it can answer; try again.")
+        if not self._serve(visit, request, arrival.target):
+            self._answer(visit, BUSY, After.END)
 
     def _refuse(self, visit: Visit, status: int, sentence: str) -> None:
-        body = b'{"error":"%b"}\n' % sentence.encode()
-        retry = "Retry-After: 2\r\n" if status == 503 else ""
-        head = (
-            f"HTTP/1.1 {status} {_REASONS[status]}\r\nConnection: close\r\n{retry}"
-            "Cache-Control: no-store\r\nContent-Type: application/json\r\n"
-            f"X-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        self._answer(visit, (head.encode(), body), After.END)
+        self._answer(visit, _refusal(status, sentence), After.END)
 
     def _take_answers(self) -> None:
         with suppress(BlockingIOError):
@@ -330,6 +331,7 @@ class Gate:
                     self._dropped(visit, Drop.SLOW)
                     late = f"A request has {self._limits.request_seconds:g} s to come whole."
                     visit.received.clear()
+                    visit.arriving = Arriving()
                     self._guarded(visit, self._refuse, 408, late)
                 else:
                     self._end(visit)
@@ -374,6 +376,21 @@ class Gate:
             self._watch(visit, 0)
         finally:
             visit.sock.close()
+
+
+def _refusal(status: int, sentence: str) -> Pieces:
+    body = b'{"error":"%b"}\n' % sentence.encode()
+    retry = "Retry-After: 2\r\n" if status == 503 else ""
+    head = (
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\nConnection: close\r\n{retry}"
+        "Cache-Control: no-store\r\nContent-Type: application/json\r\n"
+        f"X-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode(), body
+
+
+BUSY = _refusal(503, "The viewer has as many requests as it can answer; try again.")
+"""The answer to a request that there is nobody for, after which the connection ends."""
 
 
 def _shut_down(sock: socket.socket, how: int) -> None:

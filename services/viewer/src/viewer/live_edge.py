@@ -22,6 +22,7 @@ from viewer.channel import Channel, Edge, Exposed, Taker
 from viewer.errors import ViewerError
 from viewer.metrics import Metrics
 from viewer.sending import rest_after, send_all
+from viewer.stalls import Stalls
 
 logger = logging.getLogger(__name__)
 
@@ -59,19 +60,22 @@ class LiveEdges:
         """Whether the thread that gives frames to all runs, once somebody has asked for any."""
         return self._thread is None or self._thread.is_alive()
 
-    def serve(self, edge: Edge, sock: socket.socket, next_frame: int, *, skips: bool) -> Taker:
+    def serve(
+        self, edge: Edge, sock: socket.socket, next_frame: int, *, skips: bool, stalls: Stalls
+    ) -> Taker:
         """Send frames from `next_frame` on until no more come this way; tell how far that went.
 
         It ends when the edge is over, or when frames that may not be skipped lie too far behind.
-        Raises as the socket does: BlockingIOError when it takes nothing for too long.
+        Raises as the socket does: BlockingIOError when it takes nothing for too long, of which
+        `stalls` knows meanwhile.
         """
-        taker = Taker(sock, Channel(edge), next_frame, skips)
+        taker = Taker(sock, Channel(edge), next_frame, skips, stalls)
         self._call(partial(self._join, taker))
         taker.left.wait()
         if taker.error is not None:
             raise taker.error
         if taker.rest_bytes:
-            send_all(sock, taker.rest, self._stall_seconds)
+            send_all(sock, taker.rest, self._stall_seconds, stalls)
         return taker
 
     def _call(self, call: Callable[[], None]) -> None:
@@ -96,16 +100,25 @@ class LiveEdges:
 
     def _give(self) -> None:
         """Do what has been asked for, and give those who had no room what they have room for."""
-        for key, _ in self._selector.select(_LOOK_SECONDS if self._full else None):
+        self._heed(_LOOK_SECONDS if self._full else None)
+        if self._stalled():
+            # If this process stood still, they may have taken something that nobody saw.
+            self._heed(0)
+        for taker in self._stalled():
+            self._leave(taker, BlockingIOError(errno.EAGAIN, "stalled"))
+        self._count()
+
+    def _heed(self, timeout_seconds: float | None) -> None:
+        for key, _ in self._selector.select(timeout_seconds):
             if key.fd == self._bell:
                 for _ in os.read(self._bell, _CALLS_AT_ONCE):
                     self._do(self._calls.get())
             elif key.data in self._full:
                 self._advance(key.data)
-        stalled_at = self._now() - self._stall_seconds
-        for taker in [taker for taker in self._full if taker.full_since < stalled_at]:
-            self._leave(taker, BlockingIOError(errno.EAGAIN, "stalled"))
-        self._count()
+
+    def _stalled(self) -> list[Taker]:
+        since = self._now() - self._stall_seconds
+        return [taker for taker in self._full if taker.full_since < since]
 
     def _do(self, call: Callable[[], None]) -> None:
         try:
@@ -182,6 +195,7 @@ class LiveEdges:
         """Let a taker go, whatever state it is in."""
         if taker in self._full:
             self._full.remove(taker)
+            taker.stalls.end(taker.sock)
             with suppress(KeyError, ValueError, OSError):
                 self._selector.unregister(taker.sock)
         if taker in taker.channel.takers:
@@ -241,12 +255,14 @@ class LiveEdges:
         """Have a taker go on once its socket has room."""
         if sent or taker not in self._full:
             taker.full_since = self._now()
+            taker.stalls.begin(taker.sock)
         if taker not in self._full:
             self._full.add(taker)
             self._selector.register(taker.sock, selectors.EVENT_WRITE, taker)
 
     def _have_room(self, taker: Taker) -> None:
         self._full.remove(taker)
+        taker.stalls.end(taker.sock)
         self._selector.unregister(taker.sock)
 
     def _count(self) -> None:

@@ -28,70 +28,91 @@ class Arrival:
 
     end: int | None
     """Where it ends; None when more must come."""
-    path: bytes = b""
-    """What it asks for, without a query; empty until the head is there."""
+    target: bytes = b""
+    """What it asks for, as it is written; empty until the head is there."""
     expects_go_ahead: bool = False
     """Whether its body waits for a 100 (Continue)."""
 
 
-def arrival_of(data: bytes | bytearray) -> Arrival:
-    """Tell what has come of the first request in `data`. Raises RefusedError."""
-    # One empty line before a request is passed over.
-    start = 2 if data.startswith(b"\r\n") else 0
-    head_end = data.find(_HEAD_END, start)
-    if head_end < 0:
-        if b"\n\n" in data:
-            return Arrival(len(data))
-        if len(data) > MOST_HEAD_BYTES:
+class Arriving:
+    """Looks through what comes of one request: each byte once, into however many it is cut."""
+
+    __slots__ = ("_at", "_body", "_body_bytes", "_expects", "_is_chunked", "_target")
+
+    def __init__(self) -> None:
+        # Up to where all has been looked at: in the head, and then in the body's chunks.
+        self._at = 0
+        self._body = 0
+        self._body_bytes = 0
+        self._is_chunked = False
+        self._target = b""
+        self._expects = False
+
+    def look(self, data: bytes | bytearray) -> Arrival:
+        """Tell what has come of the request, all of which is in `data`. Raises RefusedError."""
+        if not self._body and not self._read_head(data):
+            return Arrival(len(data) if b"\n\n" in data else None)
+        end = self._end_of_chunks(data) if self._is_chunked else self._body + self._body_bytes
+        if end is not None and end <= len(data):
+            return Arrival(end, self._target)
+        return Arrival(None, self._target, self._expects)
+
+    def _read_head(self, data: bytes | bytearray) -> bool:
+        """Read the head, and tell whether it is there."""
+        # One empty line before a request is passed over.
+        start = 2 if data.startswith(b"\r\n") else 0
+        head_end = data.find(_HEAD_END, max(start, self._at))
+        self._at = max(len(data) - len(_HEAD_END) + 1, 0)
+        if head_end > MOST_HEAD_BYTES or (head_end < 0 and len(data) > MOST_HEAD_BYTES):
             raise RefusedError(431, f"A request's head has at most {MOST_HEAD_BYTES} bytes.")
-        return Arrival(None)
-    if head_end > MOST_HEAD_BYTES:
-        raise RefusedError(431, f"A request's head has at most {MOST_HEAD_BYTES} bytes.")
-    line, *fields = bytes(data[start:head_end]).split(b"\r\n")
-    words = line.split(b" ")
-    path = words[1].partition(b"?")[0] if len(words) > 1 else b""
-    named = [(name.lower(), text.strip()) for name, _, text in (f.partition(b":") for f in fields)]
-    lengths = [text for name, text in named if name == b"content-length"]
-    codings = [text for name, text in named if name == b"transfer-encoding"]
-    body = head_end + len(_HEAD_END)
-    if codings and not lengths and codings[-1].lower().endswith(b"chunked"):
-        end = _end_of_chunks(data, body)
-    elif len(lengths) == 1 and not codings and lengths[0].isdigit():
-        end = body + _length(lengths[0])
-    else:
-        # It has no body, or one that the parser refuses.
-        end = body
-    if end is not None and end <= len(data):
-        return Arrival(end, path)
-    expects = any(name == b"expect" and text.lower() == b"100-continue" for name, text in named)
-    return Arrival(None, path, expects)
+        if head_end < 0:
+            return False
+        line, *fields = bytes(data[start:head_end]).split(b"\r\n")
+        words = line.split(b" ")
+        self._target = words[1] if len(words) > 1 else b""
+        pairs = (field.partition(b":") for field in fields)
+        named = [(name.lower(), text.strip()) for name, _, text in pairs]
+        lengths = [text for name, text in named if name == b"content-length"]
+        codings = [text for name, text in named if name == b"transfer-encoding"]
+        self._expects = (b"expect", b"100-continue") in [(n, text.lower()) for n, text in named]
+        self._body = self._at = head_end + len(_HEAD_END)
+        # It has no body otherwise, or one that the parser refuses.
+        if codings and not lengths and codings[-1].lower().endswith(b"chunked"):
+            self._is_chunked = True
+        elif len(lengths) == 1 and not codings and lengths[0].isdigit():
+            self._body_bytes = _length(lengths[0])
+        return True
+
+    def _end_of_chunks(self, data: bytes | bytearray) -> int | None:
+        while True:
+            at = self._at
+            line_end = data.find(b"\r\n", at)
+            is_long = len(data) - self._body > _MOST_CHUNKED_BYTES
+            if self._body_bytes > MOST_BODY_BYTES or is_long:
+                raise RefusedError(413, f"A body has at most {MOST_BODY_BYTES} bytes.")
+            if line_end < 0:
+                return None
+            line = bytes(data[at:line_end])
+            if not _CHUNK_SIZE.fullmatch(line):
+                raise RefusedError(400, "A chunk of the body has no size that can be read.")
+            size = int(line.partition(b";")[0], 16)
+            if size == 0:
+                # After the last chunk there may be trailers.
+                trailers_end = data.find(_HEAD_END, line_end)
+                return None if trailers_end < 0 else trailers_end + len(_HEAD_END)
+            end = line_end + 2 + size
+            if self._body_bytes + size > MOST_BODY_BYTES:
+                raise RefusedError(413, f"A body has at most {MOST_BODY_BYTES} bytes.")
+            ending = data[end : end + 2]
+            if ending != b"\r\n"[: len(ending)]:
+                raise RefusedError(400, "A chunk of the body is not as long as it says.")
+            if len(ending) < 2:
+                return None
+            self._body_bytes += size
+            self._at = end + 2
 
 
 def _length(digits: bytes) -> int:
     if len(digits) > 9 or int(digits) > MOST_BODY_BYTES:
         raise RefusedError(413, f"A body has at most {MOST_BODY_BYTES} bytes.")
     return int(digits)
-
-
-def _end_of_chunks(data: bytes | bytearray, start: int) -> int | None:
-    at, body_bytes = start, 0
-    while True:
-        line_end = data.find(b"\r\n", at)
-        if body_bytes > MOST_BODY_BYTES or len(data) - start > _MOST_CHUNKED_BYTES:
-            raise RefusedError(413, f"A body has at most {MOST_BODY_BYTES} bytes.")
-        if line_end < 0:
-            return None
-        line = bytes(data[at:line_end])
-        if not _CHUNK_SIZE.fullmatch(line):
-            raise RefusedError(400, "A chunk of the body has no size that can be read.")
-        size = int(line.partition(b";")[0], 16)
-        if size == 0:
-            # After the last chunk there may be trailers.
-            trailers_end = data.find(_HEAD_END, line_end)
-            return None if trailers_end < 0 else trailers_end + len(_HEAD_END)
-        body_bytes += size
-        at = line_end + 2 + size + 2
-        if at - 2 <= len(data) and body_bytes <= MOST_BODY_BYTES:
-            ending = data[at - 2 : at]
-            if ending != b"\r\n"[: len(ending)]:
-                raise RefusedError(400, "A chunk of the body is not as long as it says.")

@@ -165,9 +165,11 @@ def send_all(
         with stalls.waiting_for(sock) if stalls else nullcontext():
             while sum(map(len, pieces)) == left_bytes:
                 left_seconds = give_up_at - time.monotonic()
-                if left_seconds <= 0 or not waiting.poll(left_seconds * 1000):
+                # It is looked at even when its time is over: this process may have stood still.
+                may_send = waiting.poll(max(left_seconds, 0) * 1000)
+                pieces = send_some(sock, pieces) if may_send else pieces
+                if left_seconds <= 0 and sum(map(len, pieces)) == left_bytes:
                     raise BlockingIOError(errno.EAGAIN, "stalled")
-                pieces = send_some(sock, pieces)
 
 
 def send_some(sock: socket.socket, pieces: Pieces) -> Pieces:

@@ -9,9 +9,9 @@ import errno
 import logging
 import re
 import resource
+import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
 from types import FrameType
@@ -21,11 +21,13 @@ from urllib.parse import unquote
 from flask import Flask
 from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from viewer.app import create_app
-from viewer.gate import After, Drop, Gate, Limits, Visit
+from viewer.gate import BUSY, After, Drop, Gate, Limits, Visit
+from viewer.lanes import MOST_WAITING, lane_of, lanes_for
 from viewer.logs import about
 from viewer.parts import Parts
 from viewer.sending import Outlet, Pieces, send_some
@@ -34,28 +36,13 @@ from viewer.settings import Settings
 logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 2
+# The parent looks at the worker once a second: it stood still itself if that was so long ago.
+_LATE_SECONDS = 5.0
 _KEEPALIVE_SECONDS = 30
-# Whole requests that may wait for a thread of their lane; more are answered 503 at once.
-_MOST_WAITING = {"streams": 256, "log": 512, "pages": 1024, "probes": 64, "metrics": 16}
 # How many connections may be held that nobody serves.
 _IDLE_CONNECTIONS = 1000
 # Files and connections that are no client's.
 _OWN_FILES = 256
-# What is answered from memory has few threads, for they would only wait for each other: with
-# hundreds that want to run, each waits for all the others' turns. What asks Kafka has more.
-_PAGE_THREADS = 4
-_LOG_THREADS = 16
-_PROBE_THREADS = 2
-_LANES = (
-    ("probes", re.compile(rb"/(healthz|readyz)")),
-    ("metrics", re.compile(rb"/metrics")),
-    ("streams", re.compile(
-        rb"/api/(events|rooms/.*/events)|/streams/[^/]*/(frames|video\.mjpg|export\..*)"
-    )),
-    ("log", re.compile(
-        rb"/api/(rooms|streams/[^/]*/(position|retention)).*|/streams/.*/frames/.*"
-    )),
-)  # fmt: skip
 
 
 class ViewerServer(BaseApplication):  # type: ignore[misc]
@@ -79,7 +66,7 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
             "worker_class": GatedWorker,
             "threads": self.settings.threads,
             "worker_connections": (
-                self.settings.threads + sum(_MOST_WAITING.values()) + _IDLE_CONNECTIONS
+                self.settings.threads + sum(MOST_WAITING.values()) + _IDLE_CONNECTIONS
             ),
             "keepalive": _KEEPALIVE_SECONDS,
             "graceful_timeout": _GRACE_SECONDS,
@@ -100,6 +87,13 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
         self.parts, self._close = self._assemble(self.settings)
         return create_app(self.parts)
 
+    def run(self) -> None:
+        """Serve until told to stop, as BaseApplication does."""
+        try:
+            Parent(self).run()
+        except RuntimeError as error:
+            sys.exit(f"The viewer can't be started: {error}.")
+
     def stop_streams(self) -> None:
         """Ask every open stream to end."""
         if self.parts is not None:
@@ -111,6 +105,26 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
             self._close()
 
 
+class Parent(Arbiter):  # type: ignore[misc]
+    """Starts a worker again that died or hangs, but not one that stood still when it did itself.
+
+    As where all of a container is paused: nobody was idle.
+    """
+
+    _looked_at = 0.0
+    _patient_until = 0.0
+
+    def murder_workers(self) -> None:
+        """End a worker that hangs, as gunicorn asks."""
+        now = time.monotonic()
+        if now - self._looked_at > _LATE_SECONDS:
+            # The worker shows now, if it still can, that it goes on.
+            self._patient_until = now + _LATE_SECONDS
+        self._looked_at = now
+        if now >= self._patient_until:
+            super().murder_workers()
+
+
 class PlainLogger(Logger):  # type: ignore[misc]
     """Leaves gunicorn's logging to the logging that is set up for everything."""
 
@@ -119,28 +133,6 @@ class PlainLogger(Logger):  # type: ignore[misc]
         super().setup(cfg)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
-
-
-class _Lane:
-    """Threads for one kind of requests, and how many may be with them."""
-
-    def __init__(self, name: str, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._most = threads + _MOST_WAITING[name]
-        # One thread counts up, many down: by the futures, which know.
-        self._open: set[Future[None]] = set()
-
-    def run(self, work: Callable[[], None]) -> bool:
-        """Have work done, unless there is too much of it."""
-        if len(self._open) >= self._most:
-            return False
-        future = self._pool.submit(work)
-        self._open.add(future)
-        future.add_done_callback(self._open.discard)
-        return True
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Answering:
@@ -160,11 +152,7 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until told to stop, as gunicorn asks."""
         settings = self.app.settings
-        threads = {
-            "streams": settings.threads, "log": _LOG_THREADS, "pages": _PAGE_THREADS,
-            "probes": _PROBE_THREADS, "metrics": 1,
-        }  # fmt: skip
-        lanes = self._lanes = {name: _Lane(name, count) for name, count in threads.items()}
+        lanes = self._lanes = lanes_for(settings.threads)
         limits = Limits(
             connections=min(self.cfg.worker_connections, _most_files() - _OWN_FILES),
             idle_seconds=_KEEPALIVE_SECONDS,
@@ -201,9 +189,11 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
         if self.app.parts is not None:
             self.app.parts.metrics.connections.set(len(gate))
 
-    def _serve(self, visit: Visit, request: bytes, path: bytes) -> bool:
-        found = (name for name, paths in _LANES if paths.fullmatch(path))
-        return self._lanes[next(found, "pages")].run(partial(self._answer, visit, request))
+    def _serve(self, visit: Visit, request: bytes, target: bytes) -> bool:
+        return self._lanes[lane_of(target)].run(
+            partial(self._answer, visit, request),
+            partial(self._gate.served, visit, BUSY, After.END),
+        )
 
     def _answer(self, visit: Visit, request: bytes) -> None:
         """Answer a request; a thread's work."""

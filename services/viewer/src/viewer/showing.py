@@ -88,7 +88,11 @@ class Showing:
         while connection is not None and self.is_shared and not is_over:
             yield from deliver(waits=False)
             taker = edges.serve(
-                self._edge(connection.is_chunked), connection.sock, at, skips=self.skips
+                self._edge(connection.is_chunked),
+                connection.sock,
+                at,
+                skips=self.skips,
+                stalls=connection.stalls,
             )
             last, at, is_over = taker.last or last, taker.next_frame, taker.is_over
         yield from deliver(waits=True)

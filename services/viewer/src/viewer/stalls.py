@@ -29,13 +29,21 @@ class Stalls:
     @contextmanager
     def waiting_for(self, sock: socket.socket) -> Iterator[None]:
         """Note that a socket is full, for as long as this lasts."""
-        with self._lock:
-            self._taken[sock] = _Taken(self._now(), _queued_bytes(sock))
+        self.begin(sock)
         try:
             yield
         finally:
-            with self._lock:
-                self._taken.pop(sock, None)
+            self.end(sock)
+
+    def begin(self, sock: socket.socket) -> None:
+        """Note that a socket is full from now on."""
+        with self._lock:
+            self._taken[sock] = _Taken(self._now(), _queued_bytes(sock))
+
+    def end(self, sock: socket.socket) -> None:
+        """Note that a socket is full no longer, or is nobody's."""
+        with self._lock:
+            self._taken.pop(sock, None)
 
     def end_longest(self, least_seconds: float) -> bool:
         """End the stream whose client has taken nothing for longest, if for so long.
