@@ -21,21 +21,25 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
     from viewer.wire import Registry
 
-ENTRY = {"subject": "video.frames-value", "schema_id": 7, "schema": '"string"'}
+ENTRY = {
+    "subject": "video.frames-value", "schema_id": 7,
+    "schema": '{"type": "record", "name": "Frame", "fields": []}',
+}  # fmt: skip
+KEY = b"video.frames-value/7"
 END = KafkaError(KafkaError._PARTITION_EOF)
 
 
-def message(value: bytes | None, error: KafkaError | None = None, key: bytes = b"") -> Any:
+def message(key: bytes, value: bytes | None, error: KafkaError | None = None) -> Any:
     return SimpleNamespace(value=lambda: value, error=lambda: error, key=lambda: key)
 
 
 class FakeConsumer:
     """A topic of one partition, in memory."""
 
-    def __init__(self, values: Sequence[bytes]) -> None:
-        told = [message(value, key=b"%d" % n) for n, value in enumerate(values)]
-        self._messages: Iterator[Any] = iter([*told, message(None, END)])
-        self._end = len(values)
+    def __init__(self, records: Sequence[tuple[bytes, bytes]]) -> None:
+        told = [message(key, value) for key, value in records]
+        self._messages: Iterator[Any] = iter([*told, message(b"", None, END)])
+        self._end = len(records)
 
     def list_topics(self, topic: str, _timeout: float) -> Any:
         return SimpleNamespace(topics={topic: SimpleNamespace(error=None, partitions={0: None})})
@@ -75,10 +79,11 @@ class FakeRegistry:
     ],
 )
 def test_what_strangers_write_there_keeps_nobody_waiting(stranger: bytes) -> None:
-    values = [*[stranger] * 2000, json.dumps(ENTRY).encode()]
+    records = [(b"%d" % n, stranger) for n in range(2000)]
+    records += [(b"video.frames-value/8", stranger), (KEY, json.dumps(ENTRY).encode())]
     schemas = LogSchemas(
         Settings(),
-        consumer=lambda: cast("Consumer", FakeConsumer(values)),
+        consumer=lambda: cast("Consumer", FakeConsumer(records)),
         registry=lambda: cast("Registry", FakeRegistry()),
         metrics=Metrics(CollectorRegistry()),
     )
