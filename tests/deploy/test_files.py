@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,15 @@ def test_a_service_is_given_what_it_reads_and_no_others_secrets(name: str) -> No
     # A value would be written into the file that everybody reads.
     values = {service["environment"][key] for key in secrets}
     assert all(not value or str(value).startswith(("/", "${")) for value in values)
+
+
+def test_the_linter_of_compose_files_finds_nothing() -> None:
+    linter = str(Path(sys.prefix) / "bin" / "compose-lint")
+    options = ("--config", "deploy/compose-lint.yml", "--strict-config", "--fail-on", "low")
+    command = [linter, *options, "--skip-suppressed", "compose.yaml"]
+    found = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+    assert found.returncode == 0, found.stdout
 
 
 def test_older_engines_can_read_it_all() -> None:
