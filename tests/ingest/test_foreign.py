@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from confluent_kafka import Producer
@@ -115,16 +116,27 @@ def test_an_id_that_no_registry_has_is_foreign(codec: Codec, schema_id: int) -> 
         codec.read_stream(b"\0" + schema_id.to_bytes(4, "big") + OWN[5:])
 
 
-def test_what_a_strangers_schema_describes_is_not_decoded(topics: Topics, codec: Codec) -> None:
-    """A few bytes may say that there are ever so many of what takes no byte."""
-    bomb = {
-        "type": "record",
-        "name": "Bomb",
-        "fields": [{"name": "nothing", "type": {"type": "array", "items": "null"}}],
-    }
-    schema_id = register(topics, f"{topics.streams}-bomb", json.dumps(bomb))
-    with pytest.raises(Foreign, match=r"none of framelog\.Stream"):
-        codec.read_stream(b"\0" + schema_id.to_bytes(4, "big") + b"\x80\x80\x80\x04\0")
+NOTHING = {"name": "nothing", "type": {"type": "array", "items": "null"}}
+WITHIN = {"name": "within", "type": ["null", "Stream"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "body"),
+    [
+        # A few bytes may say that there are ever so many of what takes no byte,
+        ({"name": "Bomb", "fields": [NOTHING]}, b"\x80\x80\x80\x04\0"),
+        ({"name": "framelog.Stream", "fields": [NOTHING]}, b"\xfe" + b"\xff" * 8 + b"\x01"),
+        # and lead a reader in C so deep that it takes the process along.
+        ({"name": "framelog.Stream", "fields": [WITHIN]}, b"\2" * 1_000_000),
+    ],
+)
+def test_what_a_strangers_schema_describes_is_not_decoded(
+    topics: Topics, codec: Codec, schema: dict[str, Any], body: bytes
+) -> None:
+    subject = f"{topics.streams}-{uuid4().hex}"
+    schema_id = register(topics, subject, json.dumps({"type": "record", **schema}))
+    with pytest.raises(Foreign):
+        codec.read_stream(b"\0" + schema_id.to_bytes(4, "big") + body)
 
 
 def register(topics: Topics, subject: str, schema: str) -> int:

@@ -27,6 +27,7 @@ from ingest.records import (
     stream_from_record,
     stream_record,
 )
+from ingest.schema_bounds import require_bounded
 from ingest.stream import Segment, Stream
 
 _MAGIC = 0
@@ -128,7 +129,8 @@ class Codec:
         if schema_id > LARGEST_ID:
             raise Foreign("It names a schema that no registry can have.")
         try:
-            # Not decoded: by a schema of theirs, a few bytes may become more than memory holds.
+            # Not decoded: by a schema of theirs, a few bytes may become more than memory holds, or
+            # lead the reader so deep that it takes the process along.
             if self._name_of(schema_id, kind.subject) != kind.name:
                 raise Foreign(f"Its schema is none of {kind.name}.")
             record = cast("object", self._deserializer(value, kind.context))
@@ -154,6 +156,7 @@ class Codec:
         """Return the name of what a schema describes; None where that is no record."""
         if schema_id not in self._names:
             schema = json.loads(self._client.get_schema(schema_id, subject).schema_str or "")
+            require_bounded(schema)
             self._names[schema_id] = _full_name(schema)
         return self._names[schema_id]
 

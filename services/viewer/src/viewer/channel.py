@@ -85,7 +85,9 @@ class Taker:
     skips: bool
     """Whether it goes on at the newest when it is too far behind; others leave then."""
     stalls: Stalls
-    """Knows of it while its socket is full."""
+    """Knows of it while its socket is full for long."""
+    is_stalling: bool = False
+    """Whether `stalls` knows of it."""
     last: Delivery | None = None
     """What it was given last."""
     rest: Pieces = ()

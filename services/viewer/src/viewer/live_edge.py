@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _CALLS_AT_ONCE = 64
 _PAUSE_SECONDS = 0.1
+_ROUND_SECONDS = 0.25
 
 
 class LiveEdges:
@@ -50,6 +51,7 @@ class LiveEdges:
         # To be counted together, once a wake: a dictionary updated for each frame takes longer.
         self._begun: list[tuple[str, int]] = []
         self._handed_over: list[int] = []
+        self._next_round = 0.0
         self._selector = selectors.DefaultSelector()
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = threading.Lock()
@@ -101,12 +103,23 @@ class LiveEdges:
     def _give(self) -> None:
         """Do what has been asked for, and give those who had no room what they have room for."""
         self._heed(_LOOK_SECONDS if self._full else None)
-        if self._stalled():
+        # Not each time: hundreds may be full, each for a moment.
+        if self._now() >= self._next_round:
+            self._next_round = self._now() + _ROUND_SECONDS
+            self._look_after_the_full()
+        self._count()
+
+    def _look_after_the_full(self) -> None:
+        """Give those up who stall for too long, and let it be known who begins to."""
+        if self._stalled(self._stall_seconds):
             # If this process stood still, they may have taken something that nobody saw.
             self._heed(0)
-        for taker in self._stalled():
+        for taker in self._stalled(self._stall_seconds):
             self._leave(taker, BlockingIOError(errno.EAGAIN, "stalled"))
-        self._count()
+        for taker in self._stalled(_ROUND_SECONDS):
+            if not taker.is_stalling:
+                taker.is_stalling = True
+                taker.stalls.begin(taker.sock)
 
     def _heed(self, timeout_seconds: float | None) -> None:
         for key, _ in self._selector.select(timeout_seconds):
@@ -116,8 +129,8 @@ class LiveEdges:
             elif key.data in self._full:
                 self._advance(key.data)
 
-    def _stalled(self) -> list[Taker]:
-        since = self._now() - self._stall_seconds
+    def _stalled(self, seconds: float) -> list[Taker]:
+        since = self._now() - seconds
         return [taker for taker in self._full if taker.full_since < since]
 
     def _do(self, call: Callable[[], None]) -> None:
@@ -195,7 +208,7 @@ class LiveEdges:
         """Let a taker go, whatever state it is in."""
         if taker in self._full:
             self._full.remove(taker)
-            taker.stalls.end(taker.sock)
+            self._goes_on(taker)
             with suppress(KeyError, ValueError, OSError):
                 self._selector.unregister(taker.sock)
         if taker in taker.channel.takers:
@@ -255,15 +268,20 @@ class LiveEdges:
         """Have a taker go on once its socket has room."""
         if sent or taker not in self._full:
             taker.full_since = self._now()
-            taker.stalls.begin(taker.sock)
+            self._goes_on(taker)
         if taker not in self._full:
             self._full.add(taker)
             self._selector.register(taker.sock, selectors.EVENT_WRITE, taker)
 
     def _have_room(self, taker: Taker) -> None:
         self._full.remove(taker)
-        taker.stalls.end(taker.sock)
+        self._goes_on(taker)
         self._selector.unregister(taker.sock)
+
+    def _goes_on(self, taker: Taker) -> None:
+        if taker.is_stalling:
+            taker.is_stalling = False
+            taker.stalls.end(taker.sock)
 
     def _count(self) -> None:
         """Tell the metrics what has happened since it was counted last."""

@@ -21,6 +21,7 @@ Pieces = Sequence[bytes | memoryview]
 
 # More pieces than this the kernel doesn't take at once.
 _MOST_PIECES = 512
+_SOON_MS = 50
 
 
 class Outlet:
@@ -154,26 +155,43 @@ def send_all(
 
     Raises BlockingIOError when it takes nothing for so long, and `stalls` knows meanwhile.
     """
-    while True:
-        pieces = send_some(sock, pieces)
-        if not pieces:
-            return
-        left_bytes = sum(map(len, pieces))
-        give_up_at = time.monotonic() + stall_seconds
-        waiting = select.poll()
-        waiting.register(sock, select.POLLOUT)
-        with stalls.waiting_for(sock) if stalls else nullcontext():
-            while sum(map(len, pieces)) == left_bytes:
-                left_seconds = give_up_at - time.monotonic()
-                # It is looked at even when its time is over: this process may have stood still.
-                may_send = waiting.poll(max(left_seconds, 0) * 1000)
-                pieces = send_some(sock, pieces) if may_send else pieces
-                if left_seconds <= 0 and sum(map(len, pieces)) == left_bytes:
-                    raise BlockingIOError(errno.EAGAIN, "stalled")
+    pieces = send_some(sock, pieces)
+    if not pieces:
+        return
+    room = select.poll()
+    room.register(sock, select.POLLOUT)
+    while pieces:
+        before = pieces
+        # Most clients take more at once: what it costs to watch for stalls is spared then.
+        if room.poll(_SOON_MS):
+            pieces = send_some(sock, pieces)
+        if pieces is before:
+            pieces = _send_to_who_stalls(sock, pieces, room, stall_seconds, stalls)
+
+
+def _send_to_who_stalls(
+    sock: socket.socket,
+    pieces: Pieces,
+    room: select.poll,
+    stall_seconds: float,
+    stalls: Stalls | None,
+) -> Pieces:
+    """Wait until a socket takes something, and return what is left. Raises BlockingIOError."""
+    before = pieces
+    give_up_at = time.monotonic() + stall_seconds - _SOON_MS / 1000
+    with stalls.waiting_for(sock) if stalls else nullcontext():
+        while pieces is before:
+            left_seconds = give_up_at - time.monotonic()
+            # It is looked at even when its time is over: this process may have stood still.
+            if room.poll(max(left_seconds, 0) * 1000):
+                pieces = send_some(sock, pieces)
+            if left_seconds <= 0 and pieces is before:
+                raise BlockingIOError(errno.EAGAIN, "stalled")
+    return pieces
 
 
 def send_some(sock: socket.socket, pieces: Pieces) -> Pieces:
-    """Send what a socket takes at once, and return what is left."""
+    """Send what a socket takes at once; return what is left, the same where it takes nothing."""
     while pieces:
         try:
             sent = sock.sendmsg(pieces[:_MOST_PIECES], (), socket.MSG_DONTWAIT)

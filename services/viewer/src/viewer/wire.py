@@ -13,6 +13,8 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from fastavro.types import Schema
 
+from viewer.schema_bounds import require_bounded
+
 _HEADER = struct.Struct(">bI")
 HEADER_BYTES = _HEADER.size
 _FORGET_UNKNOWN_SECONDS = 30.0
@@ -21,10 +23,6 @@ _FORGET_UNKNOWN_SECONDS = 30.0
 _LARGEST_ID = (1 << 31) - 1
 # As many unknown ids are remembered; each costs a question to the registry.
 _MOST_UNKNOWN = 10_000
-
-_PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
-# Of records within records; ours have none.
-_MOST_DEPTH = 4
 
 ForeignReason = Literal[
     "no_magic", "unknown_schema", "other_record", "malformed", "other_key", "impossible",
@@ -148,7 +146,7 @@ class Decoder:
             raise ForeignRecordError("unknown_schema")
         try:
             plain = _plain(json.loads(self._look_up(schema_id)))
-            _require_bounded(plain, set(_PRIMITIVES))
+            require_bounded(plain)
             schema = fastavro.parse_schema(plain)
         except RegistryAwayError:
             raise
@@ -175,50 +173,6 @@ def _type_name(schema: Any) -> str:
     if isinstance(schema, dict) and schema.get("type") == "array":
         return f"[{_type_name(schema['items'])}]"
     return "long" if schema == "int" else str(schema)
-
-
-def _require_bounded(schema: Any, known: set[str], depth: int = 0) -> None:
-    """Raise ValueError for a schema whose values may nest without end, or take time and no bytes.
-
-    The reader follows a record within itself until the stack is gone, and counts an array of
-    nothing to any number. Ours have neither; anybody may register one that has. `known` are the
-    names of types that may be referred to; those of this schema are added.
-    """
-    match schema:
-        case str():
-            if schema not in known:
-                raise ValueError(f"a reference to {schema}")
-        case list():
-            for branch in schema:
-                _require_bounded(branch, known, depth)
-        case {"type": "record", "fields": [*fields]} if depth < _MOST_DEPTH:
-            for field in fields:
-                _require_bounded(field["type"], known, depth + 1)
-        case {"type": "array", "items": contained}:
-            if not _takes_bytes(contained):
-                raise ValueError("an array of nothing")
-            _require_bounded(contained, known, depth)
-        case {"type": "map", "values": contained}:
-            _require_bounded(contained, known, depth)
-        case {"type": "enum" | "fixed", "name": name}:
-            known |= {name, f"framelog.{name}"}
-        case {"type": str() | list() | dict() as kind} if kind != "record":
-            _require_bounded(kind, known, depth)
-        case _:
-            raise ValueError("a type that no record of ours has")
-
-
-def _takes_bytes(schema: Any) -> bool:
-    """Whether each value of a type takes a byte at least."""
-    match schema:
-        case {"type": "fixed", "size": size}:
-            return bool(size)
-        case {"type": "record", "fields": [*fields]}:
-            return any(_takes_bytes(field["type"]) for field in fields)
-        case {"type": kind}:
-            return kind in {"enum", "array", "map"} or _takes_bytes(kind)
-        case _:
-            return bool(schema != "null")
 
 
 def _plain(schema: Any) -> Any:

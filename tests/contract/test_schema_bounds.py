@@ -1,0 +1,56 @@
+"""Both services read by the same schemas, and by none that no reader survives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import ingest.schema_bounds
+import pytest
+import viewer.schema_bounds
+
+OURS = sorted((Path(__file__).parents[2] / "schemas").glob("*.avsc"))
+
+pytestmark = pytest.mark.parametrize(
+    "service", [ingest.schema_bounds, viewer.schema_bounds], ids=["ingest", "viewer"]
+)
+
+
+def record(*fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "record", "name": "Stream", "namespace": "framelog", "fields": [*fields]}
+
+
+def field(kind: Any) -> dict[str, Any]:
+    return {"name": "it", "type": kind}
+
+
+def array(items: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+@pytest.mark.parametrize("path", OURS, ids=[path.stem for path in OURS])
+def test_ours_are_read_by(service: ModuleType, path: Path) -> None:
+    service.require_bounded(json.loads(path.read_text("utf-8")))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        record(field(["null", "Stream"])),
+        record(field(["null", "framelog.Stream"])),
+        record(field(array("Stream"))),
+        record(field({"type": "map", "values": "Stream"})),
+        record(field(array("null"))),
+        record(field(array({"type": "null"}))),
+        record(field(array({"type": "fixed", "name": "F", "size": 0}))),
+        record(field(array(record()))),
+        record(field(array(record(field("null"))))),
+        record(field(record(field(record(field(record(field(record(field("int")))))))))),
+    ],
+    ids=json.dumps,
+)
+def test_what_no_reader_survives_is_not(service: ModuleType, schema: Any) -> None:
+    with pytest.raises((ValueError, LookupError, TypeError)):
+        service.require_bounded(schema)
