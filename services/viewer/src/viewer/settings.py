@@ -54,7 +54,7 @@ class Settings:
     users: Mapping[str, Secret] = field(default_factory=dict)
     """Passwords by name; without a token and users, anyone is let in."""
     threads: int = 384
-    """Requests answered at once; an open stream takes one for as long as it lasts."""
+    """For streams: each takes one for as long as it lasts. Short requests have their own."""
     cache_bytes: int = 256 << 20
     """Bound on the images kept in memory."""
     fetchers: int = 4
@@ -76,7 +76,7 @@ class Settings:
 
     @property
     def max_streams(self) -> int:
-        """Open streams at most: the other threads are for short requests and health checks."""
+        """Open streams at most; the other threads tell others that there are too many."""
         return self.threads - 8
 
     @classmethod
