@@ -8,7 +8,7 @@ import requests
 from framelog_local.ports import free_port
 
 from tests.faults.checks import Film, check_exactly_once, check_folders, make_film
-from tests.support.cluster import Cluster, Servers, Topics, running_servers
+from tests.support.cluster import Cluster, Servers, Topics
 from tests.support.ingest import Ingest
 from tests.support.processes import wait_for
 from tests.support.videos import Recipe
@@ -19,12 +19,6 @@ SMALL_BATCHES = {
     # Less than a commit to a broker that is away takes: that must not be taken for a hang.
     "FRAMELOG_INGEST_STALL_SECONDS": "8",
 }
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with running_servers(tmp_path_factory.mktemp("servers")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from framelog_local.ports import free_port
 
 from tests.faults.checks import Film, check_exactly_once, check_folders, make_film
-from tests.support.cluster import Cluster, Servers, Topics, running_servers
+from tests.support.cluster import Cluster, Servers, Topics
 from tests.support.ingest import Ingest
 from tests.support.log_reader import LogReader
 from tests.support.log_writer import StreamWriter, jpeg
@@ -33,15 +33,9 @@ LONG_SECONDS = 25.0
 # A transaction of each frame, so that a worker is in the midst of one for most of its time.
 OFTEN = {"FRAMELOG_INGEST_BATCH_FRAMES": "1", "FRAMELOG_INGEST_PACE": "2x"}
 # What is open for too long is looked for every second.
-EAGER = "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000"
+BROKER_PROPERTIES = "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000"
 # Longer than the viewer's parent waits for a sign of its worker.
 HANGING_SECONDS = 40.0
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with running_servers(tmp_path_factory.mktemp("servers"), EAGER) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 import requests
 from framelog_local.ports import free_port
 
-from tests.support.cluster import Cluster, Server, Servers, Topics, running_servers
+from tests.support.cluster import Cluster, Server, Servers, Topics
 from tests.support.ingest import Ingest
 from tests.support.processes import wait_for
 
@@ -21,12 +21,6 @@ CALLERS = 16
 # What ingest asks gives up after 5 s and later; 0.1 s is what it takes on a machine at rest.
 AT_ONCE_SECONDS = 4.0
 TRUE_WITHIN_SECONDS = 30.0
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with running_servers(tmp_path_factory.mktemp("servers")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

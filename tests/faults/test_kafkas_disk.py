@@ -7,10 +7,8 @@ import shutil
 import subprocess
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import framelog_setup
-import pytest
 import requests
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from framelog_local.ports import free_port, free_ports
@@ -32,12 +30,9 @@ from tests.support.processes import wait_for
 from tests.support.videos import Recipe
 from tests.support.viewing import Viewer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 MIB = 1 << 20
 # Retention and compaction are looked at every second.
-EAGER = "\n".join(
+BROKER_PROPERTIES = "\n".join(
     (
         "log.retention.check.interval.ms=500",
         "log.cleaner.backoff.ms=500",
@@ -61,12 +56,6 @@ def configure(servers: Servers, topic: str, **settings: object) -> None:
     resource = ConfigResource("topic", topic, incremental_configs=entries)
     admin = AdminClient({"bootstrap.servers": servers.cluster.bootstrap_servers})
     admin.incremental_alter_configs([resource])[resource].result()
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with running_servers(tmp_path_factory.mktemp("servers"), EAGER) as started:
-        yield started
 
 
 def wipe(servers: Servers, topics: Topics) -> None:

@@ -14,7 +14,7 @@ import requests
 from framelog_local.ports import free_ports
 
 from tests.kubernetes.manifests import OVERLAYS, Pod, overlay, pods
-from tests.support.cluster import Cluster, Servers, Topics, running_servers
+from tests.support.cluster import Cluster, Servers, Topics
 from tests.support.ingest import Ingest
 from tests.support.log_writer import write_stream
 from tests.support.processes import wait_for
@@ -90,12 +90,6 @@ class Probe:
         except requests.RequestException:
             return False
         return answer.ok and time.monotonic() - asked <= self._timeout_seconds
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with running_servers(tmp_path_factory.mktemp("servers")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from framelog_setup import backup
 from framelog_setup.restore import NotEmptyError, archived, restore
 
 from tests.faults.checks import check_folders, make_film
-from tests.support.cluster import Cluster, Servers, Topics, running_servers
+from tests.support.cluster import Cluster, Servers, Topics
 from tests.support.ingest import Ingest
 from tests.support.log_writer import write_stream
 from tests.support.processes import wait_for
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 
 ODD = '{"type": "record", "name": "Odd", "namespace": "elsewhere", "fields": []}'
 LOST = "The schema registry has lost schemas by which the log was written"
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with running_servers(tmp_path_factory.mktemp("servers")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

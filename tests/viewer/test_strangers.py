@@ -62,7 +62,7 @@ EARLIER = written(IDS, st.just(STREAM_ID))
 LATER = written(IDS, st.just(STREAM_ID), st.just(RUN))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(EARLIER, max_size=6), st.lists(LATER, max_size=6))
 def test_nothing_that_is_read_makes_an_answer_an_error(
     earlier: list[Written], later: list[Written]

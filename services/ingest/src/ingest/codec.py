@@ -153,11 +153,10 @@ class Codec:
         return {name: _plain(field) for name, field in record.items()}
 
     def _name_of(self, schema_id: int, subject: str) -> str | None:
-        """Return the name of what a schema describes; None where that is no record."""
+        """Return the name of what a schema describes; None where no record can be read by it."""
         if schema_id not in self._names:
-            schema = json.loads(self._client.get_schema(schema_id, subject).schema_str or "")
-            require_bounded(schema)
-            self._names[schema_id] = _full_name(schema)
+            text = self._client.get_schema(schema_id, subject).schema_str or ""
+            self._names[schema_id] = _readable_name(text)
         return self._names[schema_id]
 
 
@@ -198,6 +197,15 @@ class _Writer:
         value.write(self._head)
         schemaless_writer(value, self._schema, record)
         return value.getvalue()
+
+
+def _readable_name(text: str) -> str | None:
+    try:
+        schema = json.loads(text)
+        require_bounded(schema)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return _full_name(schema)
 
 
 def _full_name(schema: object) -> str | None:

@@ -11,11 +11,9 @@ def blueprint(parts: Parts) -> Blueprint:
     """Serve the list of streams and the player."""
     routes = Blueprint("pages", __name__)
 
-    described = openapi_json()
-
     @routes.get("/api/openapi.json")
     def openapi() -> Response:
-        return Response(described, mimetype="application/json")
+        return Response(openapi_json(), mimetype="application/json")
 
     @routes.get("/")
     def index() -> str:

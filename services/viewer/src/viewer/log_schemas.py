@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from viewer.metrics import Metrics
 from viewer.settings import Settings
-from viewer.wire import Registry, RegistryAwayError, UnknownSchemaError
+from viewer.wire import LARGEST_ID, Registry, RegistryAwayError, UnknownSchemaError
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,6 @@ _INTERVAL_SECONDS = 10.0
 _RPC_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _LOOKS_A_READING = 6
-_LARGEST_ID = (1 << 31) - 1
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001 (public, in spite of its name)
 GUIDE = "'make restore-schemas' puts them back (docs/operations.md#the-registry-lost-its-ids)"
 
@@ -173,7 +172,7 @@ class LogSchemas:
             subject, schema_id, text = found["subject"], found["schema_id"], found["schema"]
             if key != f"{subject}/{schema_id}".encode() or subject not in self._subjects:
                 return None
-            is_ours = type(schema_id) is int and 0 < schema_id <= _LARGEST_ID
+            is_ours = type(schema_id) is int and 0 < schema_id <= LARGEST_ID
             return (schema_id, _Entry(subject, text)) if is_ours and _is_record(text) else None
         except (ValueError, TypeError, KeyError, RecursionError):
             return None

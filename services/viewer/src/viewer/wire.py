@@ -19,8 +19,8 @@ _HEADER = struct.Struct(">bI")
 HEADER_BYTES = _HEADER.size
 _FORGET_UNKNOWN_SECONDS = 30.0
 
-# Ids are ints of Java's: the registry has none above, and may not even say so.
-_LARGEST_ID = (1 << 31) - 1
+LARGEST_ID = (1 << 31) - 1
+"""Ids are ints of Java's: the registry has none above, and may not even say so."""
 # As many unknown ids are remembered; each costs a question to the registry.
 _MOST_UNKNOWN = 10_000
 
@@ -112,7 +112,7 @@ class Decoder:
         magic, schema_id = _HEADER.unpack_from(value)
         if magic != 0:
             raise ForeignRecordError("no_magic")
-        if schema_id > _LARGEST_ID:
+        if schema_id > LARGEST_ID:
             raise ForeignRecordError("unknown_schema")
         known = self._schemas.get(schema_id) or self._learn(schema_id)
         if known[0] != f"framelog.{name}":
