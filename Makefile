@@ -70,11 +70,12 @@ bench:  ## measure everything; ARGS="ingest-floor --rounds 3" measures some
 	@$(LOCAL) prepare-tests
 	@$(TOOLS)/python -m tests.bench $(ARGS)
 
-check:  ## lint, formatting and types; changes nothing
+check:  ## lint, formatting, types, and which module may import which; changes nothing
 	@$(LOCAL) prepare-checks
 	@$(TOOLS)/ruff check
 	@$(TOOLS)/ruff format --check
 	@$(TOOLS)/mypy services deploy tests
+	@$(TOOLS)/lint-imports --no-cache
 	@$(TOOLS)/hadolint services/*/Dockerfile deploy/*/Dockerfile
 	@$(TOOLS)/compose-lint --config deploy/compose-lint.yml --strict-config --fail-on low --quiet --skip-suppressed compose.yaml
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import av
 import cv2
 import numpy
-from ingest.choices import Choices
-from ingest.decoded import Picture
-from ingest.encoders import encoder
+from ingest.encode.image_encoders import encoder
+from ingest.media.decoded import Picture
+from ingest.model.choices import Choices
 
 from tests.bench.ingesting import AS_WORKERS
 

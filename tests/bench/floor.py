@@ -13,9 +13,9 @@ import av
 import numpy
 import simplejpeg  # type: ignore[import-untyped]
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
-from ingest.choices import DEFAULT_QUALITY, Choices
-from ingest.decoded import Picture
-from ingest.encoders import encoder
+from ingest.encode.image_encoders import encoder
+from ingest.media.decoded import Picture
+from ingest.model.choices import DEFAULT_QUALITY, Choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable

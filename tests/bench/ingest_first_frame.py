@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import requests
 from framelog_local.ports import free_port
-from ingest.fingerprint import fingerprint, stream_id
+from ingest.media.fingerprint import fingerprint, stream_id
 
 from tests.bench.ingesting import Intake, distinct_copy, ingesting
 from tests.bench.measure import Figure, Result, Spread, at_most

@@ -4,11 +4,11 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-import viewer.records
-from ingest.codec import Codec
-from ingest.records import frame_record, segment_record, stream_record
-from ingest.stream import Placement
-from viewer.wire import Decoder
+import viewer.model.records
+from ingest.kafka.avro_codec import Codec
+from ingest.kafka.avro_records import frame_record, segment_record, stream_record
+from ingest.model.stream import Placement
+from viewer.kafka.wire_format import Decoder
 
 from tests.contract.avro import (
     NAMES,
@@ -131,14 +131,14 @@ def test_the_viewer_reads_records_of_a_newer_and_of_an_older_schema(
         value = in_wire_format(record, evolved(name, ADDED), newer_ids[name])
         return decoder.decode(value, name.capitalize())[1]
 
-    new_stream = viewer.records.stream_from(decoded("stream"))
+    new_stream = viewer.model.records.stream_from(decoded("stream"))
     assert new_stream.frame_count == COMPLETE.frame_count
-    assert list(viewer.records.segment_from(decoded("segment")).sizes_bytes) == list(
+    assert list(viewer.model.records.segment_from(decoded("segment")).sizes_bytes) == list(
         SEGMENT.sizes_bytes
     )
     place = {"partition": 3, "offset": 40, "kafka_timestamp_ms": 5, "schema_id": 6}
-    assert viewer.records.frame_from(decoded("frame"), **place).image == frame(3).image
+    assert viewer.model.records.frame_from(decoded("frame"), **place).image == frame(3).image
 
     old_record = {k: v for k, v in RECORDS["stream"].items() if "sample_aspect" not in k}
     _, record = decoder.decode(in_wire_format(old_record, older, older_id), "Stream")
-    assert viewer.records.stream_from(record).sample_aspect_num == 1
+    assert viewer.model.records.stream_from(record).sample_aspect_num == 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import ingest.metrics
+import ingest.telemetry.metrics
 import pytest
-import viewer.metrics
+import viewer.telemetry.metrics
 from prometheus_client import CollectorRegistry
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ def row(family: Metric) -> str:
 
 def of_ingest() -> list[Metric]:
     registry = CollectorRegistry()
-    ingest.metrics.Metrics(registry, "1.2.3", slots=2)
+    ingest.telemetry.metrics.Metrics(registry, "1.2.3", slots=2)
     return list(registry.collect())
 
 
 def of_the_viewer() -> list[Metric]:
     registry = CollectorRegistry()
-    viewer.metrics.Metrics(registry)
+    viewer.telemetry.metrics.Metrics(registry)
     return list(registry.collect())
 
 

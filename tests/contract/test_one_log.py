@@ -10,13 +10,13 @@ import logging
 import re
 from pathlib import Path
 
-import ingest.logs
-import ingest.repeats
 import pytest
-import viewer.logs
-import viewer.repeats
+from ingest.telemetry import log_repeats as ingest_repeats
+from ingest.telemetry import logs as ingest_logs
+from viewer.telemetry import log_repeats as viewer_repeats
+from viewer.telemetry import logs as viewer_logs
 
-SOURCES = Path(viewer.logs.__file__).parent
+SOURCES = Path(viewer_logs.__file__).parents[1]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 GRAMMAR = re.compile(r"event=[a-z_]+( [a-z_]+=(%[rsd]|'[^'%]*'))*")
 
@@ -39,7 +39,7 @@ def lines_of(module: object, style: str) -> list[str]:
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_a_line_of_one_service_is_that_of_the_other(style: str) -> None:
-    ours, theirs = lines_of(ingest.logs, style), lines_of(viewer.logs, style)
+    ours, theirs = lines_of(ingest_logs, style), lines_of(viewer_logs, style)
     assert ours == theirs
     assert len(ours) == 3
     if style == "json":
@@ -48,10 +48,10 @@ def test_a_line_of_one_service_is_that_of_the_other(style: str) -> None:
 
 def test_they_agree_on_which_faults_are_the_same() -> None:
     for name in ("_fault", "_present", "fields"):
-        ours, theirs = (inspect.getsource(vars(m)[name]) for m in (ingest.logs, viewer.logs))
+        ours, theirs = (inspect.getsource(vars(m)[name]) for m in (ingest_logs, viewer_logs))
         assert ours == theirs
-    assert vars(ingest.logs)["_DETAILS"] == vars(viewer.logs)["_DETAILS"]
-    assert inspect.getsource(ingest.repeats) == inspect.getsource(viewer.repeats)
+    assert vars(ingest_logs)["_DETAILS"] == vars(viewer_logs)["_DETAILS"]
+    assert inspect.getsource(ingest_repeats) == inspect.getsource(viewer_repeats)
 
 
 @pytest.mark.parametrize("path", sorted(SOURCES.rglob("*.py")), ids=lambda path: path.stem)

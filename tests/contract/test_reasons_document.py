@@ -20,7 +20,7 @@ GAP = "…"
 def reasons() -> set[str]:
     """Return every reason in ingest's source, with a gap for each thing that is filled in."""
     found = set()
-    for path in Path(ingest.__file__).parent.glob("*.py"):
+    for path in Path(ingest.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             found |= {text for part in stated(node) for text in sentences(part)}
     return found

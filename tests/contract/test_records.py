@@ -7,15 +7,15 @@ from typing import Any, ClassVar, Protocol
 
 import fastavro
 import pytest
-import viewer.records
-from ingest.records import (
+import viewer.model.records
+from ingest.kafka.avro_records import (
     frame_record,
     segment_key,
     segment_record,
     stream_from_record,
     stream_record,
 )
-from ingest.stream import Placement, Segment, State, Stream
+from ingest.model.stream import Placement, Segment, State, Stream
 
 from tests.contract.avro import field_names, read, schema, written
 from tests.ingest.builders import NOW_US, frame, frames, fresh
@@ -23,9 +23,9 @@ from tests.ingest.builders import NOW_US, frame, frames, fresh
 TOPIC_ID = "EYYh4JzTQqmsYK9hn1dFqA"
 PLACE = {"partition": 3, "offset": 40, "kafka_timestamp_ms": 5, "schema_id": 6}
 VIEWERS: dict[str, type["_Dataclass"]] = {
-    "frame": viewer.records.Frame,
-    "segment": viewer.records.Segment,
-    "stream": viewer.records.Stream,
+    "frame": viewer.model.records.Frame,
+    "segment": viewer.model.records.Segment,
+    "stream": viewer.model.records.Stream,
 }
 
 
@@ -143,15 +143,15 @@ def test_the_viewer_has_the_schemas_defaults(name: str) -> None:
 def test_the_viewer_reads_what_ingest_writes(state: str) -> None:
     written_by_ingest = stream_record(streams()[state])
     record = read(written(written_by_ingest, schema("stream")), schema("stream"))
-    assert dataclasses.asdict(viewer.records.stream_from(record)) == written_by_ingest
+    assert dataclasses.asdict(viewer.model.records.stream_from(record)) == written_by_ingest
 
 
 def test_the_viewer_reads_segments_and_frames_that_ingest_writes() -> None:
     record = any_record("segment")
     body = written(record, schema("segment"))
-    read_segment = viewer.records.segment_from(read(body, schema("segment")))
+    read_segment = viewer.model.records.segment_from(read(body, schema("segment")))
     assert dataclasses.asdict(read_segment) == record
     record = any_record("frame")
     body = written(record, schema("frame"))
-    read_frame = viewer.records.frame_from(read(body, schema("frame")), **PLACE)
+    read_frame = viewer.model.records.frame_from(read(body, schema("frame")), **PLACE)
     assert dataclasses.asdict(read_frame) == {**record, **PLACE}

@@ -7,14 +7,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import ingest.schema_bounds
+import ingest.kafka.schema_bounds
 import pytest
-import viewer.schema_bounds
+import viewer.kafka.schema_bounds
 
 OURS = sorted((Path(__file__).parents[2] / "schemas").glob("*.avsc"))
 
 pytestmark = pytest.mark.parametrize(
-    "service", [ingest.schema_bounds, viewer.schema_bounds], ids=["ingest", "viewer"]
+    "service", [ingest.kafka.schema_bounds, viewer.kafka.schema_bounds], ids=["ingest", "viewer"]
 )
 
 

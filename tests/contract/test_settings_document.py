@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import framelog_setup.settings
-import ingest.choices
-import ingest.settings
+import ingest.config.settings
+import ingest.model.choices
 import pytest
-import viewer.settings
+import viewer.config.settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 SERVICES = {
-    "ingest": (ingest.settings, ingest.settings.Settings.from_environ),
-    "viewer": (viewer.settings, viewer.settings.Settings.from_environ),
+    "ingest": (ingest.config.settings, ingest.config.settings.Settings.from_environ),
+    "viewer": (viewer.config.settings, viewer.config.settings.Settings.from_environ),
     "setup": (framelog_setup.settings, framelog_setup.from_environment),
 }
 KEYS = {
@@ -25,7 +25,7 @@ KEYS = {
 for name, (module, _) in SERVICES.items():  # a secret may also lie in a file
     secret = re.findall(r'\bsecret\("(FRAMELOG_[A-Z_]+)"', inspect.getsource(module))
     KEYS[name] += [f"{key}_FILE" for key in secret]
-KEYS["ingest"] += [f"FRAMELOG_INGEST_{name.upper()}" for name in ingest.choices.CHOICE_NAMES]
+KEYS["ingest"] += [f"FRAMELOG_INGEST_{name.upper()}" for name in ingest.model.choices.CHOICE_NAMES]
 
 
 def documented() -> dict[str, str]:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-import viewer.records
-from ingest.codec import Codec
-from ingest.errors import Unavailable
-from ingest.records import frame_record, segment_record, stream_record
-from ingest.stream import Placement
-from viewer.wire import Decoder
+import viewer.model.records
+from ingest.kafka.avro_codec import Codec
+from ingest.kafka.avro_records import frame_record, segment_record, stream_record
+from ingest.model.errors import Unavailable
+from ingest.model.stream import Placement
+from viewer.kafka.wire_format import Decoder
 
 from tests.contract.avro import from_wire_format, newest_id, schema_text
 from tests.ingest.builders import NOW_US, frame, frames, fresh
@@ -47,9 +47,9 @@ def test_what_ingest_writes_is_read_with_fastavro_and_the_schemas_id(
 def test_the_viewer_reads_what_ingest_writes(cluster: Cluster, codec: Codec) -> None:
     decoder = Decoder(lambda schema_id: schema_text(cluster.registry_url, schema_id))
     _, record = decoder.decode(codec.stream(COMPLETE), "Stream")
-    assert dataclasses.asdict(viewer.records.stream_from(record)) == stream_record(COMPLETE)
+    assert dataclasses.asdict(viewer.model.records.stream_from(record)) == stream_record(COMPLETE)
     _, record = decoder.decode(codec.segment(SEGMENT), "Segment")
-    assert dataclasses.asdict(viewer.records.segment_from(record)) == segment_record(SEGMENT)
+    assert dataclasses.asdict(viewer.model.records.segment_from(record)) == segment_record(SEGMENT)
     _, record = decoder.decode(codec.frame(frame(3), COMPLETE), "Frame")
     assert record == frame_record(frame(3), COMPLETE)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from ingest.choices import Choices
-from ingest.messages import Job, Proceed
-from ingest.pool import Running
+from ingest.model.choices import Choices
+from ingest.supervisor.worker_pool import Running
+from ingest.worker.messages import Job, Proceed
 
 from tests.faults.checks import Film, check_exactly_once, check_folders, make_film
 from tests.support.amounts import amount

@@ -10,13 +10,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self
 
-from ingest.choices import Choices
-from ingest.decoded import Limits
-from ingest.encoders import encoder
-from ingest.encoding import Encoding
-from ingest.errors import Unreadable
-from ingest.opening import check_size, open_pictures
-from ingest.timing import timed
+from ingest.encode.frame_builder import Encoding
+from ingest.encode.image_encoders import encoder
+from ingest.media.decoded import Limits
+from ingest.media.opening import check_size, open_pictures
+from ingest.model.choices import Choices
+from ingest.model.errors import Unreadable
+from ingest.model.timing import timed
 
 LIMITS = Limits(decoder_threads=1, largest_pixels=1 << 24)
 MEMORY_BYTES = 1 << 30

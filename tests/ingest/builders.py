@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from ingest.choices import Choices
-from ingest.description import Description
-from ingest.frame import Frame
-from ingest.stream import Stream
+from ingest.model.choices import Choices
+from ingest.model.frame import Frame
+from ingest.model.stream import Stream
+from ingest.model.video_description import Description
 
 FRAME_NS = 40_000_000
 CONTENT = "0123456789ab" + "c" * 52

@@ -15,9 +15,9 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from ingest.decoded import Limits
-from ingest.source import Source
-from ingest.stopwatch import Stopwatch
+from ingest.media.decoded import Limits
+from ingest.media.video_file import Source
+from ingest.telemetry.stopwatch import Stopwatch
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from ingest.control import Control
-from ingest.control_marks import Marks
-from ingest.errors import IngestError
-from ingest.fingerprint import fingerprint
-from ingest.folders import Folders
-from ingest.http_control import control_routes
-from ingest.messages import AtWork
-from ingest.stream import State, Stream
+from ingest.api.control import Control
+from ingest.api.control_routes import control_routes
+from ingest.inbox.control_marks import Marks
+from ingest.inbox.folders import Folders
+from ingest.media.fingerprint import fingerprint
+from ingest.model.errors import IngestError
+from ingest.model.stream import State, Stream
+from ingest.worker.messages import AtWork
 
 from tests.ingest.builders import NOW_US, fresh
 

@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ingest.errors import (
+from ingest.kafka.committed_log import Ledger
+from ingest.kafka.publisher import Advance
+from ingest.kafka.record_limits import RecordLimits
+from ingest.model.errors import (
     Aborted,
     Blocked,
     Broken,
@@ -17,11 +20,8 @@ from ingest.errors import (
     Replaced,
     Unavailable,
 )
-from ingest.frame import Frame
-from ingest.ledger import Ledger
-from ingest.publisher import Advance
-from ingest.record_limits import RecordLimits
-from ingest.stream import Placement, Segment, Stream
+from ingest.model.frame import Frame
+from ingest.model.stream import Placement, Segment, Stream
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
-from ingest.choices import Choices
-from ingest.decoded import Picture
-from ingest.encoders import Image, encoder
-from ingest.orientation import UPRIGHT, Orientation
+from ingest.encode.image_encoders import Image, encoder
+from ingest.media.decoded import Picture
+from ingest.model.choices import Choices
+from ingest.pixels.orientation import UPRIGHT, Orientation
 
 LARGEST_BYTES = 15 << 20
 Rgb = tuple[float, float, float]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ingest.folders import Folders
+from ingest.inbox.folders import Folders
 
 from tests.ingest.clock import FakeClock
 

@@ -4,20 +4,20 @@ import multiprocessing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from ingest.barrier import Barrier
-from ingest.candidates import Candidates
-from ingest.cards import Cards
-from ingest.claims import Claims
-from ingest.endings import Endings
-from ingest.folders import Folders
-from ingest.intake import Intake
-from ingest.messages import Ended, Job, Opened
-from ingest.metrics import Metrics
-from ingest.pool import Pool, Running
-from ingest.reports import Reports
-from ingest.settings import Settings
-from ingest.stream import State
-from ingest.traces import Traces
+from ingest.config.settings import Settings
+from ingest.inbox.folders import Folders
+from ingest.model.stream import State
+from ingest.supervisor.claiming import Claims
+from ingest.supervisor.dropped_folders import Cards
+from ingest.supervisor.fault_barrier import Barrier
+from ingest.supervisor.finishing import Endings
+from ingest.supervisor.scheduler import Intake
+from ingest.supervisor.tracked_files import Candidates
+from ingest.supervisor.worker_pool import Pool, Running
+from ingest.supervisor.worker_reports import Reports
+from ingest.telemetry.metrics import Metrics
+from ingest.telemetry.spans import Traces
+from ingest.worker.messages import Ended, Job, Opened
 from prometheus_client import CollectorRegistry
 
 from tests.ingest.clock import FakeClock

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import pytest
-from ingest.frame import BatchLimits, Frame, batches, first_alone
+from ingest.model.frame import BatchLimits, Frame, batches, first_alone
 
 from tests.ingest.builders import frame
 from tests.ingest.clock import FakeClock

@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ingest.choices import BadChoice, Choices, choices_in, sidecar, with_named
-from ingest.errors import Unreadable
+from ingest.model.choices import BadChoice, Choices, choices_in, sidecar, with_named
+from ingest.model.errors import Unreadable
 
 
 def test_all_choices_can_be_written_and_read_back() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import av
 import pytest
-from ingest.choices import Choices
-from ingest.container_end import TRUSTED, end_of
-from ingest.demuxers import ALLOWED
-from ingest.file_end import End
-from ingest.shortfall import Shortfall
+from ingest.media.container_end.check import TRUSTED, end_of
+from ingest.media.container_end.verdict import End
+from ingest.media.demuxers import ALLOWED
+from ingest.media.missing_frames import Shortfall
+from ingest.model.choices import Choices
 
 from tests.ingest.clips import Clip, cut, make, opened
 

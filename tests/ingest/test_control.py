@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from ingest.errors import Fenced
-from ingest.messages import AtWork
-from ingest.session import Session
-from ingest.stream import State
+from ingest.model.errors import Fenced
+from ingest.model.stream import State
+from ingest.worker.messages import AtWork
+from ingest.worker.stream_session import Session
 
 from tests.ingest.builders import frames, fresh
 from tests.ingest.desk import Desk

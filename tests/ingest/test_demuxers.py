@@ -9,11 +9,11 @@ from pathlib import Path
 import av.format
 import pytest
 from av.format import ContainerFormat
-from ingest.choices import Choices
-from ingest.containers import open_container
-from ingest.decoded import Limits
-from ingest.demuxers import ALLOWED, BY_SUFFIX, REFUSED, SOUND
-from ingest.errors import Unreadable
+from ingest.media.containers import open_container
+from ingest.media.decoded import Limits
+from ingest.media.demuxers import ALLOWED, BY_SUFFIX, REFUSED, SOUND
+from ingest.model.choices import Choices
+from ingest.model.errors import Unreadable
 
 from tests.ingest.clips import Clip, make, opened
 

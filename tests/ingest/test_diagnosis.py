@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ingest.choices import Choices
-from ingest.errors import Unreadable
-from ingest.file_end import End
+from ingest.media.container_end.verdict import End
+from ingest.model.choices import Choices
+from ingest.model.errors import Unreadable
 
 from tests.ingest.clips import Clip, make, make_sound, opened
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from ingest.fingerprint import content_id, fingerprint, printable, stream_id
+from ingest.media.fingerprint import content_id, fingerprint, printable, stream_id
 
 MIB = 1 << 20
 CONTENT = "0123456789abcdef" * 4

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ingest.control_marks import Marks
-from ingest.folders import Folders
-from ingest.renaming import rename_no_replace
+from ingest.inbox.control_marks import Marks
+from ingest.inbox.folders import Folders
+from ingest.inbox.renaming import rename_no_replace
 
 from tests.ingest.clock import FakeClock
 from tests.ingest.replicas import TAKEOVER_SECONDS, claimed, contents, drop, replica

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from ingest.choices import Choices
-from ingest.decoded import Picture
-from ingest.encoders import encoder
-from ingest.timing import timed
+from ingest.encode.image_encoders import encoder
+from ingest.media.decoded import Picture
+from ingest.model.choices import Choices
+from ingest.model.timing import timed
 
 from tests.ingest.clips import Clip, corners, make, opened, quarters
 from tests.ingest.pictures import decoded

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from ingest.health import Health
-from ingest.rounds import Rounds
+from ingest.api.health import Health
+from ingest.telemetry.service_thread import Rounds
 
 from tests.ingest.clock import FakeClock
 from tests.support.processes import wait_for

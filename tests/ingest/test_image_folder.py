@@ -6,14 +6,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ingest.choices import Choices
-from ingest.decoded import CodedPicture
-from ingest.errors import Unreadable
-from ingest.fingerprint import fingerprint
-from ingest.image_folder import size_bytes
-from ingest.opening import open_pictures
-from ingest.renaming import rename_no_replace
-from ingest.settling import Settling, Sight, sights
+from ingest.inbox.arrival import Settling, Sight, sights
+from ingest.inbox.renaming import rename_no_replace
+from ingest.media.decoded import CodedPicture
+from ingest.media.fingerprint import fingerprint
+from ingest.media.image_folder import size_bytes
+from ingest.media.opening import open_pictures
+from ingest.model.choices import Choices
+from ingest.model.errors import Unreadable
 
 from tests.ingest.test_passthrough import LIMITS, jpeg, pictures
 

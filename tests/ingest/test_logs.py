@@ -13,7 +13,7 @@ from typing import Any
 import ingest
 import pytest
 from confluent_kafka import Producer
-from ingest.logs import ClientLog, Lines, set_up
+from ingest.telemetry.logs import ClientLog, Lines, set_up
 
 from tests.ingest.clock import FakeClock
 from tests.support.processes import wait_for
@@ -154,7 +154,7 @@ def test_kafkas_client_logs_events_too(as_json: Output, free_port: int) -> None:
 def templates() -> list[tuple[str, str]]:
     """Return where the service logs something, and its template."""
     found = []
-    for path in sorted(Path(ingest.__file__).parent.glob("*.py")):
+    for path in sorted(Path(ingest.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             match node:
                 case ast.Call(

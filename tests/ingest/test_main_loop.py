@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest.main_loop import MainLoop
-from ingest.rhythm import Rhythm
-from ingest.watcher import Watcher
+from ingest.inbox.watcher import Watcher
+from ingest.supervisor.main_loop import MainLoop
+from ingest.supervisor.scan_schedule import Rhythm
 
 from tests.ingest.service import Service
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from ingest.messages import Progress
-from ingest.metrics import QUANTILES, RESTARTS, RESULTS, STAGES, Metrics
-from ingest.sight import FileSight, Sight, Slots
-from ingest.statistics import ERRORS, ClientReport
-from ingest.stream import State
+from ingest.model.stream import State
+from ingest.telemetry.client_statistics import ERRORS, ClientReport
+from ingest.telemetry.metrics import QUANTILES, RESTARTS, RESULTS, STAGES, Metrics
+from ingest.telemetry.snapshot import FileSight, Sight, Slots
+from ingest.telemetry.worker_probe import Progress
 from prometheus_client import CollectorRegistry
 
 ENDINGS = {

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from ingest.choices import Choices
-from ingest.decoded import Limits, Picture
-from ingest.description import Description
-from ingest.encoders import encoder
-from ingest.encoding import Encoding
-from ingest.frame import Frame
-from ingest.jpeg import read_jpeg
-from ingest.opening import open_pictures
-from ingest.orientation import UPRIGHT, Orientation, from_display_matrix
-from ingest.photo import exif_orientation
-from ingest.picture import Converter, Plane
-from ingest.timing import timed
+from ingest.encode.frame_builder import Encoding
+from ingest.encode.image_encoders import encoder
+from ingest.encode.picture_conversion import Converter, Plane
+from ingest.media.decoded import Limits, Picture
+from ingest.media.image_metadata import exif_orientation
+from ingest.media.jpeg_markers import read_jpeg
+from ingest.media.opening import open_pictures
+from ingest.model.choices import Choices
+from ingest.model.frame import Frame
+from ingest.model.timing import timed
+from ingest.model.video_description import Description
+from ingest.pixels.orientation import UPRIGHT, Orientation, from_display_matrix
 
 from tests.ingest.clips import Clip, make, opened
 from tests.ingest.jpegs import (

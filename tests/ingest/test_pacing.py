@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from ingest.decoded import Picture
-from ingest.orientation import UPRIGHT
-from ingest.pacing import Pacer
-from ingest.timing import Timed
+from ingest.media.decoded import Picture
+from ingest.model.timing import Timed
+from ingest.pixels.orientation import UPRIGHT
+from ingest.worker.pacing import Pacer
 
 from tests.ingest.clock import FakeClock
 from tests.ingest.pictures import flat

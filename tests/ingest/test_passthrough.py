@@ -10,18 +10,18 @@ import av
 import cv2
 import numpy as np
 import pytest
-from ingest.choices import Choices
-from ingest.decoded import CodedPicture, Limits, Picture, Pictured
-from ingest.encoders import encoder
-from ingest.encoding import Encoding
-from ingest.errors import Unreadable
-from ingest.frame import Frame
-from ingest.jpeg import read_jpeg
-from ingest.opening import open_pictures
-from ingest.settings import Settings
-from ingest.timing import timed
-from ingest.verify_check import Findings, Found
-from ingest.verify_source import compared
+from ingest.config.settings import Settings
+from ingest.encode.frame_builder import Encoding
+from ingest.encode.image_encoders import encoder
+from ingest.media.decoded import CodedPicture, Limits, Picture, Pictured
+from ingest.media.jpeg_markers import read_jpeg
+from ingest.media.opening import open_pictures
+from ingest.model.choices import Choices
+from ingest.model.errors import Unreadable
+from ingest.model.frame import Frame
+from ingest.model.timing import timed
+from ingest.verify.consistency import Findings, Found
+from ingest.verify.source_comparison import compared
 
 from tests.ingest.builders import fresh
 from tests.ingest.clips import Clip, make, quarters

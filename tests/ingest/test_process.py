@@ -1,11 +1,11 @@
 """What a worker's process tells of its end."""
 
 import pytest
-from ingest.errors import Fenced, Unreadable
-from ingest.messages import LetGo, NotAVideo
-from ingest.process import last_words_of
-from ingest.settings import Settings
-from ingest.worker import Worker
+from ingest.config.settings import Settings
+from ingest.model.errors import Fenced, Unreadable
+from ingest.worker.messages import LetGo, NotAVideo
+from ingest.worker.pipeline import Worker
+from ingest.worker.process import last_words_of
 
 
 class Failing(Worker):

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from ingest.errors import Fenced
-from ingest.frame import Frame
-from ingest.publisher import KafkaPublisher, Publisher
-from ingest.records import frame_record, stream_record
-from ingest.stream import Placement, Stream
+from ingest.kafka.avro_records import frame_record, stream_record
+from ingest.kafka.publisher import KafkaPublisher, Publisher
+from ingest.model.errors import Fenced
+from ingest.model.frame import Frame
+from ingest.model.stream import Placement, Stream
 
 from tests.ingest.builders import CONTENT, NOW_US, STREAM_ID, frame, frames, fresh
 from tests.ingest.worlds import Kafka, World

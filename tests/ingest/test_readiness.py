@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ingest.readiness import Readiness
-from ingest.settings import Settings
+from ingest.config.settings import Settings
+from ingest.kafka.readiness import Readiness
 
 
 def missing(_: Path) -> None:

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from ingest.renaming import rename_no_replace
+from ingest.inbox.renaming import rename_no_replace
 
 from tests.ingest.replicas import contents
 

@@ -3,8 +3,8 @@
 from fractions import Fraction
 
 import pytest
-from ingest.sampling import sampled, sampled_count
-from ingest.timing import Stamped, Timed, timed
+from ingest.model.sampling import sampled, sampled_count
+from ingest.model.timing import Stamped, Timed, timed
 
 MS = 1_000_000
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 from confluent_kafka.admin import AclOperation, AclPermissionType, ResourceType
 from framelog_local.ports import free_port
-from ingest.fingerprint import content_id, fingerprint
+from ingest.media.fingerprint import content_id, fingerprint
 
 from tests.faults.checks import check_exactly_once, check_folders, make_film
 from tests.ingest.desk import JSON

@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
-from ingest import settings as module
-from ingest.choices import CHOICE_NAMES
-from ingest.doors import kafka_options, registry_options
-from ingest.errors import BadSetting
-from ingest.settings import Settings
+from ingest.config import settings as module
+from ingest.config.settings import Settings
+from ingest.kafka.client_configuration import kafka_options, registry_options
+from ingest.model.choices import CHOICE_NAMES
+from ingest.model.errors import BadSetting
 
 CHOICES = [f"FRAMELOG_INGEST_{name.upper()}" for name in CHOICE_NAMES]
 KEYS = sorted({*CHOICES, *re.findall(r'"(FRAMELOG_[A-Z_]+[A-Z])"', inspect.getsource(module))})

@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from ingest.folders import Folders
-from ingest.messages import Ended, Opened
-from ingest.renaming import rename_no_replace
-from ingest.stream import State
+from ingest.inbox.folders import Folders
+from ingest.inbox.renaming import rename_no_replace
+from ingest.model.stream import State
+from ingest.worker.messages import Ended, Opened
 
 from tests.ingest.clock import FakeClock
 from tests.ingest.replicas import TAKEOVER_SECONDS, contents, drop, replica
@@ -34,7 +34,7 @@ def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr("ingest.sidecars.os.link", refuse)
+    monkeypatch.setattr("ingest.inbox.sidecars.os.link", refuse)
 
 
 def everything(folders: Folders) -> dict[str, str]:
@@ -149,8 +149,8 @@ def at_step(
 
         return acting
 
-    monkeypatch.setattr("ingest.sidecars.os.link", counted(os.link))
-    monkeypatch.setattr("ingest.folders.rename_no_replace", counted(rename_no_replace))
+    monkeypatch.setattr("ingest.inbox.sidecars.os.link", counted(os.link))
+    monkeypatch.setattr("ingest.inbox.folders.rename_no_replace", counted(rename_no_replace))
     monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
 
 
@@ -302,8 +302,8 @@ def test_settings_beside_many_videos_do_not_take_a_look_at_the_folder_each(
 
         return looking
 
-    monkeypatch.setattr("ingest.sidecars.os.scandir", counted(true_scan))
-    monkeypatch.setattr("ingest.sidecars.os.listdir", counted(true_list))
+    monkeypatch.setattr("ingest.inbox.sidecars.os.scandir", counted(true_scan))
+    monkeypatch.setattr("ingest.inbox.sidecars.os.listdir", counted(true_list))
     folders.tidy()
     folders._now.seconds += 60  # type: ignore[attr-defined]
     folders.tidy()

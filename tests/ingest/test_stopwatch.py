@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from ingest.stopwatch import Stopwatch
+from ingest.telemetry.stopwatch import Stopwatch
 
 from tests.ingest.clock import FakeClock
 

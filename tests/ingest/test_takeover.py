@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from ingest.folders import BEAT_SECONDS, Folders
+from ingest.inbox.folders import BEAT_SECONDS, Folders
 
 from tests.ingest.clock import FakeClock
 from tests.ingest.replicas import TAKEOVER_SECONDS, claimed, drop, replica

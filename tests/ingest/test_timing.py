@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from ingest.timing import Stamped, Timed, timed
+from ingest.model.timing import Stamped, Timed, timed
 
 PAL = Fraction(1, 25)
 NTSC = Fraction(1001, 30_000)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from ingest.stream import Placement, Segment, Stream
-from ingest.verify import verdict
-from ingest.verify_check import Findings, Found, check
+from ingest.model.stream import Placement, Segment, Stream
+from ingest.verify.consistency import Findings, Found, check
+from ingest.verify.verify import verdict
 
 from tests.ingest.builders import NOW_US, batched, fresh
 

@@ -5,8 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ingest import control_marks
-from ingest.messages import (
+from ingest.inbox import control_marks
+from ingest.inbox.arrival import Sight, seen
+from ingest.model.stream import State
+from ingest.supervisor.worker_pool import Running
+from ingest.telemetry.worker_probe import Progress
+from ingest.worker.messages import (
     AtWork,
     Begun,
     Busy,
@@ -15,12 +19,8 @@ from ingest.messages import (
     LetGo,
     NotYet,
     Opened,
-    Progress,
     TurnedAway,
 )
-from ingest.pool import Running
-from ingest.settling import Sight, seen
-from ingest.stream import State
 
 from tests.ingest.service import Service
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ingest.watcher import Watcher
+from ingest.inbox.watcher import Watcher
 
 from tests.ingest.clock import FakeClock
 from tests.support.processes import wait_for

@@ -4,11 +4,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from ingest.cluster import connect
-from ingest.ledger import Ledger
-from ingest.publisher import Publisher
-from ingest.records import frame_record, segment_record, stream_record
-from ingest.settings import Settings
+from ingest.config.settings import Settings
+from ingest.kafka.avro_records import frame_record, segment_record, stream_record
+from ingest.kafka.committed_log import Ledger
+from ingest.kafka.connection import connect
+from ingest.kafka.publisher import Publisher
 
 from tests.ingest.builders import fresh
 from tests.ingest.fakes import FakeLog

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 from framelog_local.settings import read_settings
-from ingest.errors import BadSetting
-from ingest.settings import Settings as IngestSettings
-from viewer.settings import Settings as ViewerSettings
+from ingest.config.settings import Settings as IngestSettings
+from ingest.model.errors import BadSetting
+from viewer.config.settings import Settings as ViewerSettings
 
 from tests.kubernetes.manifests import OVERLAYS, built, named, of_kind, overlay, pods, selects
 from tests.kubernetes.schemas import Judge

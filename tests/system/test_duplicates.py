@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ingest.content import HeldFile
-from ingest.control_marks import Begun, Marks
+from ingest.inbox.control_marks import Begun, Marks
+from ingest.inbox.open_file import HeldFile
 
 from tests.support.cluster import Cluster, Topics
 from tests.support.expiry import delete_before

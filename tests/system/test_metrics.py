@@ -5,10 +5,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import requests
-from ingest.cluster import connect
-from ingest.fingerprint import fingerprint
-from ingest.metrics import STAGES
-from ingest.settings import Settings
+from ingest.config.settings import Settings
+from ingest.kafka.connection import connect
+from ingest.media.fingerprint import fingerprint
+from ingest.telemetry.metrics import STAGES
 
 from tests.support.cluster import Topics
 from tests.support.ingest import Ingest

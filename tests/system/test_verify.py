@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, Message, Producer
-from ingest.fingerprint import fingerprint
+from ingest.media.fingerprint import fingerprint
 
 from tests.contract.avro import register, schema
 from tests.ingest.clips import Clip, make

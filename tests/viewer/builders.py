@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fastavro
-from viewer.packing import PackedSegment, packed
-from viewer.records import Frame, Record, Segment, Stream
+from viewer.catalogue.packed_segments import PackedSegment, packed
+from viewer.model.records import Frame, Record, Segment, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable

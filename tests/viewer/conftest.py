@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from viewer.app import create_app
-from viewer.settings import Settings
+from viewer.config.settings import Settings
+from viewer.web.app import create_app
 from viewer.wiring import assemble
 
 from tests.support.processes import Process, wait_for

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flask.testing import FlaskClient
-    from viewer.parts import Parts
+    from viewer.web.parts import Parts
 
     from tests.support.cluster import Cluster
 

@@ -9,14 +9,14 @@ import pytest
 import requests
 from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry
-from viewer.access import Access
-from viewer.app import create_app
-from viewer.clients import network_of
-from viewer.environ import Secret
-from viewer.errors import ViewerError
-from viewer.kafka import admin_client, client_options
-from viewer.metrics import Metrics
-from viewer.settings import Settings
+from viewer.config.environment import Secret
+from viewer.config.settings import Settings
+from viewer.kafka.client_configuration import admin_client, client_options
+from viewer.model.errors import ViewerError
+from viewer.telemetry.metrics import Metrics
+from viewer.web.access import Access
+from viewer.web.app import create_app
+from viewer.web.client_quotas import network_of
 from werkzeug.datastructures import Authorization
 
 from tests.viewer.builders import STREAM_ID, segment, stream

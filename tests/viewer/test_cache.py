@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 from prometheus_client import CollectorRegistry
-from viewer.cache import SingleFlightCache
-from viewer.metrics import Metrics
+from viewer.frames.cache import SingleFlightCache
+from viewer.telemetry.metrics import Metrics
 
 from tests.support.processes import wait_for
 from tests.viewer.world import value

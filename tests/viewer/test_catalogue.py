@@ -6,8 +6,8 @@ import threading
 from dataclasses import replace
 
 import pytest
-from viewer.catalogue import Catalogue
-from viewer.errors import NeverWasError
+from viewer.catalogue.catalogue import Catalogue
+from viewer.model.errors import NeverWasError
 
 from tests.viewer.builders import FRAME_NS, RUN, STARTED_AT, STREAM_ID, segment, stream
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import av.container
 import fastavro
 import pytest
-from viewer import avro_file
-from viewer.app import create_app
-from viewer.packing import packed
-from viewer.records import stream_from
-from viewer.sending import BrokenOffError
+from viewer.catalogue.packed_segments import packed
+from viewer.delivery.response_writer import BrokenOffError
+from viewer.export import avro_file
+from viewer.model.records import stream_from
+from viewer.web.app import create_app
 
 from tests.support.log_writer import jpeg
 from tests.viewer.builders import (

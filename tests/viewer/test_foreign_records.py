@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from viewer.catalogue import Catalogue
-from viewer.follower import Follower
-from viewer.kafka import admin_client, follow_consumer
-from viewer.metrics import Metrics
-from viewer.settings import Settings
-from viewer.wire import Decoder, Registry
+from viewer.catalogue.catalogue import Catalogue
+from viewer.catalogue.follower import Follower
+from viewer.config.settings import Settings
+from viewer.kafka.client_configuration import admin_client, follow_consumer
+from viewer.kafka.wire_format import Decoder, Registry
+from viewer.telemetry.metrics import Metrics
 
 from tests.support.cluster import make_anew
 from tests.support.expiry import delete_before
@@ -28,7 +28,7 @@ from tests.viewer.world import value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from viewer.records import Stream
+    from viewer.model.records import Stream
 
     from tests.support.cluster import Cluster, Topics
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from viewer.framing import part, record
-from viewer.playback import Delivery
+from viewer.playback.framing import part, record
+from viewer.playback.sequences import Delivery
 
 from tests.viewer.builders import STARTED_AT, frame
 

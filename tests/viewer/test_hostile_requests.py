@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from viewer.app import create_app
+from viewer.web.app import create_app
 
 from tests.viewer.builders import STREAM_ID, segment, stream
 from tests.viewer.running import answers

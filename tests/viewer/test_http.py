@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from viewer.app import create_app
+from viewer.web.app import create_app
 
 from tests.viewer.builders import FRAME_NS, STREAM_ID, segment, stream
 from tests.viewer.world import World, json_of, world

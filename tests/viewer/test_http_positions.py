@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from viewer.http_positions import COOKIE
+from viewer.web.routes.positions import COOKIE
 
 from tests.viewer.builders import STREAM_ID
 

@@ -7,11 +7,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
-from viewer.channel import Edge
-from viewer.live_edge import LiveEdges
-from viewer.metrics import Metrics
-from viewer.playback import Delivery
-from viewer.stalls import Stalls
+from viewer.delivery.slow_clients import Stalls
+from viewer.playback.live_edge import LiveEdges
+from viewer.playback.sequences import Delivery
+from viewer.playback.subscribers import Edge
+from viewer.telemetry.metrics import Metrics
 
 from tests.viewer.builders import frame
 

@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from viewer.framing import HEADER
-from viewer.sending import Outlet
-from viewer.stalls import Stalls
+from viewer.delivery.response_writer import Outlet
+from viewer.delivery.slow_clients import Stalls
+from viewer.playback.framing import HEADER
 
 from tests.support.processes import wait_for
 from tests.viewer.builders import STREAM_ID, segment, stream

@@ -14,12 +14,12 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 from prometheus_client import CollectorRegistry
-from viewer.catalogue import Catalogue
-from viewer.follower import Follower
-from viewer.kafka import admin_client, follow_consumer
-from viewer.metrics import Metrics
-from viewer.settings import Settings
-from viewer.wire import Decoder, Registry, RegistryAwayError
+from viewer.catalogue.catalogue import Catalogue
+from viewer.catalogue.follower import Follower
+from viewer.config.settings import Settings
+from viewer.kafka.client_configuration import admin_client, follow_consumer
+from viewer.kafka.wire_format import Decoder, Registry, RegistryAwayError
+from viewer.telemetry.metrics import Metrics
 
 from tests.support.cluster import make_anew, topic_id
 from tests.support.expiry import delete_before

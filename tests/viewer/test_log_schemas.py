@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from confluent_kafka import KafkaError
 from prometheus_client import CollectorRegistry
-from viewer.log_schemas import LogSchemas
-from viewer.metrics import Metrics
-from viewer.settings import Settings
+from viewer.config.settings import Settings
+from viewer.kafka.log_schemas import LogSchemas
+from viewer.telemetry.metrics import Metrics
 
 from tests.support.processes import wait_for
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from confluent_kafka import Consumer
-    from viewer.wire import Registry
+    from viewer.kafka.wire_format import Registry
 
 ENTRY = {
     "subject": "video.frames-value", "schema_id": 7,

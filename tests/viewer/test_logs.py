@@ -7,7 +7,7 @@ import json
 import logging
 
 import pytest
-from viewer.logs import about, handler
+from viewer.telemetry.logs import about, handler
 
 from tests.viewer.world import FakeClock
 

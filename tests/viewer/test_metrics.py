@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import requests
 from prometheus_client import CollectorRegistry
-from viewer.backlog import Backlog
-from viewer.client_stats import ClientStats
-from viewer.metrics import Metrics
+from viewer.kafka.consumer_lag import Backlog
+from viewer.telemetry.client_statistics import ClientStats
+from viewer.telemetry.metrics import Metrics
 
 from tests.support.log_writer import StreamWriter, jpeg, write_stream
 from tests.support.processes import wait_for

@@ -18,8 +18,8 @@ from schemathesis.checks import (
     status_code_conformance,
     unsupported_method,
 )
-from viewer.app import create_app
-from viewer.description import openapi_json
+from viewer.web.app import create_app
+from viewer.web.openapi import openapi_json
 
 from tests.viewer.builders import STREAM_ID, segment, stream
 from tests.viewer.world import world

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from viewer.app import create_app
-from viewer.retention import Limits
+from viewer.kafka.retention import Limits
+from viewer.web.app import create_app
 
 from tests.support.expiry import delete_before, keep_for
 from tests.support.log_writer import write_stream

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from viewer.app import create_app
-from viewer.errors import TryLaterError
-from viewer.place import Place
-from viewer.rooms import Kept, Rooms
+from viewer.model.errors import TryLaterError
+from viewer.sharing.place import Place
+from viewer.sharing.rooms import Kept, Rooms
+from viewer.web.app import create_app
 
 from tests.support.processes import wait_for
 from tests.viewer.builders import STREAM_ID, stream

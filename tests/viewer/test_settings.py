@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from viewer.environ import SettingsError
-from viewer.settings import Settings
+from viewer.config.environment import SettingsError
+from viewer.config.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

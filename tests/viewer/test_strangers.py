@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from viewer.foreign import ForeignRecords
-from viewer.intake import Intake
-from viewer.wire import Decoder, UnknownSchemaError
+from viewer.catalogue.record_handler import Intake
+from viewer.kafka.foreign_records import ForeignRecords
+from viewer.kafka.wire_format import Decoder, UnknownSchemaError
 
 from tests.support.strangers import NAMES, SCHEMAS, Written, written
 from tests.viewer.builders import RUN, STREAM_ID, segment, stream

@@ -6,7 +6,7 @@ import io
 import zipfile
 from typing import TYPE_CHECKING
 
-from viewer import zip_file
+from viewer.export import zip_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,30 +8,30 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
-from viewer.access import Access
-from viewer.app import create_app
-from viewer.catalogue import Catalogue
-from viewer.clients import Allowances
-from viewer.exports import Exports
-from viewer.fetch import FramesGoneError
-from viewer.live_edge import LiveEdges
-from viewer.metrics import Metrics
-from viewer.parts import Health, Parts
-from viewer.playback import Playback
-from viewer.reader import FrameReader
-from viewer.records import Frame, Record
-from viewer.retention import Limits
-from viewer.rooms import Kept, Rooms
-from viewer.settings import Settings
-from viewer.sites import Sites
-from viewer.stalls import Stalls
+from viewer.catalogue.catalogue import Catalogue
+from viewer.config.settings import Settings
+from viewer.delivery.open_streams import Watchers
+from viewer.delivery.slow_clients import Stalls
+from viewer.export.exports import Exports
+from viewer.frames.fetcher import FramesGoneError
+from viewer.frames.reader import FrameReader
+from viewer.kafka.retention import Limits
+from viewer.model.records import Frame, Record
+from viewer.playback.live_edge import LiveEdges
+from viewer.playback.sequences import Playback
+from viewer.sharing.rooms import Kept, Rooms
 from viewer.status.board import Board
 from viewer.status.history import NAMES, Moment
 from viewer.status.readings import reading_of
 from viewer.status.services import Service, viewer_service
 from viewer.status.topics import Topic
-from viewer.traces import NoTraces
-from viewer.watchers import Watchers
+from viewer.telemetry.metrics import Metrics
+from viewer.telemetry.spans import NoTraces
+from viewer.web.access import Access
+from viewer.web.app import create_app
+from viewer.web.client_quotas import Allowances
+from viewer.web.cross_site import Sites
+from viewer.web.parts import Health, Parts
 
 from tests.viewer.builders import SCHEMA, STARTED_AT, STREAM_ID, frame, picture, record
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from flask import Flask
-    from viewer.index import SegmentPlace
+    from viewer.catalogue.frame_index import SegmentPlace
     from werkzeug.test import TestResponse
 
 

@@ -6,13 +6,13 @@ from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ingest.messages import Progress
+from ingest.telemetry.worker_probe import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ingest.frame import Frame
-    from ingest.intake import Intake
+    from ingest.model.frame import Frame
+    from ingest.supervisor.scheduler import Intake
 
 
 class Nothing:
@@ -82,9 +82,9 @@ def look_away(self: Intake) -> None:
 
 def measure_nothing() -> None:
     # Before anything that imports it by its name.
-    vars(import_module("ingest.probe"))["Probe"] = Unmeasured
-    vars(import_module("ingest.metrics"))["Metrics"] = Nothing
-    vars(import_module("ingest.intake"))["Intake"]._measure = look_away
+    vars(import_module("ingest.telemetry.worker_probe"))["Probe"] = Unmeasured
+    vars(import_module("ingest.telemetry.metrics"))["Metrics"] = Nothing
+    vars(import_module("ingest.supervisor.scheduler"))["Intake"]._measure = look_away
 
 
 measure_nothing()

@@ -12,34 +12,35 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from ingest import cli, logs, verify
-from ingest.barrier import Barrier
-from ingest.candidates import Candidates
-from ingest.cards import Cards
-from ingest.claims import Claims
-from ingest.control import Control
-from ingest.control_catalogue import KafkaCatalogue
-from ingest.doors import kafka_options
-from ingest.endings import Endings
-from ingest.errors import BadSetting
-from ingest.folders import Folders
-from ingest.foreign import ForeignRecords
-from ingest.health import Health
-from ingest.http import create_app
-from ingest.http_control import control_routes
-from ingest.http_server import serving
-from ingest.intake import Intake
-from ingest.log_schemas import LogSchemas
-from ingest.lookup import StreamLookup
-from ingest.main_loop import MainLoop
-from ingest.metrics import Metrics
-from ingest.pool import Pool
-from ingest.readiness import Readiness
-from ingest.reports import Reports
-from ingest.rhythm import Rhythm
-from ingest.settings import Settings
-from ingest.traces import Traces
-from ingest.watcher import Watcher
+from ingest.api.app import create_app
+from ingest.api.control import Control
+from ingest.api.control_routes import control_routes
+from ingest.api.health import Health
+from ingest.api.server import serving
+from ingest.api.stream_catalogue import KafkaCatalogue
+from ingest.config.settings import Settings
+from ingest.inbox.folders import Folders
+from ingest.inbox.watcher import Watcher
+from ingest.kafka.client_configuration import kafka_options
+from ingest.kafka.foreign_records import ForeignRecords
+from ingest.kafka.log_schemas import LogSchemas
+from ingest.kafka.readiness import Readiness
+from ingest.kafka.stream_lookup import StreamLookup
+from ingest.model.errors import BadSetting
+from ingest.supervisor.claiming import Claims
+from ingest.supervisor.dropped_folders import Cards
+from ingest.supervisor.fault_barrier import Barrier
+from ingest.supervisor.finishing import Endings
+from ingest.supervisor.main_loop import MainLoop
+from ingest.supervisor.scan_schedule import Rhythm
+from ingest.supervisor.scheduler import Intake
+from ingest.supervisor.tracked_files import Candidates
+from ingest.supervisor.worker_pool import Pool
+from ingest.supervisor.worker_reports import Reports
+from ingest.telemetry import logs
+from ingest.telemetry.metrics import Metrics
+from ingest.telemetry.spans import Traces
+from ingest.verify import command_line, verify
 
 # Before the round after one that failed.
 _FAILED_SECONDS = 0.5
@@ -52,7 +53,7 @@ def main() -> int:
 
     Returns the exit status.
     """
-    chosen = cli.parse(sys.argv[1:])
+    chosen = command_line.parse(sys.argv[1:])
     try:
         settings = Settings.from_environ(os.environ)
     except BadSetting as error:
@@ -61,7 +62,7 @@ def main() -> int:
     if chosen.command == "verify":
         return verify.main(settings, chosen.stream, chosen.file)
     if chosen.command != "serve":
-        return cli.ask(settings, chosen)
+        return command_line.ask(settings, chosen)
     logs.set_up(settings.log_level, settings.log_format)
     try:
         run(settings)
@@ -175,7 +176,7 @@ def _exporting(traces: Traces, settings: Settings) -> Iterator[None]:
     if not settings.traces:
         yield
         return
-    from ingest.otlp import exporting  # noqa: PLC0415  (large: only where it is asked for)
+    from ingest.telemetry.span_export import exporting  # noqa: PLC0415  (large: only where it is asked for)
 
     with exporting(version("framelog-ingest")) as traces.exporter:
         yield

@@ -3,10 +3,10 @@
 import os
 import sys
 
-from viewer import logs
-from viewer.environ import SettingsError
-from viewer.server import ViewerServer
-from viewer.settings import Settings
+from viewer.config.environment import SettingsError
+from viewer.config.settings import Settings
+from viewer.telemetry import logs
+from viewer.web.server import ViewerServer
 from viewer.wiring import assemble
 
 

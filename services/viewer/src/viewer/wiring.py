@@ -9,36 +9,41 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from viewer.access import Access
-from viewer.catalogue import Catalogue
-from viewer.clients import Allowances
-from viewer.environ import revealed
-from viewer.expiry import Expiry
-from viewer.exports import Exports
-from viewer.fetch import SegmentFetcher
-from viewer.follower import Follower
-from viewer.foreign import ForeignRecords
-from viewer.kafka import admin_client, backup_consumer, fetch_consumer, follow_consumer
-from viewer.live_edge import LiveEdges
-from viewer.log_schemas import LogSchemas
-from viewer.metrics import Metrics
-from viewer.parts import Health, Parts
-from viewer.playback import Playback
-from viewer.positions import GroupPositions
-from viewer.reader import FrameReader
-from viewer.retention import TopicRetention
-from viewer.room_groups import GroupRooms
-from viewer.rooms import Rooms
-from viewer.settings import Settings
-from viewer.sites import Sites
-from viewer.stalls import Stalls
+from viewer.catalogue.catalogue import Catalogue
+from viewer.catalogue.expiry import Expiry
+from viewer.catalogue.follower import Follower
+from viewer.config.environment import revealed
+from viewer.config.settings import Settings
+from viewer.delivery.open_streams import Watchers
+from viewer.delivery.slow_clients import Stalls
+from viewer.export.exports import Exports
+from viewer.frames.fetcher import SegmentFetcher
+from viewer.frames.reader import FrameReader
+from viewer.kafka.client_configuration import (
+    admin_client,
+    backup_consumer,
+    fetch_consumer,
+    follow_consumer,
+)
+from viewer.kafka.foreign_records import ForeignRecords
+from viewer.kafka.log_schemas import LogSchemas
+from viewer.kafka.retention import TopicRetention
+from viewer.kafka.wire_format import Decoder, Registry
+from viewer.playback.live_edge import LiveEdges
+from viewer.playback.sequences import Playback
+from viewer.sharing.positions import GroupPositions
+from viewer.sharing.room_storage import GroupRooms
+from viewer.sharing.rooms import Rooms
 from viewer.status.board import Board
 from viewer.status.services import viewer_service
 from viewer.status.watch import StatusWatch
-from viewer.threads import Threads, log_what_escapes
-from viewer.traces import NoTraces, Traces
-from viewer.watchers import Watchers
-from viewer.wire import Decoder, Registry
+from viewer.telemetry.metrics import Metrics
+from viewer.telemetry.service_threads import Threads, log_what_escapes
+from viewer.telemetry.spans import NoTraces, Traces
+from viewer.web.access import Access
+from viewer.web.client_quotas import Allowances
+from viewer.web.cross_site import Sites
+from viewer.web.parts import Health, Parts
 
 # When there is no room for another stream, a client may take nothing for so long.
 _IMPATIENCE_SECONDS = 1.0
@@ -165,7 +170,7 @@ def _tracing(settings: Settings) -> tuple[Traces, Callable[[], None]]:
     """Make what notes spans, and what ends it."""
     if not settings.traces:
         return NoTraces(), lambda: None
-    from viewer.otlp import OtlpTraces  # noqa: PLC0415 (large: only where it is asked for)
+    from viewer.telemetry.span_export import OtlpTraces  # noqa: PLC0415 (large: only where it is asked for)
 
     traces = OtlpTraces(version("framelog-viewer"))
     return traces, traces.close

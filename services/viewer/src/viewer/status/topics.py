@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
 
+from viewer.catalogue.stream_view import StreamView
 from viewer.status.asking import Asker, NoAnswerError
 from viewer.status.readings import Reading, reading_from
 from viewer.status.services import RPC_SECONDS
-from viewer.views import StreamView
 
 # As deploy/kafka/jmx-exporter.yml names the size of each partition.
 _LOG_SIZE = "kafka_log_log_size_bytes"

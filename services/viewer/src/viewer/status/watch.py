@@ -10,9 +10,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from prometheus_client import CollectorRegistry
 
-from viewer.catalogue import Catalogue
-from viewer.environ import revealed
-from viewer.settings import Settings
+from viewer.catalogue.catalogue import Catalogue
+from viewer.config.environment import revealed
+from viewer.config.settings import Settings
 from viewer.status.asking import Asker
 from viewer.status.board import Board
 from viewer.status.files import ask_files

@@ -1,0 +1,44 @@
+"""The service's few HTTP routes."""
+
+from collections.abc import Callable, Collection
+
+from flask import Flask, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from ingest.api.request_guard import refuse_strange_hosts
+from ingest.media.fingerprint import printable
+
+
+def create_app(
+    alive: Callable[[], str | None],
+    ready: Callable[[], str | None],
+    registry: CollectorRegistry,
+    hosts: Collection[str] = (),
+) -> Flask:
+    """Return the application; alive and ready give None or a sentence on what is wrong.
+
+    hosts: names under which it may be asked, besides addresses and localhost.
+    """
+    app = Flask("ingest", static_folder=None)
+    refuse_strange_hosts(app, hosts)
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return _verdict(alive())
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        return _verdict(ready())
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def _verdict(wrong: str | None) -> Response:
+    if wrong is None:
+        return Response("ok\n", mimetype="text/plain")
+    return Response(f"{printable(wrong)}\n", 503, mimetype="text/plain")

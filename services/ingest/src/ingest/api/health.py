@@ -1,0 +1,100 @@
+"""Whether the service lives, and whether it could ingest a video now.
+
+Answers are read from memory, so they wait for nothing: what takes time, or may never answer, is
+asked by a thread beside them.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from ingest.telemetry.service_thread import Rounds
+
+_LOOP_SECONDS = 60.0
+# Between the end of a check and the next, when all is well and when it is not.
+_PAUSE_SECONDS = 5.0
+_SHORT_PAUSE_SECONDS = 1.0
+# A verdict that is older says nothing any more: whatever is asked takes too long to answer.
+_STALE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    wrong: str | None
+    ended: float
+    """When the check ended: what it found held then at the latest."""
+
+
+class Health:
+    """Answers for /healthz and /readyz: None when all is well, else a sentence.
+
+    A context manager, which runs the checks. Its answers may be asked for from any thread.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[], str | None],
+        now: Callable[[], float],
+        threads: Callable[[], Iterable[threading.Thread]] = tuple,
+    ) -> None:
+        """Take the check of what the service needs, which gives None or what is wrong.
+
+        now is a monotonic clock in seconds; threads are those without which there is no service.
+        """
+        self._check = check
+        self._now = now
+        self._threads = threads
+        self._ticked = now()
+        self._latest: _Verdict | None = None
+        self._began = now()
+        self._rounds = Rounds("health", self._look, self._pause_seconds, end_seconds=0.5)
+
+    def __enter__(self) -> Self:
+        self._began = self._now()
+        self._rounds.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._rounds.__exit__(*error)
+
+    def tick(self) -> None:
+        """Note that the main loop goes round, and does what it has to."""
+        self._ticked = self._now()
+
+    def alive(self) -> str | None:
+        """Tell what is wrong with the process itself."""
+        silent_seconds = self._now() - self._ticked
+        if silent_seconds > _LOOP_SECONDS:
+            return f"The main loop has not gone round for {silent_seconds:.0f} s: restart ingest."
+        for thread in (self._rounds.thread, *self._threads()):
+            if thread.ident is not None and not thread.is_alive():
+                return f"The thread {thread.name!r} has ended: restart ingest."
+        return None
+
+    def ready(self) -> str | None:
+        """Tell what was wrong with the folder, the broker or the registry at the latest check."""
+        latest = self._latest
+        seconds = self._now() - (self._began if latest is None else latest.ended)
+        if seconds > _STALE_SECONDS:
+            return (
+                f"What ingest needs was last looked at {seconds:.0f} s ago: the videos' disk, "
+                "Kafka or the registry takes too long to answer."
+                if latest is not None
+                else f"What ingest needs has not answered since its start, {seconds:.0f} s ago."
+            )
+        if latest is None:
+            return "Ingest has just been started, and is still asking Kafka and the registry."
+        return latest.wrong
+
+    def _look(self) -> None:
+        wrong: str | None = "What ingest needs can't be looked at: its log says why."
+        try:
+            wrong = self._check()
+        finally:
+            self._latest = _Verdict(wrong, self._now())
+
+    def _pause_seconds(self) -> float:
+        latest = self._latest
+        is_well = latest is not None and latest.wrong is None
+        return _PAUSE_SECONDS if is_well else _SHORT_PAUSE_SECONDS

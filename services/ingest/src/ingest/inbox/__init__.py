@@ -1,0 +1,1 @@
+"""The videos folder: arrival, replicas that share it, claims, marks and sidecars."""

@@ -1,0 +1,159 @@
+"""Telling which videos of a folder have arrived: those that have been still for a moment."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.media.video_folder import contents, is_partial
+from ingest.model.choices import SIDECAR_SUFFIX
+
+# So long before a file has settled it may be opened: about what that takes, and not sooner than
+# a further write would show in its time of change.
+_AHEAD_SECONDS = 0.4
+_GLANCE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a look at a file showed; a folder is one of images, or has videos in it."""
+
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    is_folder: bool = False
+    has_videos: bool = False
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A file that has been as in sight since some time, in seconds, as far as was seen.
+
+    Still so at settles_at, it is taken for whole. From opens_at on it may be looked into, since
+    it is about to be; what is found holds for as long as the file is as in sight.
+    """
+
+    sight: Sight
+    since: float
+    opens_at: float
+    settles_at: float
+
+
+class Settling:
+    """Compares one look at the folder with the next; clocks of writers play no part.
+
+    A folder has to be still for longer than a file: between two of its images nothing tells
+    that there are more to come.
+    """
+
+    def __init__(self, settle_seconds: float, folder_seconds: float) -> None:
+        self._settle_seconds = settle_seconds
+        self._folder_seconds = max(settle_seconds, folder_seconds)
+        self._early_seconds = min(
+            settle_seconds, max(_GLANCE_SECONDS, settle_seconds - _AHEAD_SECONDS)
+        )
+        self._seen: dict[str, Still] = {}
+        self.due: float | None = None
+        """When, as of the latest look, some file will have been still for long enough."""
+
+    def look(self, sights: dict[str, Sight], now: float) -> dict[str, Still]:
+        """Return the files that may be opened, in the order of sights; now in seconds.
+
+        Of those that have not settled, none that was ever seen to change: they may be copied
+        for minutes, and be still for a moment now and then.
+        """
+        seen = {}
+        for path, sight in sights.items():
+            before = self._seen.get(path)
+            if before is None or before.sight != sight:
+                before = self._begun(sight, now, is_new=before is None)
+            seen[path] = before
+        self._seen = seen
+        # For a folder alone no look is made: a rescan is soon enough, and to look at one takes
+        # longer.
+        due = (
+            one.opens_at if now < one.opens_at else one.settles_at
+            for one in seen.values()
+            if now < one.settles_at and not one.sight.is_folder
+        )
+        self.due = min(due, default=None)
+        return {path: one for path, one in seen.items() if now >= one.opens_at}
+
+    def _begun(self, sight: Sight, now: float, *, is_new: bool) -> Still:
+        """Begin to wait for a file that was never seen so, or never before."""
+        settles_at = now + (self._folder_seconds if sight.is_folder else self._settle_seconds)
+        is_early = is_new and not sight.is_folder
+        opens_at = now + self._early_seconds if is_early else settles_at
+        return Still(sight, now, opens_at, settles_at)
+
+
+def sights(
+    folder: Path, look: Callable[[str, os.stat_result], Sight | str] | None = None
+) -> tuple[dict[str, Sight], dict[str, str]]:
+    """Look at a folder: what may be videos, oldest first, and what is left alone, and why.
+
+    Paths are strings: to make a Path of each would take as long as the rest of the look.
+
+    Left alone are links, devices, pipes, and folders of neither images alone nor a video. look
+    is how to look at each. Names that wait
+    (hidden ones, unfinished downloads, settings that lie beside a video) are in neither. Raises
+    OSError.
+    """
+    files: dict[str, Sight] = {}
+    strange: dict[str, str] = {}
+    for path, status in _entries(folder):
+        seen = (look or sight)(path, status)
+        if isinstance(seen, Sight):
+            files[path] = seen
+        else:
+            strange[path] = seen
+    oldest_first = sorted(files, key=lambda path: files[path].mtime_ns)
+    return {path: files[path] for path in oldest_first}, strange
+
+
+def sight(path: str | Path, status: os.stat_result) -> Sight | str:
+    """Return what a look shows of a file or a folder, or why it is left alone."""
+    if stat.S_ISREG(status.st_mode):
+        return Sight(status.st_ino, status.st_size, status.st_mtime_ns)
+    if not stat.S_ISDIR(status.st_mode):
+        return "not a regular file"
+    try:
+        found = contents(Path(path))
+    except OSError as error:
+        return f"a folder that can't be read ({error.strerror})"
+    if found.reason is not None:
+        return found.reason
+    return Sight(
+        status.st_ino,
+        found.size_bytes,
+        found.changed_ns,
+        is_folder=True,
+        has_videos=not found.is_sequence,
+        entries=found.entries,
+    )
+
+
+def seen(path: Path) -> Sight | str:
+    """Look at one file or folder; why it is left alone, or can't be looked at, is a text."""
+    try:
+        return sight(path, path.lstat())
+    except OSError as error:
+        return f"gone, or unreadable ({error.strerror})"
+
+
+def waits(name: str) -> bool:
+    """Whether a file of this name is not, or not yet, a video to take."""
+    return name.startswith(".") or is_partial(name) or name.lower().endswith(SIDECAR_SUFFIX)
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if waits(entry.name):
+                continue
+            try:
+                yield entry.path, entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue

@@ -1,0 +1,166 @@
+"""How large a record may be: what each topic takes, asked for, or learned from refusals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from ingest.model.errors import Blocked
+from ingest.model.stream import Stream
+
+MOST_BYTES = 16 << 20
+"""More is never sent at once, whatever the broker takes."""
+
+# What Kafka's record format (version 2) adds to the value of a record that is alone in its batch:
+# 61 bytes of the batch, 21 of the record and, at most, 69 of its header `traceparent`.
+_RECORD_BYTES = 160
+# Of a frame's Avro record, all but its image and strings: eleven numbers and lengths, the
+# schema's id, and what its attributes may say.
+_FRAME_BYTES = 1024
+# A frame's entry in a segment: its offset and time from the one before, and its size.
+_ENTRY_BYTES = 10 + 10 + 5
+_SEGMENT_BYTES = 100
+# A request holds the batches of more than one partition: those of the index and the streams.
+_REQUEST_BYTES = 64 << 10
+
+
+@dataclass(frozen=True)
+class RecordLimits:
+    """The largest batch of records, in bytes, that each topic takes; a record alone is one."""
+
+    frames_bytes: int = MOST_BYTES
+    index_bytes: int = MOST_BYTES
+    streams_bytes: int = MOST_BYTES
+
+    @property
+    def batch_bytes(self) -> int:
+        """What every topic takes."""
+        return min(self.frames_bytes, self.index_bytes, self.streams_bytes)
+
+    def image_bytes(self, stream: Stream) -> int:
+        """Return how large an image of stream may be. Raises Blocked where none could be sent."""
+        names = 2 * len(stream.stream_id) + len(stream.run_id) + len(stream.source_name.encode())
+        left = self.frames_bytes - _RECORD_BYTES - _FRAME_BYTES - names
+        if left < 1:
+            raise Blocked(_too_small("frames", self.frames_bytes, self.frames_bytes - left + 1))
+        return left
+
+    def segment_frames(self, stream: Stream) -> int:
+        """Return how many frames a segment of stream may have. Raises Blocked where none."""
+        needed = _RECORD_BYTES + _SEGMENT_BYTES + 2 * len(stream.stream_id) + len(stream.run_id)
+        count = (self.index_bytes - needed) // _ENTRY_BYTES
+        if count < 1:
+            raise Blocked(_too_small("segments", self.index_bytes, needed + _ENTRY_BYTES))
+        return count
+
+
+def record_bytes(key: bytes, value: bytes) -> int:
+    """Return what a record may take, alone in its batch."""
+    return _RECORD_BYTES + len(key) + len(value)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What refusals have taught where the broker does not tell what it takes.
+
+    most_bytes: by topic. alone: each record goes in a batch of its own.
+    """
+
+    most_bytes: Mapping[str, int]
+    alone: bool = False
+
+
+class LimitsBook:
+    """What is known of how large records may be; kept while publishers come and go.
+
+    A broker that refuses what it was said to take (or does not say, because ingest may not
+    describe the topics' configuration) is believed: at first each record is sent in a batch of
+    its own, and then only records of half the size of one that was refused.
+    """
+
+    def __init__(self, topics: tuple[str, str, str], learned: Learned | None = None) -> None:
+        """Take the topics of frames, index and streams, and what was learned before."""
+        self._topics = topics
+        self._told: dict[str, int] = {}
+        self._most = dict(learned.most_bytes) if learned else {}
+        self._refused: dict[str, int] = {}
+        self.alone = learned is not None and learned.alone
+
+    @property
+    def learned(self) -> Learned:
+        """What refusals have taught so far."""
+        return Learned(dict(self._most), self.alone)
+
+    @property
+    def limits(self) -> RecordLimits:
+        """What each topic takes, as far as is known."""
+        return RecordLimits(*(self._limit(topic) for topic in self._topics))
+
+    def ask(self, admin: AdminClient, seconds: float) -> None:
+        """Ask the broker. Raises KafkaException when it does not answer."""
+        before = self.limits
+        self._told = told_limits(admin, self._topics, seconds)
+        refused, self._refused = self._refused, {}
+        if self.limits != before:
+            return  # that was why
+        for topic, size in refused.items():
+            if not self.alone:
+                self.alone = True
+            else:
+                self._most[topic] = size // 2
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether a record was refused since the broker was asked."""
+        return bool(self._refused)
+
+    def refuse(self, topic: str, size: int) -> None:
+        """Note that a topic has refused a record of this size."""
+        self._refused[topic] = min(size, self._refused.get(topic, size))
+
+    def _limit(self, topic: str) -> int:
+        return min(self._told.get(topic, MOST_BYTES), self._most.get(topic, MOST_BYTES), MOST_BYTES)
+
+
+def told_limits(admin: AdminClient, topics: tuple[str, ...], seconds: float) -> dict[str, int]:
+    """Return how large a batch each topic takes, as far as the brokers tell.
+
+    Who may not ask is not told. Raises KafkaException when no broker answers.
+    """
+    brokers = [str(number) for number in admin.list_topics(topics[0], seconds).brokers]
+    asked = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+    asked += [ConfigResource(ResourceType.BROKER, broker) for broker in brokers]
+    answers = admin.describe_configs(asked, request_timeout=seconds)
+    told: dict[str, int] = {}
+    request_bytes = MOST_BYTES + _REQUEST_BYTES
+    for resource in asked:
+        try:
+            settings = answers[resource].result()
+        except KafkaException as error:
+            if error.args[0].code() not in _NOT_TOLD:
+                raise
+            continue
+        if resource.restype == ResourceType.TOPIC:
+            told[resource.name] = int(settings["max.message.bytes"].value)
+        else:
+            request_bytes = min(request_bytes, int(settings["socket.request.max.bytes"].value))
+    most = request_bytes - _REQUEST_BYTES
+    return {topic: min(told.get(topic, most), most) for topic in topics}
+
+
+_NOT_TOLD = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNSUPPORTED_VERSION,
+    }
+)
+
+
+def _too_small(what: str, limit: int, needed: int) -> str:
+    return (
+        f"The topic of {what} takes records of {limit} bytes at most, and any of them needs "
+        f"{needed}: raise its max.message.bytes."
+    )

@@ -1,0 +1,1 @@
+"""Whether a file has its end, by what its container says."""

@@ -1,0 +1,85 @@
+"""Pictures that are JPEGs already, byte for byte: no decoding, no loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream
+
+from ingest.media.decoded import CodedPicture, Picture
+from ingest.media.jpeg_markers import Jpeg, JpegReader, is_damaged
+from ingest.pixels.orientation import UPRIGHT
+
+# What a JPEG file means by its numbers (JFIF): other Motion JPEG has to be converted.
+_JFIF_MATRICES = (2, 5, 6)  # AVCOL_SPC_UNSPECIFIED, _BT470BG and _SMPTE170M
+# So much shorter than the one before is a picture of which something may be missing.
+_SHORTER = 0.9
+_WIPED = bytes(64)  # no coder writes so many zeros in a row, but a disk that was not written does
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a picture is as a JPEG: jpeg is None where it is none.
+
+    coded: it may be sent as it is. is_damaged: a decoder misses something in it.
+    """
+
+    jpeg: Jpeg | None
+    coded: CodedPicture | None
+    is_damaged: bool
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Return what a frame's attributes tell of what it says."""
+        return {} if self.jpeg is None else self.jpeg.said.attributes
+
+
+class Judge:
+    """Judges the JPEGs of one file, one after the other.
+
+    Each one's markers are looked at. Decoding each as well would take longer than all else: that
+    is done where looks_inside says so, and else for those that are suspicious, which are the
+    first, those with an irregular marker, one much shorter than the one before, and one with
+    many zeros in a row.
+    """
+
+    def __init__(self, largest_pixels: int, *, looks_inside: bool) -> None:
+        self._largest_pixels = largest_pixels
+        self._looks_inside = looks_inside
+        self._reader = JpegReader()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the pictures before: they come again."""
+        self._before_bytes = float("inf")
+
+    def judge(self, data: bytes) -> Judged:
+        """Judge the next picture."""
+        jpeg = self._reader.read(data)
+        size_bytes, before_bytes = len(data), self._before_bytes
+        self._before_bytes = size_bytes
+        if jpeg is None or not 0 < jpeg.width * jpeg.height <= self._largest_pixels:
+            return Judged(jpeg, None, False)
+        is_suspicious = (
+            self._looks_inside
+            or not jpeg.is_whole
+            or size_bytes < _SHORTER * before_bytes
+            or data.find(_WIPED, jpeg.scan) >= 0
+        )
+        if is_suspicious and jpeg.is_ordinary and is_damaged(data):
+            return Judged(jpeg, None, True)
+        if not jpeg.can_pass:
+            return Judged(jpeg, None, False)
+        picture = CodedPicture(data, jpeg.width, jpeg.height, jpeg.said.attributes)
+        return Judged(jpeg, picture, False)
+
+
+def can_pass(stream: VideoStream, first: Picture) -> bool:
+    """Whether a video's packets may be pictures that can be sent as they are."""
+    return (
+        stream.codec_context.name == "mjpeg"
+        and first.orientation == UPRIGHT
+        and first.frame.color_range == ColorRange.JPEG
+        and first.frame.colorspace in _JFIF_MATRICES
+    )

@@ -1,0 +1,1 @@
+"""Colours, tone mapping, orientation and the FFmpeg filters that carry them out."""

@@ -1,0 +1,194 @@
+"""Finding out what is to be done with a file, by asking the log about its content."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ingest.config.settings import Settings
+from ingest.inbox.control_marks import Begun, Marks
+from ingest.inbox.open_file import Content, HeldFile
+from ingest.kafka.avro_records import segment_key_of
+from ingest.kafka.committed_log import Ledger
+from ingest.kafka.connection import Connection
+from ingest.kafka.record_limits import Learned
+from ingest.kafka.stream_lookup import Known
+from ingest.model.errors import Fenced, Unavailable
+from ingest.model.stream import Stream
+from ingest.telemetry.worker_probe import Probe
+from ingest.worker.duplicate_rules import Again, Claim, Differs, Fresh, Standing, standing
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Under what the log is to have a file, what is to be done with it, and a way to the log."""
+
+    content: Content
+    standing: Standing
+    connection: Connection
+    decide: Callable[[Sequence[Stream], Claim, Ledger], Standing]
+    own_run: str | None = None
+    """The run that was begun from this very file, if there is one."""
+
+    def supersedes(self, stream: Stream, ledger: Ledger) -> bool:
+        """Whether a new run is to be begun in place of what a stream is committed as by now.
+
+        Where it is not the run that was looked at, another worker has come in between. That one
+        is fenced by now, so it is as good as lost. Raises Fenced where its content differs.
+        """
+        decided = self.standing
+        if isinstance(decided, Fresh) or decided.stream.run_id != stream.run_id:
+            lost = Claim(abandoned=(stream.run_id, stream.segment_count))
+            decided = self.decide([stream], lost, ledger)
+        if isinstance(decided, Differs):
+            raise Fenced("Another worker has begun with content that is alike.")
+        return isinstance(decided, Again)
+
+
+class Deduplication:
+    """Asks the log about one file's content; fences nobody but by forget.
+
+    wait is told why the cluster can't be used, and pauses. alive is called in the midst of what
+    takes long.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        held: HeldFile,
+        probe: Probe,
+        *,
+        learned: Learned | None,
+        lookup: Callable[[str], Known | None],
+        wait: Callable[[str], None],
+        alive: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._held = held
+        self._probe = probe
+        self._learned = learned
+        self._lookup = lookup
+        self._wait = wait
+        self._alive = alive
+        self._marks = Marks(settings.videos)
+
+    def connection(self, content: Content) -> Connection:
+        """Return a way to write this content, which is not opened."""
+        return self._to(content.fingerprint)
+
+    def _to(self, fingerprint: str) -> Connection:
+        return Connection(self._settings, fingerprint, self._probe, self._learned, self._lookup)
+
+    def resolve(
+        self,
+        content: Content,
+        connection: Connection,
+        *,
+        is_resumed: bool,
+        abandoned: tuple[str, int] | None,
+    ) -> Resolved:
+        """Return what is to be done. Blocks for as long as the cluster is away.
+
+        is_resumed: the file was claimed before. abandoned: see Claim. Raises Unreadable, and
+        Fenced where a stream that was to be forgotten has been moved on by another worker.
+        """
+        begun = self._marks.begun(self._held.sight.inode) if is_resumed else None
+        own = None if begun is None else self._own_run(begun, content)
+        if own is not None and own.fingerprint != content.fingerprint:
+            connection.close()
+            content = Content(own.fingerprint, is_whole=True)
+            connection = self.connection(content)
+        own_run = None if own is None else own.run_id
+        while True:
+            claim = Claim(own_run, self._marks.superseded(content.fingerprint), abandoned)
+            decided = self._asked(content, connection, claim)
+            if not isinstance(decided, Differs):
+                decide = partial(self._decide, content)
+                return Resolved(content, decided, connection, decide, own_run)
+            connection.close()
+            content = Content(self._held.sha256(self._alive), is_whole=True)
+            connection = self.connection(content)
+
+    def forget(self, fingerprint: str, run_id: str) -> None:
+        """Take the stream of a run out of the log: the bytes that it was begun from are no more.
+
+        One that has ended with frames stays. Raises Fenced.
+        """
+        connection = self._to(fingerprint)
+        while True:
+            try:
+                publisher, ledger = connection.open()
+            except Unavailable as error:
+                self._wait(str(error))
+                continue
+            try:
+                for stream in ledger.find(fingerprint):
+                    if stream.run_id == run_id and not (stream.ended and stream.holds_frames):
+                        publisher.forget(stream.stream_id, _segments(stream))
+            except Unavailable as error:
+                self._wait(str(error))
+            else:
+                return
+            finally:
+                publisher.close()
+
+    def _own_run(self, begun: Begun, content: Content) -> Stream | None:
+        """Return the stream of the run that was begun from just these bytes.
+
+        One that was begun from what the file held before is forgotten: nothing could end it.
+        """
+        stream = self._stream_of(begun)
+        if stream is None or self._is_of_these_bytes(stream, begun, content):
+            return stream
+        if not (stream.ended and stream.holds_frames):
+            self.forget(begun.fingerprint, begun.run_id)
+        return None
+
+    def _stream_of(self, begun: Begun) -> Stream | None:
+        connection = self._to(begun.fingerprint)
+        try:
+            while True:
+                try:
+                    found = connection.ledger.find(begun.fingerprint)
+                except Unavailable as error:
+                    connection.close()
+                    self._wait(str(error))
+                else:
+                    return next((s for s in found if s.run_id == begun.run_id), None)
+        finally:
+            connection.close()
+
+    def _is_of_these_bytes(self, stream: Stream, begun: Begun, content: Content) -> bool:
+        if begun.sight == self._held.sight:
+            return True
+        if begun.sight.size_bytes != self._held.sight.size_bytes:
+            return False
+        if content.is_whole:
+            return begun.fingerprint == content.fingerprint
+        return self._held.sha256(self._alive) in (stream.content_sha256, begun.fingerprint)
+
+    def _asked(self, content: Content, connection: Connection, claim: Claim) -> Standing:
+        while True:
+            try:
+                return self._ask(content, connection.ledger, claim)
+            except Unavailable as error:
+                connection.close()
+                self._wait(str(error))
+
+    def _ask(self, content: Content, ledger: Ledger, claim: Claim) -> Standing:
+        return self._decide(content, ledger.find(content.fingerprint), claim, ledger)
+
+    def _decide(
+        self, content: Content, found: Sequence[Stream], claim: Claim, ledger: Ledger
+    ) -> Standing:
+        return standing(
+            found, content, claim, lambda: self._held.sha256(self._alive), ledger.holds_all
+        )
+
+
+def _segments(stream: Stream) -> list[tuple[bytes, int]]:
+    """Return the key and the frames' partition of each segment that a stream has committed."""
+    if stream.partition is None:
+        return []
+    partition = stream.partition
+    keys = (segment_key_of(stream.stream_id, number) for number in range(stream.segment_count))
+    return [(key.encode(), partition) for key in keys]

@@ -1,0 +1,415 @@
+"""Everything that is done for one file."""
+
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from ingest.config.settings import Settings
+from ingest.encode.frame_builder import Encoding
+from ingest.encode.image_encoders import encoder
+from ingest.inbox.control_marks import Begun, Marks
+from ingest.inbox.open_file import Content, HeldFile
+from ingest.kafka.connection import Connection
+from ingest.kafka.record_limits import Learned
+from ingest.kafka.stream_lookup import Known
+from ingest.media.container_end.verdict import End
+from ingest.media.decoded import Limits, Pictures
+from ingest.media.fingerprint import content_id, printable, stream_id
+from ingest.media.image_sequence import ImageSequence
+from ingest.media.opening import check_size, open_pictures
+from ingest.media.video_file import Source
+from ingest.model.choices import Choices, with_named
+from ingest.model.errors import Fenced, FileChanged, StartOver, Unfinished, Unreadable
+from ingest.model.frame import BatchLimits, Frame, batches, first_alone
+from ingest.model.sampling import sampled
+from ingest.model.stream import Stream
+from ingest.model.timing import timed
+from ingest.model.video_description import NOTHING_KNOWN, Description
+from ingest.telemetry.logs import Lines
+from ingest.telemetry.worker_probe import Probe, Progress, Pulled
+from ingest.worker import duplicate_rules
+from ingest.worker.deduplication import Deduplication, Resolved
+from ingest.worker.messages import Begun as RunBegun
+from ingest.worker.messages import Busy, Changed, Ended, Job, Lookup, Opened, Waiting
+from ingest.worker.pacing import Pacer
+from ingest.worker.service_link import Link
+from ingest.worker.stream_session import Session
+
+_RETRY_SECONDS = 1.0
+# Streams that are to keep a schedule come before those that are sent as quickly as possible.
+_UNHURRIED = 10
+_FEWER = "Fewer frames could be decoded than in the run before it was interrupted."
+_CHANGED = "The file was changed while it was read, again and again."
+_BEING_WRITTEN = "A program has it open for writing."
+
+log = logging.getLogger(__name__)
+
+P = TypeVar("P")
+
+
+class Worker:
+    """Opens a file, begins or goes on with its stream, and sends what is not in the log."""
+
+    def __init__(
+        self, settings: Settings, job: Job, link: Link, probe: Probe, lines: Lines
+    ) -> None:
+        self._settings = settings
+        self._job = job
+        self._link = link
+        self._probe = probe
+        self._lines = lines
+        self._marks = Marks(settings.videos)
+        self._known: dict[str, Known | None] = {}
+        self._connection: Connection | None = None
+
+    def run(self) -> Ended | Busy | Changed:
+        """Bring the job's stream to its end. Raises Unreadable, Unfinished and Fenced."""
+        path = self._job.path
+        if self._job.give_up is not None:
+            return self._end_with(self._job.give_up)
+        settings, choices = self._settings, self._job.choices
+        limits = Limits(settings.decoder_threads, settings.largest_pixels)
+        with HeldFile(path) as held, self._opened(held, limits) as source:
+            self._check_whole(held, source)
+            description = source.describe(choices)
+            check_size(description, choices)
+            return self._ingest(held, description, source)
+
+    def _opened(self, held: HeldFile, limits: Limits) -> Source | ImageSequence:
+        """Open the pictures of a held file. Raises Unreadable, Unfinished and Fenced."""
+        path = self._job.path
+        try:
+            with self._probe.trace.span("open"):
+                return open_pictures(path, limits, self._probe.pulling, self._link.show_life)
+        except (OSError, Unreadable) as error:
+            self._check_there(held)
+            if not self._is_begun(held) and held.is_being_written():
+                raise Unfinished(_BEING_WRITTEN, is_being_written=True) from error
+            if isinstance(error, OSError):
+                raise Unreadable(f"It can't be read: {error.strerror or error}.") from error
+            raise
+
+    def _check_there(self, held: HeldFile) -> None:
+        """Raise Unfinished or Fenced where the file's name leads to other bytes, or to none."""
+        if not held.is_at(self._job.path):
+            if self._job.is_resumed:
+                raise Fenced("The file has been taken away.")
+            raise Unfinished("Another file has taken its place.")
+
+    def _is_begun(self, held: HeldFile) -> bool:
+        """Whether a run was begun from the file: of one in a claimed folder none may have been."""
+        return self._job.is_resumed and self._marks.begun(held.sight.inode) is not None
+
+    def _check_whole(self, held: HeldFile, source: Pictures) -> None:
+        """Raise Unfinished where more of a file may be on its way."""
+        self._check_there(held)
+        if self._is_begun(held):
+            return
+        says_whole = source.end is End.WHOLE
+        if held.is_being_written() and (self._job.may_grow or not says_whole):
+            raise Unfinished(_BEING_WRITTEN, is_being_written=True)
+        if self._job.may_grow and source.end is End.MISSING:
+            raise Unfinished("Its end is missing, and may be on its way.")
+        if self._job.may_grow and not says_whole:
+            raise Unfinished("Nothing in it tells where it ends: more may be on its way.")
+
+    def _ingest(
+        self, held: HeldFile, description: Description, source: Pictures | None, reason: str = ""
+    ) -> Ended | Busy | Changed:
+        """Do for a held file what is to be done; without a source, end its stream with reason."""
+        resolved, name = self._resolved(held)
+        match resolved.standing:
+            case duplicate_rules.Repeats(stream):
+                return _ended(stream, held, duplicate=True)
+            case duplicate_rules.Finished(stream):
+                return _ended(stream, held)
+            case duplicate_rules.Busy(stream):
+                is_paced = stream.pace != "fast"
+                return Busy(stream.stream_id, stream.run_id, stream.segment_count, is_paced)
+        fresh = self._fresh(held, description, resolved.content, name)
+        session = self._session(resolved, fresh)
+        if session.stream.ended:  # between the look at it and the fencing of whoever ended it
+            is_own = session.stream.run_id == resolved.own_run
+            return _ended(session.stream, held, duplicate=not is_own)
+        self._note_begun(held, session.stream)
+        session.content_sha256 = held.known_sha256
+        try:
+            if source is None:
+                self._end(session, held, reason)
+            else:
+                self._link.send(_begun(session.stream))
+                self._send(source, session, held)
+        except StartOver:
+            self._note_begun(held, session.stream)
+            raise
+        except FileChanged:
+            session.close()
+            stream = session.stream
+            with self._link.showing_life():
+                self._deduplication(held).forget(stream.fingerprint, stream.run_id)
+            return Changed()
+        return _ended(session.stream, held)
+
+    @property
+    def learned(self) -> Learned | None:
+        """What is known of how large records may be, once a stream was begun."""
+        return self._job.learned if self._connection is None else self._connection.book.learned
+
+    def _send(self, source: Pictures, session: Session, held: HeldFile) -> None:
+        """Publish every frame that is not in the log yet: the pipeline. Raises FileChanged."""
+        settings, timing = self._settings, self._probe.pulling.timing
+        # What the run began with, not what is asked for now: its indices depend on it.
+        choices = with_named(Choices(), session.stream.choices)
+        largest_bytes = min(
+            settings.largest_frame_bytes, session.limits.image_bytes(session.stream)
+        )
+        batch_frames = min(settings.batch_frames, session.limits.segment_frames(session.stream))
+        limits = BatchLimits(batch_frames, settings.batch_bytes, settings.batch_seconds)
+        pacer = Pacer(choices.pace, time.monotonic, self._sleep, settings.batch_seconds)
+        encoding = Encoding(
+            encoder(choices, largest_bytes),
+            choices.encoding,
+            largest_bytes,
+            lower_oversize=settings.lower_oversize,
+            attributes=_attributes(session.stream),
+            now_us=_now_us,
+        )
+        if choices.pace is None:
+            os.nice(_UNHURRIED)
+
+        decoded = timing("decode", timed(source.pictures(choices), source.nominal(choices)))
+        picked = sampled(self._alive(decoded), choices.every_nth, choices.rate)
+        unsent = (picture for picture in picked if picture.index >= session.stream.frame_count)
+        frames = timing("encode", encoding.frames(timing("pace", pacer.due(unsent))))
+        # What a lost worker had decoded and not committed: one batch, and the next one's frames.
+        in_doubt = 2 * settings.batch_frames if self._job.after_loss else 0
+        alone = max(1, in_doubt)  # the first one in any case, so that it can be watched soon
+        with ThreadPoolExecutor(1, "commit") as committer:
+            committing: Future[None] | None = None
+            for batch in batches(first_alone(frames, alone), limits, time.monotonic):
+                self._await(committing)
+                missing = None
+                if batch[-1].is_last:
+                    missing = self._missing(self._shortfall(source), session, held)
+                # Taken here, while nothing of the next batch has been pulled.
+                pulled = self._probe.pulled(pacer.take_late_seconds())
+                session.content_sha256 = held.known_sha256
+                committing = committer.submit(self._commit, session, batch, missing, pulled)
+                held.begin_hash()  # not before: reading the file must not delay the first frame
+                if self._job.after_loss and len(batch) == 1:
+                    self._await(committing)
+            self._await(committing)
+        if not session.stream.ended:
+            self._end(session, held, encoding.failure or _FEWER)
+
+    def _commit(
+        self, session: Session, batch: list[Frame], missing: str | None, pulled: Pulled
+    ) -> None:
+        with self._probe.batch(batch, pulled):
+            session.commit(batch, missing)
+        self._link.send(self._probe.committed(batch, pulled))
+
+    def _await(self, committing: Future[None] | None) -> None:
+        if committing is None:
+            return
+        if not committing.done():
+            with self._link.showing_life():
+                wait([committing])
+        committing.result()
+
+    def _shortfall(self, source: Pictures) -> str | None:
+        try:
+            with self._link.showing_life():
+                return source.shortfall()
+        except OSError as error:
+            return f"It can't be read: {error.strerror or error}."
+
+    def _missing(self, sentence: str | None, session: Session, held: HeldFile) -> str | None:
+        """Return what a stream that is about to end lacks, and have its content's hash told.
+
+        Raises FileChanged where that would be said of what the file does not hold any more.
+        """
+        try:
+            with self._link.showing_life():
+                session.content_sha256 = self._sha256(held)
+                is_changed = held.is_changed(self._link.show_life)
+        except Unreadable as error:  # by another way than the decoder's, which may have it all
+            return sentence or str(error)
+        if not is_changed:
+            return sentence
+        if not self._job.is_final:
+            raise FileChanged(_CHANGED)
+        return _CHANGED
+
+    def _sha256(self, held: HeldFile) -> str | None:
+        """Return the hash of all bytes; of a file that is given up, only if that is known soon.
+
+        Such a file may be a sparse one of terabytes, whose worker hung in the midst of it.
+        """
+        if self._job.give_up is None:
+            return held.sha256(self._link.show_life)
+        return held.sha256_within(self._settings.stall_seconds, self._link.show_life)
+
+    def _end(self, session: Session, held: HeldFile, reason: str) -> None:
+        missing = self._missing(reason, session, held)
+        with self._link.showing_life(), self._probe.trace.span("end"):
+            session.end(missing or reason)
+
+    def _alive(self, pictures: Iterable[P]) -> Iterator[P]:
+        """Show the service that pictures come, also while none of them is sent."""
+        for picture in pictures:
+            self._link.show_life()
+            yield picture
+
+    def _end_with(self, reason: str) -> Ended | Busy | Changed:
+        """Record that nothing, or nothing more, of the file can be decoded."""
+        try:
+            with HeldFile(self._job.path) as held:
+                return self._ingest(held, NOTHING_KNOWN, None, reason)
+        except Unreadable:
+            return self._end_unread(reason)
+
+    def _end_unread(self, reason: str) -> Ended:
+        """Record what becomes of a file that can't be read: its name is all that is known of it."""
+        called = b"unreadable " + os.fsencode(self._called())
+        content = Content(sha256(called).hexdigest(), is_whole=True)
+        self._link.send(Opened(content.fingerprint))
+        name = self._link.wait_for_go().name
+        connection = Connection(self._settings, content.fingerprint, self._probe, self._job.learned)
+        resolved = Resolved(
+            content, duplicate_rules.Fresh(), connection, lambda *_: duplicate_rules.Fresh()
+        )
+        session = self._session(resolved, self._fresh(None, NOTHING_KNOWN, content, name))
+        is_known = session.stream.ended
+        if not is_known:
+            with self._link.showing_life(), self._probe.trace.span("end"):
+                session.end(reason)
+        return _ended(session.stream, None, duplicate=is_known)
+
+    def _called(self) -> Path:
+        """Return the file's path from the folder on in which it waits or is claimed."""
+        _, *within = self._job.path.relative_to(self._settings.videos).parts
+        return Path(*(within[1:] if self._job.is_resumed else within))
+
+    def _resolved(self, held: HeldFile) -> tuple[Resolved, str]:
+        """Tell what the file holds, wait for the claim, and find out what is to be done with it.
+
+        Returns that, and the name under which the file was claimed.
+        """
+        with self._probe.trace.span("fingerprint"):
+            content = held.identify(self._link.show_life)
+        asking = self._deduplication(held)
+        connection = asking.connection(content)
+        self._lookup(content_id(content.fingerprint))  # before the claim is waited for
+        self._link.send(Opened(content.fingerprint))
+        with self._link.showing_life(), self._probe.trace.span("prepare"):
+            connection.prepare()
+        with self._probe.trace.span("claim"):
+            name = self._link.wait_for_go().name
+        if not self._job.is_resumed:
+            self._marks.end(held.sight.inode)  # one that is left is of another file
+        with self._link.showing_life(), self._probe.trace.span("resolve"):
+            resolved = asking.resolve(
+                content,
+                connection,
+                is_resumed=self._job.is_resumed,
+                abandoned=self._job.abandoned,
+            )
+        return resolved, name
+
+    def _deduplication(self, held: HeldFile) -> Deduplication:
+        return Deduplication(
+            self._settings,
+            held,
+            self._probe,
+            learned=self._job.learned,
+            lookup=self._lookup,
+            wait=self._wait,
+            alive=self._link.show_life,
+        )
+
+    def _fresh(
+        self, held: HeldFile | None, description: Description, content: Content, name: str
+    ) -> Stream:
+        return Stream.begin(
+            description,
+            stream_id=stream_id(name, content.fingerprint),
+            run_id=uuid.uuid4().hex,
+            source_name=printable(name),
+            source_bytes=held.sight.size_bytes if held is not None else 0,
+            fingerprint=content.fingerprint,
+            choices=self._job.choices,
+            now_us=_now_us(),
+        )
+
+    def _session(self, resolved: Resolved, fresh: Stream) -> Session:
+        """Become the one writer of the stream."""
+        self._connection = resolved.connection
+        session = Session(
+            resolved.connection.open,
+            self._wait,
+            _now_us,
+            self._probe.step,
+        )
+        with self._link.showing_life(), self._probe.trace.span("connect"):
+            self._lines.concern(stream_id=fresh.stream_id, run_id=fresh.run_id)
+            stream = session.open(fresh, resolved.supersedes)
+            self._lines.concern(stream_id=stream.stream_id, run_id=stream.run_id)
+        return session
+
+    def _note_begun(self, held: HeldFile, stream: Stream) -> None:
+        """Note from what the run was begun, before anything of it is in the log."""
+        try:
+            self._marks.begin(Begun(stream.fingerprint, stream.run_id, held.sight))
+        except OSError as error:
+            log.warning("event=not_noted reason=%r", str(error))
+
+    def _lookup(self, content: str) -> Known | None:
+        """Ask the service where records of a content lie; again only for another content."""
+        if content not in self._known:
+            self._known[content] = self._link.ask(Lookup(content))
+        return self._known[content]
+
+    def _wait(self, reason: str) -> None:
+        self._link.send(Progress(kafka=self._probe.kafka.take()))
+        self._link.send(Waiting(reason))
+        time.sleep(_RETRY_SECONDS)
+
+    def _sleep(self, seconds: float) -> None:
+        time.sleep(min(seconds, self._link.sign_of_life_seconds))
+        self._link.show_life()
+
+
+def _begun(stream: Stream) -> RunBegun:
+    return RunBegun(
+        stream.stream_id, stream.run_id, stream.frame_count, stream.estimated_frame_count
+    )
+
+
+def _ended(stream: Stream, held: HeldFile | None, *, duplicate: bool = False) -> Ended:
+    return Ended(
+        stream.stream_id,
+        stream.run_id,
+        stream.state,
+        stream.frame_count,
+        stream.error,
+        duplicate,
+        stream.source_name,
+        stream.fingerprint,
+        None if held is None else held.sight,
+    )
+
+
+def _attributes(stream: Stream) -> dict[str, str]:
+    width, height = stream.sample_aspect_num, stream.sample_aspect_den
+    return {} if width == height else {"sample_aspect_ratio": f"{width}:{height}"}
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

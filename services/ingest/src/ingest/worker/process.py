@@ -1,0 +1,83 @@
+"""A worker's process, from its start to its last words."""
+
+import logging
+import resource
+import signal
+import time
+from multiprocessing.connection import Connection
+from typing import NoReturn
+
+from confluent_kafka import KafkaException
+
+from ingest.config.settings import Settings
+from ingest.model.errors import Blocked, Fenced, StartOver, Unfinished, Unreadable
+from ingest.telemetry import logs
+from ingest.telemetry.worker_probe import Probe, Progress
+from ingest.worker.messages import Anew, Job, LetGo, NotAVideo, NotYet, Report, TurnedAway
+from ingest.worker.pipeline import Worker
+from ingest.worker.service_link import Link
+
+# So often in the time that a worker may be silent it shows that it lives.
+_SIGNS_OF_LIFE = 5
+_LONGEST_SILENCE_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def main(settings: Settings, job: Job, service: Connection) -> None:
+    """Ingest a file and tell how it went; the process's whole life."""
+    lines = logs.set_up(settings.log_level, settings.log_format)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # see content: of a lease that is broken
+    resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
+    silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
+    link = Link(service, time.monotonic, silence_seconds)
+    try:
+        link.send(Progress())  # from now on a silence means something
+        lines.concern(file=job.path.name)
+        probe = Probe(time.perf_counter, time.time_ns, settings.statistics_seconds, job.span)
+        last_words = last_words_of(Worker(settings, job, link, probe, lines), settings)
+        link.send(Progress(kafka=probe.kafka.take(), spans=probe.trace.take()))
+        # The service ends the process once it has heard this; there is nothing to clean up.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        link.send(last_words)
+    except (EOFError, ConnectionError) as error:
+        log.info("event=worker_left reason=%r", str(error) or "the service is gone")
+
+
+def last_words_of(worker: Worker, settings: Settings) -> Report:
+    """Let a worker run, and return what is to be told of its end, whatever that was."""
+    try:
+        return worker.run()
+    except (Unreadable, Unfinished, Fenced, Blocked, StartOver) as error:
+        match error:
+            case Unreadable():
+                report: Report = NotAVideo(str(error))
+            case Unfinished():
+                report = NotYet(str(error), error.is_being_written)
+            case Fenced():
+                report = LetGo()
+            case Blocked():
+                report = TurnedAway(str(error))
+            case _:
+                report = Anew(str(error), worker.learned)
+        return report
+    except MemoryError:
+        return NotAVideo(
+            "Decoding it takes more memory than FRAMELOG_INGEST_MEMORY_BYTES allows, "
+            f"{settings.memory_bytes}."
+        )
+    except (EOFError, ConnectionError, KafkaException):  # of the service, and of Kafka's client
+        raise
+    except Exception as error:
+        log.exception("event=worker_failed")
+        return NotAVideo(
+            f"Ingest has a fault that shows on it: {type(error).__name__}, {error}. "
+            "Its log has the trace."
+        )
+
+
+def _leave(*_: object) -> NoReturn:
+    """End on a signal: a commit under way is finished, whatever is open is closed."""
+    raise SystemExit(0)

@@ -1,0 +1,257 @@
+"""One stream being written: where it stands, and what to do when the cluster goes away."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TypeVar
+
+from ingest.kafka.committed_log import Ledger
+from ingest.kafka.publisher import Publisher
+from ingest.kafka.record_limits import RecordLimits
+from ingest.model.errors import (
+    Aborted,
+    Blocked,
+    Broken,
+    Fenced,
+    LimitsChanged,
+    Overdue,
+    Replaced,
+    StartOver,
+    Unavailable,
+)
+from ingest.model.frame import Frame
+from ingest.model.stream import Placement, Stream
+
+# So many publishers in a row may fail by what is not known to pass, until a person is asked for.
+_MOST_BROKEN = 3
+# Each halves the size of the records that are still sent, or nearly.
+_MOST_LIMITS = 40
+
+T = TypeVar("T")
+
+
+class Session:
+    """Continues a stream from its committed state, and moves it on batch by batch.
+
+    After any failure there is one way on: open a new publisher, which fences what is left of
+    the old one, and read the committed state back. It tells whether the batch in doubt is in
+    the log, so that no frame is lost and none is sent twice.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], tuple[Publisher, Ledger]],
+        wait: Callable[[str], None],
+        now_us: Callable[[], int],
+        step: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """Take how to open a publisher, and the wall clock in microseconds.
+
+        wait is told why the cluster can't be used, and pauses. step times a stage of a commit.
+        """
+        self._connect = connect
+        self._wait = wait
+        self._now_us = now_us
+        self._step = step
+        self.content_sha256: str | None = None
+        """Of the file's bytes, once it is known; it goes into the next state."""
+        self._publisher: Publisher | None = None
+        self._broken = 0
+        self._limits_changed = 0
+
+    def open(
+        self, fresh: Stream, supersedes: Callable[[Stream, Ledger], bool] = lambda *_: False
+    ) -> Stream:
+        """Return the stream to write: fresh, or the committed one of the same content.
+
+        The committed one may have ended: then there is nothing to do. Where supersedes says so of
+        it, fresh's run is begun in its place, and that is committed before anything else: whoever
+        takes over from here goes on with the new run.
+        """
+        self._fresh = fresh
+        committed = self._reopen(fresh)
+        self.stream = committed or fresh
+        if committed is not None and (
+            self._told(lambda ledger: supersedes(committed, ledger))
+            or (not committed.ended and self._told(lambda ledger: ledger.has_lost(committed)))
+        ):
+            self.stream = self._begin_again(committed, fresh)
+        if self.stream.ended:
+            return self.stream
+        while True:
+            try:
+                self._digest = self._ledger.hash_images(self.stream)
+            except Unavailable as error:
+                self._pause(error)
+            else:
+                return self.stream
+
+    @property
+    def limits(self) -> RecordLimits:
+        """How large the records may be that are sent."""
+        return self._writer().limits
+
+    def commit(self, batch: Sequence[Frame], missing: str | None) -> Stream:
+        """Send the next frames. With the last of them, the stream ends: missing says how.
+
+        missing is a sentence on what of the video is not in the log, or None. Raises Fenced;
+        Blocked when a person has to mend something first; StartOver when what has been read
+        can't be sent as it is: then another session goes on from what is committed, which may
+        be a new run that has no frames yet.
+        """
+        with self._step("serialize"):
+            digest = None if self._digest is None else self._digest.copy()
+            if digest is not None:
+                for frame in batch:
+                    digest.update(frame.image)
+
+        def advance(stream: Stream, placement: Placement | None) -> Stream:
+            stream = replace(stream, content_sha256=self.content_sha256 or stream.content_sha256)
+            if placement is not None:
+                stream = stream.with_batch(batch, placement, self._now_us())
+            if placement is None or batch[-1].is_last:
+                text = None if digest is None else digest.hexdigest()
+                stream = stream.with_end(text, missing, self._now_us())
+            return stream
+
+        self._settle(batch, advance)
+        self._digest = digest
+        return self.stream
+
+    def end(self, missing: str) -> Stream:
+        """End the stream without a further frame, because of missing."""
+        return self.commit([], missing)
+
+    def close(self) -> None:
+        """Let go of the stream."""
+        if self._publisher is not None:
+            self._publisher.close()
+            self._publisher = None
+
+    def _writer(self) -> Publisher:
+        assert self._publisher is not None, "the session is open"
+        return self._publisher
+
+    def _settle(
+        self,
+        batch: Sequence[Frame],
+        advance: Callable[[Stream, Placement | None], Stream],
+    ) -> None:
+        before = self.stream
+        while True:
+            try:
+                self.stream = self._commit_once(before, batch, advance)
+            except Replaced as error:
+                self.stream = self._begin_again(before, self._another_run())
+                raise StartOver(str(error)) from error
+            except Unavailable as error:
+                self._pause(error)
+                if isinstance(error, Overdue):
+                    # Whoever has taken the stream over meanwhile is not to be fenced.
+                    self._take_in(before, batch, self._committed(before))
+            else:
+                self._broken = self._limits_changed = 0
+                return
+            if self._take_in(before, batch, self._reopen(before)):
+                return
+
+    def _take_in(self, before: Stream, batch: Sequence[Frame], found: Stream | None) -> bool:
+        """Take in what is committed; tell whether a batch that was in doubt is in it.
+
+        Raises Fenced where another has moved the stream on.
+        """
+        if found is None:
+            if before.segment_count:
+                raise Fenced("The stream has been forgotten.")
+            return False
+        if (found.run_id, found.segment_count, found.ended) == (
+            before.run_id,
+            before.segment_count,
+            False,
+        ):
+            return False
+        if not _is_moved_on(before, batch, found):
+            raise Fenced("Another worker has moved the stream on.")
+        self.stream = found
+        return True
+
+    def _commit_once(
+        self,
+        before: Stream,
+        batch: Sequence[Frame],
+        advance: Callable[[Stream, Placement | None], Stream],
+    ) -> Stream:
+        """Commit by the publisher at hand: once more where it has aborted the transaction."""
+        try:
+            return self._writer().commit(before, batch, advance)
+        except Aborted as error:
+            self._pause(error)
+        return self._writer().commit(before, batch, advance)
+
+    def _pause(self, error: Unavailable) -> None:
+        """Wait before the next try. Raises Blocked where tries like it have not helped."""
+        if isinstance(error, LimitsChanged) and self._limits_changed < _MOST_LIMITS:
+            self._limits_changed += 1
+            return
+        self._broken += isinstance(error, Broken | LimitsChanged)
+        if self._broken >= _MOST_BROKEN:
+            raise Blocked(f"{error} It has happened {self._broken} times in a row.") from error
+        self._wait(str(error))
+
+    def _told(self, ask: Callable[[Ledger], T]) -> T:
+        """Return what the ledger says, however long it has to be waited for."""
+        while True:
+            try:
+                return ask(self._ledger)
+            except Unavailable as error:
+                self._pause(error)
+
+    def _another_run(self) -> Stream:
+        now_us = self._now_us()
+        run_id = uuid.uuid4().hex
+        return replace(self._fresh, run_id=run_id, started_at_us=now_us, updated_at_us=now_us)
+
+    def _begin_again(self, old: Stream, fresh: Stream) -> Stream:
+        new = old.again(fresh)
+        while True:
+            try:
+                return self._writer().commit(old, [], lambda *_: new)
+            except Unavailable as error:
+                self._pause(error)
+            found = self._reopen(new)
+            if found is not None and found.run_id == new.run_id:
+                return found
+            if found is None or found.run_id != old.run_id:
+                raise Fenced("Another worker has moved the stream on.")
+
+    def _committed(self, own: Stream) -> Stream | None:
+        """Return what is committed of own's content, if anything is; fences nobody."""
+        return self._told(lambda ledger: _latest(ledger.find(own.fingerprint)))
+
+    def _reopen(self, own: Stream) -> Stream | None:
+        """Open a new publisher and return what is committed of own's content, if anything is."""
+        while True:
+            self.close()
+            try:
+                self._publisher, self._ledger = self._connect()
+                return _latest(self._ledger.find(own.fingerprint))
+            except Unavailable as error:
+                self._pause(error)
+
+
+def _latest(found: Sequence[Stream]) -> Stream | None:
+    """Return the stream that was changed last of those that hold frames, or will."""
+    holding = [stream for stream in found if stream.holds_frames]
+    return holding[-1] if holding else None
+
+
+def _is_moved_on(before: Stream, batch: Sequence[Frame], found: Stream) -> bool:
+    """Whether a committed state is the one that this batch leads to, and not another worker's."""
+    frame_count = before.frame_count + len(batch)
+    return (found.run_id, found.segment_count, found.frame_count, found.ended) == (
+        before.run_id,
+        before.segment_count + bool(batch),
+        frame_count,
+        not batch or batch[-1].is_last,
+    )

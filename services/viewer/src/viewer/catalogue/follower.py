@@ -1,0 +1,284 @@
+"""Feeds the catalogue: one thread that reads the streams and the index topics from their start."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+
+from viewer.catalogue.catalogue import Catalogue
+from viewer.catalogue.expiry import Expiry, topic_ids
+from viewer.catalogue.record_handler import Intake
+from viewer.config.settings import Settings
+from viewer.kafka.consumer_lag import Backlog
+from viewer.kafka.foreign_records import ForeignRecords
+from viewer.kafka.wire_format import Decoder, RegistryAwayError
+from viewer.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+_PARTITIONS_SECONDS = 5.0
+_RPC_SECONDS = 5.0
+_MAX_MESSAGES = 5000
+# None of its calls takes a fifth of that, wherever it is.
+_SILENT_SECONDS = 120.0
+_AWAY = "Kafka can't be reached"
+_REFUSALS = {
+    KafkaError._AUTHENTICATION: (  # noqa: SLF001 (its public name)
+        "Kafka refuses the viewer's login; check FRAMELOG_KAFKA_SASL_USERNAME and "
+        "FRAMELOG_KAFKA_SASL_PASSWORD"
+    ),
+    KafkaError._SSL: (  # noqa: SLF001
+        "Kafka can't be reached by TLS; check FRAMELOG_KAFKA_SSL_CA_LOCATION"
+    ),
+}
+
+
+class _StartOverError(Exception):
+    """What was read is no longer a beginning of what is there."""
+
+
+class _NoTopicError(Exception):
+    """A topic has not been made yet."""
+
+
+class Follower:
+    """Keeps a catalogue up with the log, through outages of the broker and the registry."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        consumer: Callable[[Callable[[KafkaError], None]], Consumer],
+        admin: AdminClient,
+        decoder: Decoder,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        foreign: ForeignRecords | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read with what `consumer` makes, which is told whom to tell of its connections' errors.
+
+        Ask with `admin` what has expired, and note in `foreign` what is none of ours; `now`
+        gives seconds.
+        """
+        self._settings = settings
+        self._make_consumer = partial(consumer, self._note)
+        self._consumer = self._make_consumer()
+        self._admin = admin
+        self._expiry = Expiry(admin, catalogue, settings.frames_topic)
+        self._intake = Intake(settings, decoder, catalogue, foreign or ForeignRecords(metrics))
+        self._catalogue = catalogue
+        self._metrics = metrics
+        self._now = now
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._beat_at = now()
+        self._backlog = Backlog()
+        self._is_following = False
+        self._partitions_at = self._retention_at = now()
+        self._counts: dict[str, int] = {}
+        self._topic_ids: dict[str, str | None] = {}
+        self._behind: set[tuple[str, int]] = set()
+        self._refusal = _AWAY
+        self._waiting_for: str | None = "The catalogue has not been read yet."
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs, and has gone round lately."""
+        return self._thread.is_alive() and self._now() - self._beat_at < _SILENT_SECONDS
+
+    @property
+    def waiting_for(self) -> str | None:
+        """A sentence on why the catalogue isn't ready; None once it has caught up."""
+        return self._waiting_for
+
+    @property
+    def lag_seconds(self) -> float:
+        """The age of the oldest record that is not taken in; 0 when there is none."""
+        return self._backlog.age_seconds
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close the consumer."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(_RPC_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._beat_at = self._now()
+            try:
+                if not self._is_following:
+                    self._begin()
+                self._follow()
+            except _StartOverError:
+                logger.warning("event=catalogue_reset reason='other records'")
+                # Of a log that was wiped, a client that knew the last one's epochs reads nothing.
+                self._consumer.close()
+                self._consumer = self._make_consumer()
+                self._start_over()
+            except _NoTopicError as error:
+                self._wait("The cluster has not been set up", error)
+            except KafkaException as error:
+                # The consumer tells now of its connections, if they are what is wrong.
+                self._consumer.poll(0)
+                self._wait(self._refusal, error)
+            except Exception:
+                # What was polled may be lost: it is read again, over what is known.
+                logger.exception("event=follower_failed next='read the topics again'")
+                self._is_following = False
+                self._stopping.wait(_RETRY_SECONDS)
+        self._consumer.close()
+
+    def _note(self, error: KafkaError) -> None:
+        self._refusal = _REFUSALS.get(error.code(), self._refusal)
+
+    def _start_over(self) -> None:
+        """Forget what is known, and that it is all: what isn't known may be there."""
+        self._is_following = False
+        self._waiting_for = "The catalogue is being read anew: its topics hold other records."
+        self._catalogue.clear()
+
+    def _begin(self) -> None:
+        """Take both topics from their start. Raises KafkaException when the broker is away."""
+        self._counts, self._behind, self._refusal = {}, set(), _AWAY
+        # Clients report when they are polled; what they have to say while there is no
+        # assignment is only that.
+        self._consumer.unassign()
+        self._consumer.poll(0)
+        self._admin.poll(0)
+        topics = [self._settings.streams_topic, self._settings.index_topic]
+        for topic in topics:
+            self._take_partitions(topic)
+        self._topic_ids = topic_ids(self._admin, topics)
+        self._partitions_at = self._retention_at = self._now()
+        self._is_following = True
+
+    def _follow(self) -> None:
+        """Take in what is there, and look after the rest when it is time."""
+        first = self._consumer.poll(0.25)
+        # A message without a value has the length 0, which is no reason to pass it by.
+        self._admin.poll(0)
+        if first is not None:
+            self._take_all([first, *self._consumer.consume(_MAX_MESSAGES, 0)])
+        if self._now() >= self._retention_at:
+            self._retention_at = self._now() + self._settings.retention_poll_seconds
+            self._aside(self._expiry.ask)
+            self._aside(self._measure)
+        if self._now() >= self._partitions_at + _PARTITIONS_SECONDS:
+            self._partitions_at = self._now()
+            self._look_for_partitions()
+
+    def _aside(self, step: Callable[[], None]) -> None:
+        """Do what the catalogue can be without for a while."""
+        try:
+            step()
+        except KafkaException as error:
+            logger.warning("event=follower_unanswered step=%s reason=%r", step.__name__, str(error))
+        except Exception:
+            logger.exception("event=follower_step_failed step=%s next='try again'", step.__name__)
+
+    def _take_partitions(self, topic: str) -> None:
+        """Assign the partitions that the topic has and we don't, from their beginning."""
+        known = self._counts.get(topic, 0)
+        found = self._consumer.list_topics(topic, _RPC_SECONDS).topics[topic]
+        if found.error is not None and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise _NoTopicError(f"there is no topic {topic}")
+        if found.error is not None:
+            raise KafkaException(found.error)
+        new = range(known, len(found.partitions))
+        if new:
+            self._behind |= {(topic, partition) for partition in new}
+            self._consumer.incremental_assign(
+                [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in new]
+            )
+            self._counts[topic] = len(found.partitions)
+            logger.info("event=topic_found topic=%s partitions=%d", topic, len(found.partitions))
+
+    def _look_for_partitions(self) -> None:
+        try:
+            for topic in (self._settings.streams_topic, self._settings.index_topic):
+                self._take_partitions(topic)
+            if topic_ids(self._admin, list(self._topic_ids)) != self._topic_ids:
+                # Made anew: at the offsets that were read up to lie other records, if any.
+                raise _StartOverError
+        except (KafkaException, _NoTopicError) as error:
+            logger.warning("event=partitions_unknown reason=%r", str(error))
+
+    def _take_all(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if message.error() is None:
+                self._take(message)
+            else:
+                self._intake.flush()
+                self._heed(message)
+        self._intake.flush()
+
+    def _take(self, message: Message) -> None:
+        """Take one record in; wait for as long as the registry is away."""
+        self._backlog.taking(message.topic(), message.partition(), message.timestamp()[1])
+        while not self._stopping.is_set():
+            self._beat_at = self._now()
+            try:
+                self._intake.take(message)
+            except RegistryAwayError as error:
+                self._intake.flush()
+                self._wait("The schema registry can't be read", error)
+            else:
+                return
+
+    def _heed(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            return
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
+            self._backlog.reached_end(message.topic(), message.partition())
+            self._caught_up(str(message.topic()), message.partition() or 0)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+            raise _StartOverError
+        else:
+            # The client restores its connections by itself.
+            logger.warning("event=consumer_error reason=%r", error.str())
+
+    def _caught_up(self, topic: str, partition: int) -> None:
+        self._behind.discard((topic, partition))
+        complete = {self._settings.streams_topic, self._settings.index_topic} <= self._counts.keys()
+        if complete and not self._behind and self._waiting_for is not None:
+            # Made now, so that the first to ask for the list need not wait for it.
+            for view in self._catalogue.changes_since(0).streams:
+                view.json  # noqa: B018
+            self._waiting_for = None
+            streams, segments, _ = self._catalogue.size
+            logger.info("event=catalogue_ready streams=%d segments=%d", streams, segments)
+
+    def _wait(self, sentence: str, error: Exception) -> None:
+        logger.warning("event=waiting for=%r reason=%r", sentence, str(error))
+        if self._waiting_for is not None:
+            self._waiting_for = f"{sentence}: {error}."
+        self._stopping.wait(_RETRY_SECONDS)
+
+    def _measure(self) -> None:
+        streams, segments, index_bytes = self._catalogue.size
+        self._metrics.catalogue_streams.set(streams)
+        self._metrics.catalogue_segments.set(segments)
+        self._metrics.catalogue_bytes.set(index_bytes)
+        lag = 0
+        for where in self._consumer.position(self._consumer.assignment()):
+            high = self._consumer.get_watermark_offsets(where, cached=True)[1]
+            lag += max(high - max(where.offset, 0), 0) if high > 0 else 0
+        self._metrics.catalogue_lag.set(lag)

@@ -1,0 +1,116 @@
+"""Takes records of the streams and the index topics into the catalogue, and counts what is not."""
+
+import logging
+import re
+
+from confluent_kafka import Message
+
+from viewer.catalogue.catalogue import Catalogue
+from viewer.catalogue.packed_segments import PackedSegment, SegmentDecoder
+from viewer.catalogue.stream_entry import ContradictionError
+from viewer.config.settings import Settings
+from viewer.kafka.foreign_records import ForeignRecords
+from viewer.kafka.wire_format import Decoder, ForeignRecordError, RegistryAwayError
+from viewer.model.records import ImpossibleRecordError, stream_from
+
+logger = logging.getLogger(__name__)
+
+_SEGMENT_KEY = re.compile(r"(.+)/([0-9]{8,10})", re.DOTALL | re.ASCII)
+# Ours have a hundredth of it.
+_LARGEST_STREAM_BYTES = 256 << 10
+
+
+class Intake:
+    """Applies records one by one; segments are collected, as a log has a million of them.
+
+    Whatever a record is, it ends nothing: what can't be taken in is noted as another's.
+    """
+
+    def __init__(
+        self, settings: Settings, decoder: Decoder, catalogue: Catalogue, foreign: ForeignRecords
+    ) -> None:
+        """Apply records of the settings' topics to the catalogue, and note the others."""
+        self._streams_topic = settings.streams_topic
+        self._index_topic = settings.index_topic
+        self._decoder = decoder
+        self._catalogue = catalogue
+        self._foreign = foreign
+        self._segment_decoder = SegmentDecoder(decoder)
+        self._segments: list[tuple[PackedSegment, int]] = []
+
+    def take(self, message: Message) -> None:
+        """Take one record in; `flush` lets the catalogue know of segments.
+
+        Raises RegistryAwayError, and nothing else, when the record can't be read yet.
+        """
+        try:
+            if message.topic() == self._index_topic:
+                quick = self._segment_decoder.quick(message.key(), message.value())
+                if quick is not None:
+                    self._segments.append((quick, message.timestamp()[1]))
+                    return
+            self._apply(message)
+        except RegistryAwayError:
+            raise
+        except ForeignRecordError as error:
+            self._foreign.note(message, error.reason)
+        except ContradictionError:
+            self._foreign.note(message, "contradiction")
+        except ImpossibleRecordError:
+            self._foreign.note(message, "impossible")
+        except (TypeError, ValueError):
+            self._foreign.note(message, "malformed")
+        except Exception:
+            logger.exception("event=record_unusable topic=%s next='pass it by'", message.topic())
+            self._foreign.note(message, "malformed")
+
+    def flush(self) -> None:
+        """Hand the segments that were taken to the catalogue."""
+        taken, self._segments = self._segments, []
+        if not taken:
+            return
+        try:
+            self._catalogue.put_segments(taken)
+        except Exception:
+            logger.exception(
+                "event=segments_unusable count=%d next='take each by itself'", len(taken)
+            )
+            for one in taken:
+                self._put_alone(one)
+
+    def _put_alone(self, segment: tuple[PackedSegment, int]) -> None:
+        try:
+            self._catalogue.put_segments([segment])
+        except Exception:
+            logger.exception("event=segment_unusable number=%d next='pass it by'", segment[0][2])
+
+    def _apply(self, message: Message) -> None:
+        key, value = message.key() or b"", message.value()
+        is_stream = message.topic() == self._streams_topic
+        if value is None:
+            self._remove(key, message.timestamp()[1], is_stream=is_stream)
+        elif is_stream:
+            if len(value) > _LARGEST_STREAM_BYTES:
+                raise ImpossibleRecordError("a stream's record is larger than any")
+            _, record = self._decoder.decode(value, "Stream")
+            stream = stream_from(record)
+            _require_key(key, stream.stream_id)
+            self._catalogue.put_stream(stream)
+        else:
+            segment = self._segment_decoder.decode(value)
+            _require_key(key, f"{segment.stream_id}/{segment.segment_number:08}")
+            self._segments.append((segment, message.timestamp()[1]))
+
+    def _remove(self, key: bytes, asked_ms: int, *, is_stream: bool) -> None:
+        """Forget what a record without a value names, which may be nothing that is known."""
+        self.flush()
+        name = key.decode(errors="replace")
+        if is_stream:
+            self._catalogue.remove_stream(name, asked_ms)
+        elif found := _SEGMENT_KEY.fullmatch(name):
+            self._catalogue.remove_segment(found[1], int(found[2]), asked_ms)
+
+
+def _require_key(key: bytes, expected: str) -> None:
+    if key != expected.encode():
+        raise ForeignRecordError("other_key")

@@ -1,0 +1,1 @@
+"""How bytes reach clients: responses, event streams, and clients that are too slow."""

@@ -1,0 +1,1 @@
+"""Frames by number: read, fetched from Kafka, cached."""

@@ -1,0 +1,1 @@
+"""Clients, the wire format, the schema registry, and what Kafka says of its topics."""

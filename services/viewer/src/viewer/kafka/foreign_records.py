@@ -1,0 +1,75 @@
+"""Records of others: counted, told once in the log, and kept for the status page."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+from confluent_kafka import Message
+
+from viewer.kafka.wire_format import ForeignReason
+from viewer.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_SENTENCES: dict[ForeignReason, str] = {
+    "no_magic": "They are not in the schema registry's wire format.",
+    "unknown_schema": "The registry doesn't know their schema.",
+    "other_record": "Their schema is that of other records.",
+    "malformed": "They can't be read by the schema that they name.",
+    "other_key": "Their key is not that of what they tell of.",
+    "impossible": "They tell what can't be: a partition below 0, a time in no calendar.",
+    "contradiction": "They contradict what is in the log of the same stream.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Records of one topic that were skipped for one reason, and where the first of them lies."""
+
+    topic: str
+    reason: ForeignReason
+    sentence: str
+    count: int
+    first_partition: int
+    first_offset: int
+    latest_ms: int
+    """When the latest was met: milliseconds since 1970."""
+
+
+class ForeignRecords:
+    """What has been skipped since the start. Safe to share by threads."""
+
+    def __init__(self, metrics: Metrics, wall: Callable[[], float] = time.time) -> None:
+        """Count in `metrics`; `wall` gives seconds since 1970."""
+        self._metrics = metrics
+        self._wall = wall
+        self._lock = threading.Lock()
+        self._skipped: dict[tuple[str, ForeignReason], Skipped] = {}
+
+    def note(self, message: Message, reason: ForeignReason) -> None:
+        """Note that a record was skipped; the first of its topic and reason is logged."""
+        topic, partition, offset = message.topic() or "", message.partition(), message.offset()
+        self._metrics.foreign.labels(reason).inc()
+        latest_ms = int(self._wall() * 1000)
+        with self._lock:
+            known = self._skipped.get((topic, reason))
+            self._skipped[topic, reason] = (
+                replace(known, count=known.count + 1, latest_ms=latest_ms)
+                if known is not None
+                else Skipped(
+                    topic, reason, _SENTENCES[reason], 1, partition or 0, offset or 0, latest_ms
+                )
+            )
+        if known is None:
+            logger.warning(
+                "event=record_foreign kind=%s topic=%s partition=%s offset=%s next=%r",
+                reason, topic, partition, offset, "count those like it, and say no more",
+            )  # fmt: skip
+
+    def as_list(self) -> list[dict[str, object]]:
+        """Return what `GET /api/status` tells, topic by topic."""
+        with self._lock:
+            found = sorted(self._skipped.values(), key=lambda one: (one.topic, one.reason))
+        return [asdict(one) for one in found]

@@ -1,0 +1,1 @@
+"""Records, errors and parameters: pure, without I/O."""

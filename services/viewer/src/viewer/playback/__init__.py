@@ -1,0 +1,1 @@
+"""Frames one after another: windows, ranges, and the live edge."""

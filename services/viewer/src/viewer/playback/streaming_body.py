@@ -1,0 +1,115 @@
+"""A streaming response's body: its own thread sends frames, or at the live edge one for all."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from viewer.catalogue.stream_view import StreamView
+from viewer.delivery.response_writer import BrokenOffError, Connection, Pieces, breaking, chunk
+from viewer.model.errors import TryLaterError, ViewerError
+from viewer.playback.live_edge import LiveEdges
+from viewer.playback.sequences import Delivery
+from viewer.playback.subscribers import Edge
+from viewer.telemetry.logs import about
+from viewer.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Showing:
+    """Frames of a stream, as one client asks for them."""
+
+    route: Literal["frames", "mjpg"]
+    view: StreamView
+    start: int
+    play: Callable[[int, bool], Iterator[Delivery]]
+    """Makes the frames from this one on; the flag tells whether it waits for those yet to come."""
+    encode: Callable[[Delivery], Pieces]
+    length: int | None = None
+    """How many bytes they will be together, where it is known."""
+    farewell: Callable[[Delivery], Pieces] = lambda _: ()
+    """Makes of the last frame what comes after it."""
+    is_shared: bool = False
+    """Whether all who ask for what comes next get the same."""
+    skips: bool = False
+    """Whether a client that is slow goes on at the newest frame."""
+    kept_ns: int = 0
+    """How far behind the newest frame it may be before that."""
+
+    def body(
+        self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
+    ) -> Iterator[bytes]:
+        """Send the frames, or yield them where there is no connection.
+
+        Raises BrokenOffError where not all of what was promised can be sent.
+        """
+        return breaking(self._all(connection, metrics, edges), connection)
+
+    def _all(
+        self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
+    ) -> Iterator[bytes]:
+        try:
+            yield from self._sent(connection, metrics, edges)
+        except ViewerError as error:
+            whose = about(self.view.stream_id, self.view.run_id)
+            logger.info(
+                "event=answer_broken_off route=%s reason=%r", self.route, str(error), extra=whose
+            )
+            raise BrokenOffError(str(error)) from error
+
+    def _sent(
+        self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
+    ) -> Iterator[bytes]:
+        # Sends the headers: who follows a stream may wait long for its next frame.
+        yield b""
+        last: Delivery | None = None
+        at, is_over, sent = self.start, False, 0
+
+        def deliver(waits: bool) -> Iterator[bytes]:
+            nonlocal last, at, sent
+            for delivery in self.play(at, waits):
+                last, at = delivery, delivery.frame.frame_index + 1
+                pieces = self.encode(delivery)
+                sent += sum(map(len, pieces))
+                if self.length is not None and sent > self.length:
+                    # More than was promised would be taken for the next answer.
+                    break
+                metrics.delivered(self.route, len(delivery.frame.image))
+                if connection is not None:
+                    connection.send(pieces)
+                else:
+                    yield b"".join(pieces)
+                # It has been handed over once the next one is asked for.
+                if delivery.is_live:
+                    metrics.handed_over(delivery.frame.captured_at)
+
+        while connection is not None and self.is_shared and not is_over:
+            yield from deliver(waits=False)
+            taker = edges.serve(
+                self._edge(connection.is_chunked),
+                connection.sock,
+                at,
+                skips=self.skips,
+                stalls=connection.stalls,
+            )
+            last, at, is_over = taker.last or last, taker.next_frame, taker.is_over
+        yield from deliver(waits=True)
+        if self.length not in {None, sent}:
+            raise TryLaterError("The index tells other sizes than the frames have.")
+        if last is not None:
+            yield b"".join(self.farewell(last))
+
+    def _edge(self, is_chunked: bool) -> Edge:
+        def encode(delivery: Delivery) -> Pieces:
+            pieces = self.encode(delivery)
+            return chunk(pieces) if is_chunked else pieces
+
+        return Edge(
+            (self.view.stream_id, self.view.run_id, self.route, is_chunked),
+            self.route,
+            lambda start: self.play(start, True),
+            encode,
+            self.kept_ns,
+        )

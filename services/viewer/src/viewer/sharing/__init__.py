@@ -1,0 +1,1 @@
+"""Positions and rooms: where viewers are, across devices and replicas."""

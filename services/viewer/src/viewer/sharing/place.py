@@ -1,0 +1,73 @@
+"""A place in a stream as a room has it, and how it is read from what others wrote."""
+
+from dataclasses import dataclass
+
+from viewer.model.errors import BadRequestError
+from viewer.model.request_params import MAX_INTEGER
+
+_MAX_NAME = 64
+_MAX_SPEED = 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a room is, as the one who moved it said."""
+
+    stream_id: str
+    frame: int
+    pts_ns: int
+    playing: bool
+    speed: float
+    at_us: int
+    """When the sender moved it, microseconds since 1970 on the sender's own clock."""
+    by: str
+    """Who sent it: a name that the sender chose for itself."""
+    mark_in: int | None = None
+    """The first and the last frame between which playing loops, where they are set."""
+    mark_out: int | None = None
+
+
+def place_from(body: object) -> Place:
+    """Read a place. Raises BadRequestError with a sentence."""
+    if not isinstance(body, dict):
+        raise BadRequestError("The body must be a JSON object that says where the room is.")
+    stream_id, playing, speed = body.get("stream_id"), body.get("playing"), body.get("speed")
+    by = body.get("by")
+    if not isinstance(stream_id, str):
+        raise BadRequestError("stream_id must be a stream's id.")
+    if not isinstance(playing, bool):
+        raise BadRequestError("playing must be true or false.")
+    if (
+        not isinstance(speed, int | float)
+        or isinstance(speed, bool)
+        # Neither infinite nor no number: those are no less than anything.
+        or not abs(speed) <= _MAX_SPEED
+    ):
+        raise BadRequestError(f"speed must be a number, -{_MAX_SPEED:g} to {_MAX_SPEED:g}.")
+    if not isinstance(by, str):
+        raise BadRequestError("by must be the sender's name.")
+    require_name("by", by)
+    return Place(
+        stream_id=stream_id,
+        frame=_count(body, "frame"),
+        pts_ns=_count(body, "pts_ns"),
+        playing=playing,
+        speed=float(speed),
+        at_us=_count(body, "at_us"),
+        by=by,
+        mark_in=None if body.get("mark_in") is None else _count(body, "mark_in"),
+        mark_out=None if body.get("mark_out") is None else _count(body, "mark_out"),
+    )
+
+
+def require_name(what: str, name: str) -> None:
+    """Raise BadRequestError unless it can be the name of a room or of somebody in one."""
+    if not (1 <= len(name) <= _MAX_NAME and name.isprintable()):
+        raise BadRequestError(f"{what} must be 1 to {_MAX_NAME} printable characters.")
+
+
+def _count(body: dict[str, object], name: str) -> int:
+    value = body.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_INTEGER:
+        raise BadRequestError(f"{name} must be a whole number from 0 up.")
+    return value

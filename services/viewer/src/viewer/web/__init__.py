@@ -1,0 +1,1 @@
+"""The HTTP server and application: connections, access, errors and headers."""

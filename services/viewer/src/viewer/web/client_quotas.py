@@ -1,0 +1,97 @@
+"""Clients as the viewer tells them apart, and how much that is new each may have kept."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from math import ceil
+
+from viewer.model.errors import TooManyRequestsError
+from viewer.telemetry.metrics import Metrics
+
+_MOST_NEW = 100
+_SECONDS_FOR_ONE_MORE = 30.0
+_MOST_CLIENTS = 10_000
+_MOST_KNOWN = 20_000
+
+
+def network_of(client: str) -> str:
+    """Take the addresses that one customer of a provider has for one client."""
+    try:
+        address: IPv4Address | IPv6Address = ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+
+
+@dataclass(slots=True)
+class _Purse:
+    """How many new things a client may have kept, as of some time."""
+
+    left: float
+    at: float
+
+
+class Allowances:
+    """Bounds what each client has kept that is new: rooms and positions. Safe to share by threads.
+
+    So many at once, and then one in so many seconds; what is known already costs nothing. Clients
+    and things that were not seen for long are forgotten.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        most_new: int = _MOST_NEW,
+        seconds_for_one_more: float = _SECONDS_FOR_ONE_MORE,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`now` gives seconds."""
+        self._metrics = metrics
+        self._most_new = most_new
+        self._seconds_for_one_more = seconds_for_one_more
+        self._now = now
+        self._lock = threading.Lock()
+        self._purses: OrderedDict[str, _Purse] = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    def know(self, thing: str) -> None:
+        """Note that a thing is kept already."""
+        with self._lock:
+            self._note(thing)
+
+    def take(self, client: str, thing: str) -> None:
+        """Let a client have a thing kept. Raises TooManyRequestsError when it is one too many."""
+        with self._lock:
+            if thing not in self._known:
+                purse = self._purse(network_of(client))
+                if purse.left < 1:
+                    self._metrics.denied.labels("too_many_new").inc()
+                    raise TooManyRequestsError(
+                        "This client has had too many new rooms and positions kept; wait a while.",
+                        ceil((1 - purse.left) * self._seconds_for_one_more),
+                    )
+                purse.left -= 1
+            self._note(thing)
+
+    def _note(self, thing: str) -> None:
+        self._known[thing] = None
+        self._known.move_to_end(thing)
+        while len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    def _purse(self, client: str) -> _Purse:
+        now = self._now()
+        purse = self._purses.setdefault(client, _Purse(self._most_new, now))
+        earned = (now - purse.at) / self._seconds_for_one_more
+        purse.left, purse.at = min(purse.left + earned, self._most_new), now
+        self._purses.move_to_end(client)
+        while len(self._purses) > _MOST_CLIENTS:
+            self._purses.popitem(last=False)
+        return purse

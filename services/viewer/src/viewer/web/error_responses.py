@@ -1,0 +1,58 @@
+"""Errors as answers: JSON for programs, words on a page for people, and the headers of both."""
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from viewer.model.errors import DeniedError, ExpiredError, ReplacedError, ViewerError
+from viewer.web.access import Access
+
+_TITLES = {
+    401: "Please log in",
+    404: "Nothing here",
+    410: "No longer here",
+    421: "Not by this name",
+    429: "Too many tries",
+    503: "Not just now",
+}
+
+
+def register(app: Flask, access: Access) -> None:
+    """Let the application answer errors."""
+
+    @app.errorhandler(ViewerError)
+    def viewer_error(error: ViewerError) -> Response:
+        more: dict[str, object] = {}
+        if isinstance(error, ExpiredError):
+            more["first_available_frame"] = error.first_available_frame
+        if isinstance(error, ReplacedError):
+            more["run_id"] = error.run_id
+        response = _problem(error.status, str(error), more)
+        if error.retry_after_seconds is not None:
+            response.headers["Retry-After"] = str(error.retry_after_seconds)
+        if isinstance(error, DeniedError):
+            for challenge in access.challenges:
+                response.headers.add("WWW-Authenticate", challenge)
+        return response
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        response = _problem(error.code or 500, error.description or error.name, {})
+        # Such as Allow, where the method is wrong.
+        for name, value in error.get_headers(request.environ):
+            if name not in {"Content-Type", "Content-Length"}:
+                response.headers[name] = value
+        return response
+
+
+def _problem(status: int, sentence: str, more: dict[str, object]) -> Response:
+    accepted = request.accept_mimetypes
+    for_people = accepted.quality("text/html") > accepted.quality("application/json")
+    if for_people and not request.path.startswith("/api/"):
+        title = _TITLES.get(status, "That went wrong")
+        response = make_response(render_template("problem.html", title=title, sentence=sentence))
+    else:
+        response = jsonify(error=sentence, **more)
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    response.vary.add("Accept")
+    return response

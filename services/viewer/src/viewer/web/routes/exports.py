@@ -1,0 +1,53 @@
+"""Clips over HTTP, as files to keep."""
+
+import re
+from typing import cast
+
+from flask import Blueprint, Response, request
+
+from viewer.delivery.response_writer import Connection, breaking, pass_on
+from viewer.export.clip import clip_of
+from viewer.export.exports import CONTENT_TYPES, Kind
+from viewer.model import request_params
+from viewer.model.errors import BadRequestError
+from viewer.web.parts import Parts
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Serve what `parts.exports` makes."""
+    routes = Blueprint("exports", __name__)
+    routes.before_request(parts.health.require_ready)
+
+    @routes.get("/streams/<stream_id>/export.<any(zip, mp4, avro):kind>")
+    def export(stream_id: str, kind: str) -> Response:
+        view = parts.find(stream_id, request.args.get("run"))
+        first = request_params.integer(request.args, "from")
+        stop = request_params.integer(request.args, "to", 1)
+        first = view.first_available_frame if first is None else first
+        stop = view.frame_count if stop is None else stop
+        if first >= stop and "to" in request.args:
+            raise BadRequestError(f"to is {stop}; it must be above the first frame, {first}.")
+        clip = clip_of(parts.catalogue, view, first, max(stop, first + 1))
+        leave = parts.watchers.enter("export")
+        try:
+            made = parts.exports.export(clip, cast("Kind", kind))
+        except BaseException:
+            leave()
+            raise
+        connection = Connection.of(request.environ, made.length)
+        body = breaking(made.body, connection)
+        response = Response(body, content_type=CONTENT_TYPES[kind])
+        response.call_on_close(leave)
+        pass_on(request.environ)
+        if made.length is not None:
+            response.content_length = made.length
+        # A stream's id is a slug, but nothing keeps another writer from using any text.
+        name = re.sub(r"[^\w.-]+", "_", stream_id, flags=re.ASCII)
+        filename = f"{name}-{clip.first}-{clip.stop - 1}.{kind}"
+        response.headers.set("Content-Disposition", "attachment", filename=filename)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Accel-Buffering"] = "no"
+        response.headers["X-Stream-Run-Id"] = view.run_id
+        return response
+
+    return routes
