@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from viewer.config.settings import Settings
-from viewer.web.app import create_app
 from viewer.wiring import assemble
 
 from tests.support.processes import Process, wait_for
@@ -35,12 +34,12 @@ def start(topics: Topics) -> Iterator[Callable[..., Viewer]]:
         settings = Settings.from_environ(
             {**topics.environment, "FRAMELOG_VIEWER_RETENTION_POLL_SECONDS": "1"}
         )
-        parts, close = assemble(settings)
-        closers.append(close)
-        client = create_app(parts).test_client()
+        viewer = assemble(settings)
+        closers.append(viewer.close)
+        client = viewer.app.test_client()
         if wait:
             wait_for(lambda: client.get("/readyz").status_code == 200, what="readiness")
-        return Viewer(parts, client)
+        return Viewer(viewer.metrics, client)
 
     yield started
     for close in closers:

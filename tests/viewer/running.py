@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flask.testing import FlaskClient
-    from viewer.web.parts import Parts
+    from viewer.telemetry.metrics import Metrics
 
     from tests.support.cluster import Cluster
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Viewer:
     """A viewer in this process, and a client of it."""
 
-    parts: Parts
+    metrics: Metrics
     client: FlaskClient
 
     def entry(self, stream_id: str) -> dict[str, object]:

@@ -15,7 +15,6 @@ from viewer.kafka.client_configuration import admin_client, client_options
 from viewer.model.errors import ViewerError
 from viewer.telemetry.metrics import Metrics
 from viewer.web.access import Access
-from viewer.web.app import create_app
 from viewer.web.client_quotas import network_of
 from werkzeug.datastructures import Authorization
 
@@ -56,7 +55,7 @@ def viewer() -> World:
 
 @pytest.fixture
 def client(viewer: World) -> FlaskClient:
-    return create_app(viewer.parts).test_client()
+    return viewer.app.test_client()
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from viewer.config.environment import Secret
-from viewer.web.app import create_app
 
 from tests.viewer.builders import RUN, STREAM_ID, picture, segment, stream
 from tests.viewer.world import World, json_of, world
@@ -36,7 +35,7 @@ def viewer() -> World:
 
 @pytest.fixture
 def client(viewer: World) -> FlaskClient:
-    return create_app(viewer.parts).test_client()
+    return viewer.app.test_client()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +175,7 @@ def test_what_has_expired_is_not_confirmed(viewer: World, client: FlaskClient) -
     "path", [f"{FRAMES}/3?", f"{FRAMES}?from=2&count=3", f"{API}/index?from=2&count=3"]
 )
 def test_what_asks_for_a_login_is_not_for_caches_that_others_share(path: str) -> None:
-    closed = create_app(viewer_of(world(token=Secret(TOKEN))).parts).test_client()
+    closed = viewer_of(world(token=Secret(TOKEN))).app.test_client()
     login = {"Authorization": f"Bearer {TOKEN}"}
 
     with closed.get(path, headers=login) as response:

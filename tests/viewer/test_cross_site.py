@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from viewer.config.environment import Secret, SettingsError
 from viewer.config.settings import Settings
-from viewer.web.app import create_app
 
 from tests.viewer.builders import STREAM_ID, segment, stream
 from tests.viewer.world import value, world
@@ -25,7 +24,7 @@ def client_of(**settings: object) -> FlaskClient:
     made = world(**settings)  # type: ignore[arg-type]
     made.catalogue.put_stream(stream(4))
     made.catalogue.put_segments([(segment(0, 4), 1 << 60)])
-    return create_app(made.parts).test_client()
+    return made.app.test_client()
 
 
 def write(client: FlaskClient, **headers: str) -> TestResponse:
@@ -57,7 +56,7 @@ def test_it_is_asked_by_an_address_localhost_or_a_name_of_its_own(host: str) -> 
 @pytest.mark.parametrize("path", ["/", "/api/streams", FRAME, "/metrics", "/nowhere", "/static/x"])
 def test_whoever_asks_by_another_name_is_refused(host: str, path: str) -> None:
     made = world(hosts=("viewer.example",))
-    client = create_app(made.parts).test_client()
+    client = made.app.test_client()
     response = client.get(path, headers={"Host": host})
     assert response.status_code == 421
     assert "FRAMELOG_VIEWER_HOSTS" in response.text

@@ -17,7 +17,6 @@ from viewer.catalogue.packed_segments import packed
 from viewer.delivery.response_writer import BrokenOffError
 from viewer.export import avro_file
 from viewer.model.records import stream_from
-from viewer.web.app import create_app
 
 from tests.support.log_writer import jpeg
 from tests.viewer.builders import (
@@ -62,7 +61,7 @@ def viewer() -> World:
 
 @pytest.fixture
 def client(viewer: World) -> FlaskClient:
-    return create_app(viewer.parts).test_client()
+    return viewer.app.test_client()
 
 
 def opened(data: bytes) -> av.container.InputContainer:
@@ -133,7 +132,7 @@ class TestMp4:
 
     def test_frames_shown_for_long_keep_their_times(self) -> None:
         made = viewer_of(4, jpeg, duration_ns=3_600_000_000_000)
-        data = create_app(made.parts).test_client().get(f"{EXPORT}.mp4").data
+        data = made.app.test_client().get(f"{EXPORT}.mp4").data
         with opened(data) as container:
             assert container.duration == 3_600_000_000
         assert [bytes(packet) for packet in packets(data)] == [jpeg(n) for n in range(4)]
@@ -154,7 +153,7 @@ class TestMp4:
             )
             made.catalogue.put_segments([(packed(shifted), NOW_MS)])
         made.catalogue.put_stream(stream(16, duration_ns=later + 12 * FRAME_NS))
-        response = create_app(made.parts).test_client().get(f"{EXPORT}.mp4")
+        response = made.app.test_client().get(f"{EXPORT}.mp4")
         assert response.status_code == 200
         assert response.headers["Content-Length"] == str(len(response.data))
         found = packets(response.data)
@@ -168,7 +167,7 @@ class TestMp4:
         made = viewer_of(4, jpeg)
         record = asdict(stream(4)) | {"sample_aspect_num": -1, "frame_rate_num": -25}
         made.catalogue.put_stream(stream_from(record))
-        client = create_app(made.parts).test_client()
+        client = made.app.test_client()
         assert client.get(f"{EXPORT}.mp4").status_code == 200
         told = client.get(f"/api/streams/{STREAM_ID}").json or {}
         assert (told["sample_aspect_ratio"], told["fps"]) == ("1:1", 0)
@@ -179,7 +178,7 @@ class TestMp4:
         made = world()
         made.catalogue.put_stream(stream(4))
         made.catalogue.put_segments([(segment(0, 4, size_of=lambda _: size_bytes), NOW_MS)])
-        client = create_app(made.parts).test_client()
+        client = made.app.test_client()
         for kind in ("mp4", "zip", "avro"):
             answer = client.get(f"{EXPORT}.{kind}", buffered=False)
             assert answer.status_code in {200, 404, 410}, kind
@@ -189,7 +188,7 @@ class TestMp4:
     def test_the_last_frame_may_too(self, hours: float) -> None:
         lasts_ns = int(hours * 3600 * SECOND)
         made = viewer_of(4, jpeg, duration_ns=3 * FRAME_NS + lasts_ns)
-        data = create_app(made.parts).test_client().get(f"{EXPORT}.mp4").data
+        data = made.app.test_client().get(f"{EXPORT}.mp4").data
         with opened(data) as container:
             assert container.duration is not None
             assert abs(container.duration * 1000 - 3 * FRAME_NS - lasts_ns) <= SECOND // 1000
@@ -198,7 +197,7 @@ class TestMp4:
     @pytest.mark.parametrize("duration_ns", [(1 << 63) - 1, 0, -5, -(1 << 63)])
     def test_a_stream_that_says_any_duration_is_exported(self, duration_ns: int) -> None:
         made = viewer_of(4, jpeg, duration_ns=duration_ns)
-        client = create_app(made.parts).test_client()
+        client = made.app.test_client()
         for kind in ("mp4", "zip", "avro"):
             assert client.get(f"{EXPORT}.{kind}", buffered=True).status_code == 200
         assert [bytes(packet) for packet in packets(client.get(f"{EXPORT}.mp4").data)] == [
@@ -207,7 +206,7 @@ class TestMp4:
 
     def test_pictures_that_it_cannot_hold_are_refused(self) -> None:
         made = viewer_of(4, jpeg, encoding="WEBP")
-        client = create_app(made.parts).test_client()
+        client = made.app.test_client()
         assert client.get(f"{EXPORT}.mp4").status_code == 400
         assert value(made.metrics, "watchers", route="export") == 0
         assert b"00000003.webp" in client.get(f"{EXPORT}.zip").data
@@ -277,13 +276,13 @@ class TestEvery:
         if reason == "expired":
             viewer.fetcher.low = 60
         else:
-            viewer.parts.watchers.stopping.set()
+            viewer.watchers.stopping.set()
         with pytest.raises(BrokenOffError):
             list(body)
 
     def test_memory_does_not_grow_with_the_clip(self, kind: str) -> None:
         large = bytes(200_000)
-        client = create_app(viewer_of(400, lambda _: large).parts).test_client()
+        client = viewer_of(400, lambda _: large).app.test_client()
         tracemalloc.start()
         sent = sum(map(len, client.get(f"{EXPORT}.{kind}", buffered=False).iter_encoded()))
         peak = tracemalloc.get_traced_memory()[1]

@@ -168,7 +168,7 @@ def test_frames_that_go_under_a_reader_are_counted_and_the_rest_is_right(
 
 
 def skipped(viewer: Viewer) -> int:
-    return int(value(viewer.parts.metrics, "frames_skipped_total", reason="expired"))
+    return int(value(viewer.metrics, "frames_skipped_total", reason="expired"))
 
 
 class ScatteringWriter(StreamWriter):

@@ -51,7 +51,7 @@ def test_foreign_records_are_skipped_and_counted(
     viewer = start()
     viewer.shows(writer.stream_id, frame_count=4)
     counts = {
-        reason: value(viewer.parts.metrics, "foreign_records_total", reason=reason)
+        reason: value(viewer.metrics, "foreign_records_total", reason=reason)
         for reason in ("no_magic", "unknown_schema", "other_record", "malformed")
     }
     assert counts == {"no_magic": 4, "unknown_schema": 2, "other_record": 2, "malformed": 2}
@@ -69,7 +69,7 @@ def test_a_record_under_another_key_is_foreign(
         "first_frame": 4, "offsets": [0], "pts_ns": [9], "sizes_bytes": [1], "end_pts_ns": 10,
     }  # fmt: skip
     produce(cluster, (topics.index, b"another/00000000", writer.wire.encode(topics.index, segment)))
-    wait_for(lambda: value(viewer.parts.metrics, "foreign_records_total", reason="other_key") == 1)
+    wait_for(lambda: value(viewer.metrics, "foreign_records_total", reason="other_key") == 1)
 
 
 @pytest.mark.parametrize("claimed", [0, 1, 2])
@@ -112,7 +112,7 @@ def test_a_foreign_record_in_a_frames_place_is_no_picture(
     assert [frame.status_code for frame in frames] == [410] * 5 + [200]
     assert frames[5].data == jpeg(99)
     counted = {
-        reason: value(viewer.parts.metrics, "foreign_records_total", reason=reason)
+        reason: value(viewer.metrics, "foreign_records_total", reason=reason)
         for reason in ("no_magic", "unknown_schema", "other_record", "malformed")
     }
     assert all(counted.values()), counted
@@ -158,7 +158,7 @@ def test_what_can_not_be_ends_neither_the_follower_nor_the_list(
         assert frame.data == writer.images[3]
     assert viewer.client.get("/api/streams").status_code == 200
     assert viewer.client.get(f"/api/streams/{stranger}").status_code == 404
-    assert value(viewer.parts.metrics, "foreign_records_total", reason="impossible") == 1
+    assert value(viewer.metrics, "foreign_records_total", reason="impossible") == 1
     [told] = (viewer.client.get("/api/status").json or {})["skipped"]
     assert (told["topic"], told["reason"], told["count"]) == (topics.streams, "impossible", 1)
     assert viewer.client.get("/healthz").status_code == 200
@@ -192,9 +192,7 @@ def test_a_strangers_word_on_a_stream_does_not_hide_it(
     viewers = [start()]
     viewers[0].shows(good.stream_id, frame_count=20, run_id=good.run_id)
     claim(cluster, topics, good, frame_count=9, run_id=good.run_id)
-    wait_for(
-        lambda: value(viewers[0].parts.metrics, "foreign_records_total", reason="contradiction")
-    )
+    wait_for(lambda: value(viewers[0].metrics, "foreign_records_total", reason="contradiction"))
     viewers.append(start())
     for viewer in viewers:
         viewer.shows(good.stream_id, run_id=good.run_id)
@@ -211,7 +209,7 @@ def test_ids_that_no_registry_has_are_not_waited_for(
     writer = write_stream(cluster, topics, 4)
     viewer = start()
     viewer.shows(writer.stream_id, frame_count=4)
-    assert value(viewer.parts.metrics, "foreign_records_total", reason="unknown_schema") == 8
+    assert value(viewer.metrics, "foreign_records_total", reason="unknown_schema") == 8
 
 
 def test_an_integer_without_end_takes_no_time(
@@ -230,7 +228,12 @@ def test_an_integer_without_end_takes_no_time(
     viewer = start()
     viewer.shows(writer.stream_id, frame_count=2)
     assert time.process_time() - began < 10
-    assert value(viewer.parts.metrics, "foreign_records_total", reason="malformed") == 3
+    assert value(viewer.metrics, "foreign_records_total", reason="malformed") == 3
+
+
+def known(viewer: Viewer) -> tuple[float, float]:
+    """Count the streams and the segments in a viewer's catalogue."""
+    return value(viewer.metrics, "catalogue_streams"), value(viewer.metrics, "catalogue_segments")
 
 
 def test_tombstones_of_the_index_free_its_memory(
@@ -246,11 +249,11 @@ def test_tombstones_of_the_index_free_its_memory(
     key = writer.stream_id.encode()
     produce(cluster, (topics.streams, key, None))
     produce(cluster, *((topics.index, key + b"/%08d" % n, None) for n in range(3)))
-    wait_for(lambda: viewer.parts.catalogue.size[:2] == (1, 1), what="the memory to be free")
+    wait_for(lambda: known(viewer) == (1, 1), what="the memory to be free")
     # Who starts now reads the segments before their tombstones, or behind that of the stream.
     again = start()
     again.shows(kept.stream_id, frame_count=16)
-    wait_for(lambda: again.parts.catalogue.size[:2] == (1, 1), what="the memory to be free")
+    wait_for(lambda: known(again) == (1, 1), what="the memory to be free")
 
 
 class Watched(Catalogue):

@@ -10,7 +10,6 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from viewer.web.app import create_app
 
 from tests.viewer.builders import STREAM_ID, segment, stream
 from tests.viewer.running import answers
@@ -93,7 +92,7 @@ def client(request: pytest.FixtureRequest) -> FlaskClient:
         made.catalogue.put_segments(
             [(segment(first, 4, size_of=lambda n: len(b"picture %d" % n)), 1 << 60)]
         )
-    return create_app(made.parts).test_client()
+    return made.app.test_client()
 
 
 def status_of(client: FlaskClient, method: str, path: str, **more: Any) -> int:

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from viewer.web.app import create_app
 
 from tests.viewer.builders import FRAME_NS, STREAM_ID, segment, stream
 from tests.viewer.world import World, json_of, world
@@ -130,7 +129,7 @@ def test_a_prefix_is_believed_only_behind_a_proxy() -> None:
         viewer = world(behind_proxy=behind_proxy)
         viewer.catalogue.put_stream(stream(4))
         viewer.catalogue.put_segments([(segment(0, 4), NOW_MS)])
-        client = create_app(viewer.parts).test_client()
+        client = viewer.app.test_client()
         response = client.get(f"{FRAMES}/latest", headers=prefix)
         assert response.headers["Location"] == location
 

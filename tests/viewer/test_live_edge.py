@@ -238,7 +238,7 @@ def test_a_stopping_viewer_lets_go_of_everybody(viewer: World) -> None:
     come([quick], 1)
     commit(viewer, 4)
     come([quick], 5)
-    viewer.parts.watchers.stopping.set()
+    viewer.watchers.stopping.set()
     quick.end()
     slow.read().end()
     # Whole frames, though perhaps not all.

@@ -51,7 +51,7 @@ def test_frames_are_those_that_were_published(
         window[at : at + 88] + image for image in writer.images for at in [window.index(image) - 88]
     )
     # Four seeks, one that goes on from the one before, and the three segments that are left.
-    assert value(viewer.parts.metrics, "cache_misses_total") == 8
+    assert value(viewer.metrics, "cache_misses_total") == 8
 
 
 def test_streams_that_share_a_partition_do_not_mix(
@@ -108,7 +108,7 @@ def test_many_watchers_of_a_live_edge_cost_one_fetch_a_segment(
         writer.write([jpeg(batch)], state="COMPLETE" if batch == 2 else "INGESTING")
         for images_sent in watchers:
             assert next(images_sent) == jpeg(batch)
-    assert value(viewer.parts.metrics, "cache_misses_total") == 3
+    assert value(viewer.metrics, "cache_misses_total") == 3
 
 
 def test_a_new_run_is_shown_and_the_old_one_never_again(

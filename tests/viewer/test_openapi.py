@@ -18,7 +18,6 @@ from schemathesis.checks import (
     status_code_conformance,
     unsupported_method,
 )
-from viewer.web.app import create_app
 from viewer.web.openapi import openapi_json
 
 from tests.viewer.builders import STREAM_ID, segment, stream
@@ -47,7 +46,7 @@ def viewer_app() -> Flask:
         made.catalogue.put_segments(
             [(segment(first, 4, size_of=lambda n: len(b"picture %d" % n)), 1 << 60)]
         )
-    return create_app(made.parts)
+    return made.app
 
 
 def operations() -> list[tuple[str, str]]:

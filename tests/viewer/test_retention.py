@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from viewer.kafka.retention import Limits
-from viewer.web.app import create_app
 
 from tests.support.expiry import delete_before, keep_for
 from tests.support.log_writer import write_stream
@@ -23,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 
 def asked(viewer: World) -> tuple[int, Any]:
-    client = create_app(viewer.parts).test_client()
+    client = viewer.app.test_client()
     answer = client.get(f"/api/streams/{STREAM_ID}/retention")
     return answer.status_code, answer.json
 

@@ -11,7 +11,6 @@ import pytest
 from viewer.model.errors import TryLaterError
 from viewer.sharing.place import Place
 from viewer.sharing.rooms import Kept, Rooms
-from viewer.web.app import create_app
 
 from tests.support.processes import wait_for
 from tests.viewer.builders import STREAM_ID, stream
@@ -38,7 +37,7 @@ def viewer() -> World:
 
 @pytest.fixture
 def client(viewer: World) -> FlaskClient:
-    return create_app(viewer.parts).test_client()
+    return viewer.app.test_client()
 
 
 def test_the_last_to_arrive_wins_whatever_its_clock_says() -> None:

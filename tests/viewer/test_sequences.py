@@ -42,7 +42,7 @@ def window(
     stride: int = 1,
     follow: Follow = "no",
 ) -> list[int]:
-    deliveries = viewer.parts.playback.window(view, start, count, stride, follow)
+    deliveries = viewer.playback.window(view, start, count, stride, follow)
     return [delivery.frame.frame_index for delivery in deliveries]
 
 
@@ -60,14 +60,14 @@ def test_a_window_starts_counts_and_strides_as_asked(viewer: World) -> None:
 
 
 def test_without_following_it_ends_where_the_stream_ended_when_asked(viewer: World) -> None:
-    deliveries = viewer.parts.playback.window(commit(viewer, 4), 0, None, 1, "no")
+    deliveries = viewer.playback.window(commit(viewer, 4), 0, None, 1, "no")
     first = next(deliveries)
     commit(viewer, 8)
     assert [first, *deliveries][-1].frame.frame_index == 3
 
 
 def test_following_goes_on_until_the_stream_ends(viewer: World) -> None:
-    deliveries = viewer.parts.playback.window(commit(viewer, 4), 4, None, 1, "all")
+    deliveries = viewer.playback.window(commit(viewer, 4), 4, None, 1, "all")
     later = threading.Timer(0.05, commit, [viewer, 8])
     later.start()
     assert [d.frame.frame_index for d in islice(deliveries, 4)] == [4, 5, 6, 7]
@@ -78,16 +78,16 @@ def test_following_goes_on_until_the_stream_ends(viewer: World) -> None:
 
 @pytest.mark.parametrize("follow", ["no", "all", "live"])
 def test_a_window_breaks_off_when_the_viewer_stops(viewer: World, follow: Follow) -> None:
-    deliveries = viewer.parts.playback.window(commit(viewer, 8), 0, None, 1, follow)
+    deliveries = viewer.playback.window(commit(viewer, 8), 0, None, 1, follow)
     assert next(deliveries).frame.frame_index == 0
-    viewer.parts.watchers.stopping.set()
+    viewer.watchers.stopping.set()
     with pytest.raises(TryLaterError):
         next(deliveries)
 
 
 @pytest.mark.parametrize("follow", ["no", "all", "live"])
 def test_a_window_breaks_off_when_another_run_begins(viewer: World, follow: Follow) -> None:
-    deliveries = viewer.parts.playback.window(commit(viewer, 8), 3, None, 1, follow)
+    deliveries = viewer.playback.window(commit(viewer, 8), 3, None, 1, follow)
     assert next(deliveries).frame.frame_index == 3
     viewer.catalogue.put_stream(stream(0, state="INGESTING", run_id="b" * 32))
     with pytest.raises(ReplacedError) as replaced:
@@ -96,15 +96,15 @@ def test_a_window_breaks_off_when_another_run_begins(viewer: World, follow: Foll
 
 
 def test_what_is_paced_breaks_off_too(viewer: World) -> None:
-    deliveries = viewer.parts.playback.paced(commit(viewer, 8), 0, 1)
+    deliveries = viewer.playback.paced(commit(viewer, 8), 0, 1)
     assert next(deliveries).frame.frame_index == 0
-    viewer.parts.watchers.stopping.set()
+    viewer.watchers.stopping.set()
     with pytest.raises(TryLaterError):
         next(deliveries)
 
 
 def test_a_slow_live_client_skips_to_the_newest_and_is_told(viewer: World) -> None:
-    deliveries = viewer.parts.playback.window(commit(viewer, 4), 0, None, 1, "live")
+    deliveries = viewer.playback.window(commit(viewer, 4), 0, None, 1, "live")
     assert next(deliveries).frame.frame_index == 0
     commit(viewer, 100, "COMPLETE")
     viewer.clock.seconds += 4
@@ -115,7 +115,7 @@ def test_a_slow_live_client_skips_to_the_newest_and_is_told(viewer: World) -> No
 
 
 def test_one_who_follows_all_never_skips(viewer: World) -> None:
-    deliveries = viewer.parts.playback.window(commit(viewer, 4), 0, None, 1, "all")
+    deliveries = viewer.playback.window(commit(viewer, 4), 0, None, 1, "all")
     next(deliveries)
     commit(viewer, 100, "COMPLETE")
     assert len(list(deliveries)) == 99
@@ -123,7 +123,7 @@ def test_one_who_follows_all_never_skips(viewer: World) -> None:
 
 def test_frames_that_expire_meanwhile_are_left_out_and_told(viewer: World) -> None:
     view = commit(viewer, 16, "COMPLETE")
-    deliveries = viewer.parts.playback.window(view, 0, None, 2, "all")
+    deliveries = viewer.playback.window(view, 0, None, 2, "all")
     assert next(deliveries).frame.frame_index == 0
     assert next(deliveries).frame.frame_index == 2
     viewer.fetcher.low = 9
@@ -133,7 +133,7 @@ def test_frames_that_expire_meanwhile_are_left_out_and_told(viewer: World) -> No
 
 def test_who_asked_for_what_is_there_gets_that_or_sees_that_it_is_not_whole(viewer: World) -> None:
     view = commit(viewer, 16, "COMPLETE")
-    deliveries = viewer.parts.playback.window(view, 0, None, 2, "no")
+    deliveries = viewer.playback.window(view, 0, None, 2, "no")
     assert [next(deliveries).frame.frame_index for _ in range(2)] == [0, 2]
     viewer.fetcher.low = 9
     with pytest.raises(ExpiredError):
@@ -145,7 +145,7 @@ def paced(
 ) -> list[tuple[int, float]]:
     """Play to the end; each frame takes `sending` seconds. Return frames and when each was sent."""
     sent = []
-    for delivery in viewer.parts.playback.paced(view, 0, speed):
+    for delivery in viewer.playback.paced(view, 0, speed):
         sent.append((delivery.frame.frame_index, round(viewer.clock.seconds, 3)))
         viewer.clock.seconds += sending
     return sent
@@ -171,7 +171,7 @@ def test_a_slow_client_gets_the_frame_that_is_due(viewer: World) -> None:
 
 
 def test_pacing_follows_a_stream_that_is_being_ingested(viewer: World) -> None:
-    deliveries = viewer.parts.playback.paced(commit(viewer, 4), 0, 1)
+    deliveries = viewer.playback.paced(commit(viewer, 4), 0, 1)
     assert [d.frame.frame_index for d in islice(deliveries, 4)] == [0, 1, 2, 3]
     later = threading.Timer(0.05, commit, [viewer, 8, "COMPLETE"])
     later.start()

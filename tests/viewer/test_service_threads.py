@@ -18,7 +18,7 @@ from viewer.playback.sequences import Delivery
 from viewer.playback.subscribers import Edge
 from viewer.telemetry.metrics import Metrics
 from viewer.telemetry.service_threads import Threads
-from viewer.web.parts import Health
+from viewer.web.health import Health
 
 from tests.support.processes import wait_for
 from tests.viewer.builders import frame

@@ -68,7 +68,7 @@ def test_nothing_that_is_read_makes_an_answer_an_error(
     earlier: list[Written], later: list[Written]
 ) -> None:
     made = world()
-    names = made.parts.settings
+    names = made.settings
     topics = {
         "frame": names.streams_topic, "segment": names.index_topic, "stream": names.streams_topic,
     }  # fmt: skip

@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry
 from viewer.catalogue.catalogue import Catalogue
 from viewer.config.settings import Settings
 from viewer.delivery.open_streams import Watchers
-from viewer.delivery.slow_clients import Stalls
 from viewer.export.exports import Exports
 from viewer.frames.fetcher import FramesGoneError
 from viewer.frames.reader import FrameReader
@@ -27,18 +26,21 @@ from viewer.status.services import Service, viewer_service
 from viewer.status.topics import Topic
 from viewer.telemetry.metrics import Metrics
 from viewer.telemetry.spans import NoTraces
+from viewer.web import routes
 from viewer.web.access import Access
 from viewer.web.app import create_app
+from viewer.web.cache_headers import Caching
 from viewer.web.client_quotas import Allowances
 from viewer.web.cross_site import Sites
-from viewer.web.parts import Health, Parts
+from viewer.web.health import Health
+from viewer.web.stream_lookup import StreamLookup
 
 from tests.viewer.builders import SCHEMA, STARTED_AT, STREAM_ID, frame, picture, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from flask import Flask
+    from flask import Blueprint, Flask
     from viewer.catalogue.frame_index import SegmentPlace
     from werkzeug.test import TestResponse
 
@@ -143,20 +145,89 @@ def board() -> Board:
 
 @dataclass
 class World:
-    """A viewer without a broker."""
+    """A viewer without a broker: fakes around the real catalogue, cache, playback and routes."""
 
-    parts: Parts
-    catalogue: Catalogue
-    fetcher: FakeFetcher
-    positions: FakePositions
-    retention: FakeRetention
+    settings: Settings
     clock: FakeClock
     metrics: Metrics
+    fetcher: FakeFetcher
+    catalogue: Catalogue
+    reader: FrameReader
+    watchers: Watchers
+    playback: Playback
+    positions: FakePositions = field(default_factory=FakePositions)
+    retention: FakeRetention = field(default_factory=FakeRetention)
     waiting_for: list[str] = field(default_factory=list)
 
     @cached_property
     def app(self) -> Flask:
-        return create_app(self.parts)
+        settings, clock, metrics = self.settings, self.clock, self.metrics
+        access = Access(settings.token, settings.users, metrics, clock, self.watchers.stopping.wait)
+        caching = Caching(bool(access.challenges))
+        return create_app(
+            self._blueprints(caching),
+            access=access,
+            sites=Sites(settings.hosts, settings.origins, metrics),
+            caching=caching,
+            traces=NoTraces(),
+            behind_proxy=settings.behind_proxy,
+        )
+
+    def _blueprints(self, caching: Caching) -> list[Blueprint]:
+        lookup = StreamLookup(self.catalogue, NoTraces())
+        health = Health(lambda: True, lambda: self.waiting_for[0] if self.waiting_for else None)
+        allowances = Allowances(self.metrics, now=self.clock)
+        return [
+            routes.catalogue.blueprint(
+                catalogue=self.catalogue,
+                lookup=lookup,
+                reader=self.reader,
+                topic_retention=self.retention,
+                watchers=self.watchers,
+                caching=caching,
+                health=health,
+            ),
+            routes.frames.blueprint(
+                catalogue=self.catalogue,
+                lookup=lookup,
+                reader=self.reader,
+                playback=self.playback,
+                live_edges=LiveEdges(self.metrics, self.settings.stall_seconds),
+                watchers=self.watchers,
+                caching=caching,
+                metrics=self.metrics,
+                health=health,
+                frames_topic=self.settings.frames_topic,
+            ),
+            routes.exports.blueprint(
+                catalogue=self.catalogue,
+                lookup=lookup,
+                exports=Exports(
+                    self.reader,
+                    lambda _: SCHEMA,
+                    self.watchers.stopping,
+                    partial(self.metrics.delivered, "export"),
+                ),
+                watchers=self.watchers,
+                health=health,
+            ),
+            routes.positions.blueprint(
+                catalogue=self.catalogue,
+                positions=self.positions,
+                allowances=allowances,
+                health=health,
+            ),
+            routes.rooms.blueprint(
+                catalogue=self.catalogue,
+                rooms=Rooms(FakeRooms(), now=self.clock),
+                watchers=self.watchers,
+                allowances=allowances,
+                health=health,
+            ),
+            routes.pages.blueprint(catalogue=self.catalogue, health=health),
+            routes.status.blueprint(board=board()),
+            routes.health.blueprint(health=health, registry=self.metrics.registry),
+        ]
 
     def expire_before(self, frame: int) -> None:
         """Have retention take the frames before this one, and the catalogue know."""
@@ -165,40 +236,22 @@ class World:
 
 
 def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) -> World:
-    """Make a viewer of fakes around the real catalogue, cache, playback and routes."""
+    """Make a viewer whose cache holds so much and that has so many streams open at most."""
     metrics = Metrics(CollectorRegistry())
-    catalogue, fetcher, positions, clock = Catalogue(), FakeFetcher(), FakePositions(), FakeClock()
+    catalogue, fetcher, clock = Catalogue(), FakeFetcher(), FakeClock()
     reader = FrameReader(catalogue, fetcher, cache_bytes, metrics)
     watchers = Watchers(max_streams, metrics)
-    watchers.stopping = StoppingEvent(clock)
-    waiting_for: list[str] = []
-    retention = FakeRetention()
-    chosen = Settings(**settings)  # type: ignore[arg-type]
-    parts = Parts(
-        settings=chosen,
-        access=Access(chosen.token, chosen.users, metrics, clock, watchers.stopping.wait),
-        sites=Sites(chosen.hosts, chosen.origins, metrics),
-        allowances=Allowances(metrics, now=clock),
+    watchers.stopping = stopping = StoppingEvent(clock)
+    return World(
+        settings=Settings(**settings),  # type: ignore[arg-type]
+        clock=clock,
+        metrics=metrics,
+        fetcher=fetcher,
         catalogue=catalogue,
         reader=reader,
-        playback=Playback(
-            catalogue, reader, metrics, watchers.stopping, clock, sleep=watchers.stopping.wait
-        ),
-        live_edges=LiveEdges(metrics, chosen.stall_seconds),
-        exports=Exports(
-            reader, lambda _: SCHEMA, watchers.stopping, partial(metrics.delivered, "export")
-        ),
-        positions=positions,
-        retention=retention,
-        rooms=Rooms(FakeRooms(), now=clock),
         watchers=watchers,
-        stalls=Stalls(clock),
-        metrics=metrics,
-        health=Health(lambda: True, lambda: waiting_for[0] if waiting_for else None),
-        traces=NoTraces(),
-        status=board().as_dict,
+        playback=Playback(catalogue, reader, metrics, stopping, clock, sleep=stopping.wait),
     )
-    return World(parts, catalogue, fetcher, positions, retention, clock, metrics, waiting_for)
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:

@@ -1,4 +1,4 @@
-"""Makes the parts of a viewer and joins them."""
+"""Builds a viewer: makes each of its parts, and hands to each what it uses."""
 
 from collections.abc import Callable
 from functools import partial
@@ -40,25 +40,26 @@ from viewer.status.watch import StatusWatch
 from viewer.telemetry.metrics import Metrics
 from viewer.telemetry.service_threads import Threads, log_what_escapes
 from viewer.telemetry.spans import NoTraces, Traces
+from viewer.web import routes
 from viewer.web.access import Access
+from viewer.web.app import create_app
+from viewer.web.cache_headers import Caching
 from viewer.web.client_quotas import Allowances
 from viewer.web.cross_site import Sites
-from viewer.web.parts import Health, Parts
+from viewer.web.health import Health
+from viewer.web.server import Viewer
+from viewer.web.stream_lookup import StreamLookup
 
 # When there is no room for another stream, a client may take nothing for so long.
 _IMPATIENCE_SECONDS = 1.0
 
 
-def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
-    """Make the parts, and start the one that follows the log. Returns them and what ends them.
+def assemble(settings: Settings) -> Viewer:
+    """Make a viewer, and start its threads.
 
-    Kafka's clients don't survive a fork: call this in the process that serves.
+    Kafka's clients and threads don't survive a fork: call this in the process that serves.
     """
-    collectors = CollectorRegistry()
-    ProcessCollector(registry=collectors)
-    GCCollector(registry=collectors)
-    PlatformCollector(registry=collectors)
-    metrics = Metrics(collectors, settings.restarts)
+    metrics = _metrics(settings)
     foreign = ForeignRecords(metrics)
     make_registry = partial(
         Registry,
@@ -118,36 +119,76 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         board,
         admin=admin,
         catalogue=catalogue,
-        metrics=collectors,
+        metrics=metrics.registry,
         lost=lambda: log_schemas.problem,
     )
-    parts = Parts(
-        settings=settings,
-        access=Access(settings.token, settings.users, metrics),
+    access = Access(settings.token, settings.users, metrics)
+    caching = Caching(bool(access.challenges))
+    lookup = StreamLookup(catalogue, traces)
+    allowances = Allowances(metrics)
+    rooms = Rooms(GroupRooms(admin, catalogue, settings.frames_topic, metrics))
+    app = create_app(
+        [
+            routes.catalogue.blueprint(
+                catalogue=catalogue,
+                lookup=lookup,
+                reader=reader,
+                topic_retention=TopicRetention(admin, settings.frames_topic),
+                watchers=watchers,
+                caching=caching,
+                health=health,
+            ),
+            routes.frames.blueprint(
+                catalogue=catalogue,
+                lookup=lookup,
+                reader=reader,
+                playback=Playback(catalogue, reader, metrics, watchers.stopping),
+                live_edges=live_edges,
+                watchers=watchers,
+                caching=caching,
+                metrics=metrics,
+                health=health,
+                frames_topic=settings.frames_topic,
+            ),
+            routes.exports.blueprint(
+                catalogue=catalogue,
+                lookup=lookup,
+                exports=Exports(
+                    reader,
+                    decoder.schema_text,
+                    watchers.stopping,
+                    partial(metrics.delivered, "export"),
+                ),
+                watchers=watchers,
+                health=health,
+            ),
+            routes.positions.blueprint(
+                catalogue=catalogue,
+                positions=GroupPositions(admin, settings.frames_topic, metrics),
+                allowances=allowances,
+                health=health,
+            ),
+            routes.rooms.blueprint(
+                catalogue=catalogue,
+                rooms=rooms,
+                watchers=watchers,
+                allowances=allowances,
+                health=health,
+            ),
+            routes.pages.blueprint(catalogue=catalogue, health=health),
+            routes.status.blueprint(board=board),
+            routes.health.blueprint(health=health, registry=metrics.registry),
+        ],
+        access=access,
         sites=Sites(settings.hosts, settings.origins, metrics),
-        allowances=Allowances(metrics),
-        catalogue=catalogue,
-        reader=reader,
-        playback=Playback(catalogue, reader, metrics, watchers.stopping),
-        live_edges=live_edges,
-        exports=Exports(
-            reader, decoder.schema_text, watchers.stopping, partial(metrics.delivered, "export")
-        ),
-        positions=GroupPositions(admin, settings.frames_topic, metrics),
-        retention=TopicRetention(admin, settings.frames_topic),
-        rooms=Rooms(GroupRooms(admin, catalogue, settings.frames_topic, metrics)),
-        watchers=watchers,
-        stalls=stalls,
-        metrics=metrics,
-        health=health,
+        caching=caching,
         traces=traces,
-        status=board.as_dict,
-        away=lambda: board.away,
+        behind_proxy=settings.behind_proxy,
     )
     log_schemas.start()
     follower.start()
     watch.start()
-    followed = threads.keep("rooms", lambda: parts.rooms.follow(watchers.stopping))
+    followed = threads.keep("rooms", lambda: rooms.follow(watchers.stopping))
     threads.need("follower", lambda: follower.alive)
     threads.need("status", lambda: watch.alive)
     threads.need("live edges", lambda: live_edges.alive)
@@ -163,7 +204,16 @@ def assemble(settings: Settings) -> tuple[Parts, Callable[[], None]]:
         fetcher.close()
         registry.close()
 
-    return parts, close
+    return Viewer(app, watchers.stopping, stalls, metrics, close)
+
+
+def _metrics(settings: Settings) -> Metrics:
+    """Make the metrics, with those of the process beside the viewer's own."""
+    collectors = CollectorRegistry()
+    ProcessCollector(registry=collectors)
+    GCCollector(registry=collectors)
+    PlatformCollector(registry=collectors)
+    return Metrics(collectors, settings.restarts)
 
 
 def _tracing(settings: Settings) -> tuple[Traces, Callable[[], None]]:

@@ -1,23 +1,17 @@
 """The Flask application: who is let in, the routes, and the headers that every answer has."""
 
-from flask import Flask, Response, g, request
+from collections.abc import Iterable
+
+from flask import Blueprint, Flask, Response, g, request
 from werkzeug.http import parse_date
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from viewer.telemetry.spans import Traces
 from viewer.web import error_responses, request_spans
+from viewer.web.access import Access
 from viewer.web.cache_headers import Caching
-from viewer.web.parts import Parts
+from viewer.web.cross_site import Sites
 from viewer.web.request_boundary import MOST_BODY_BYTES
-from viewer.web.routes import (
-    catalogue,
-    exports,
-    frames,
-    health,
-    pages,
-    positions,
-    rooms,
-    status,
-)
 
 DEVICE_COOKIE = "framelog_device"
 _YEAR_SECONDS = 365 * 24 * 3600
@@ -34,19 +28,27 @@ _SECURITY_HEADERS = {
 }
 
 
-def create_app(parts: Parts) -> Flask:
-    """Make the application of parts that are running, or will be."""
+def create_app(
+    blueprints: Iterable[Blueprint],
+    *,
+    access: Access,
+    sites: Sites,
+    caching: Caching,
+    traces: Traces,
+    behind_proxy: bool,
+) -> Flask:
+    """Make the application that serves these blueprints to whom `access` and `sites` let in."""
     app = Flask("viewer")
     app.config["MAX_CONTENT_LENGTH"] = MOST_BODY_BYTES
-    if parts.settings.behind_proxy:
+    if behind_proxy:
         # Keeps Flask's own type for `app`, as its documentation asks.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1, x_host=1)  # type: ignore[method-assign]
-    request_spans.register(app, parts.traces)
-    for module in (catalogue, frames, exports, positions, rooms, pages, status, health):
-        app.register_blueprint(module.blueprint(parts))
+    request_spans.register(app, traces)
+    for routes in blueprints:
+        app.register_blueprint(routes)
 
-    error_responses.register(app, parts.access)
-    app.after_request(Caching(bool(parts.access.challenges)).settle)
+    error_responses.register(app, access)
+    app.after_request(caching.settle)
 
     @app.before_request
     def drop_impossible_dates() -> None:
@@ -61,23 +63,23 @@ def create_app(parts: Parts) -> Flask:
     def let_in() -> Response | None:
         g.device = None
         if request.endpoint not in _PROBES:
-            parts.sites.require_own_name(request)
-        preflight = parts.sites.preflight(request)
+            sites.require_own_name(request)
+        preflight = sites.preflight(request)
         if preflight is not None:
             return preflight
         if request.blueprint != "health":
-            g.device = parts.access.require(
+            g.device = access.require(
                 request.authorization,
                 request.remote_addr or "",
                 request.cookies.get(DEVICE_COOKIE, ""),
             )
-        parts.sites.require_own_page(request)
+        sites.require_own_page(request)
         return None
 
     @app.after_request
     def secure(response: Response) -> Response:
         response.headers.update(_SECURITY_HEADERS)
-        parts.sites.tell(request, response)
+        sites.tell(request, response)
         if g.get("device") is not None:
             response.set_cookie(
                 DEVICE_COOKIE,

@@ -10,8 +10,10 @@ import logging
 import re
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from types import FrameType
@@ -27,10 +29,10 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 from viewer.config.settings import Settings
 from viewer.delivery.response_writer import Outlet, Pieces, send_some
+from viewer.delivery.slow_clients import Stalls
 from viewer.telemetry.logs import about
-from viewer.web.app import create_app
+from viewer.telemetry.metrics import Metrics
 from viewer.web.connection_gate import BUSY, After, Drop, Gate, Limits, Visit
-from viewer.web.parts import Parts
 from viewer.web.thread_lanes import MOST_WAITING, lane_of, lanes_for
 
 logger = logging.getLogger(__name__)
@@ -45,17 +47,27 @@ _IDLE_CONNECTIONS = 1000
 _OWN_FILES = 256
 
 
+@dataclass(frozen=True)
+class Viewer:
+    """A viewer that runs, as the server needs it."""
+
+    app: Flask
+    stopping: threading.Event
+    """Once set, every open stream ends."""
+    stalls: Stalls
+    metrics: Metrics
+    close: Callable[[], None]
+    """Ends its threads and its clients of Kafka; takes seconds at most."""
+
+
 class ViewerServer(BaseApplication):  # type: ignore[misc]
     """A viewer behind gunicorn."""
 
-    def __init__(
-        self, settings: Settings, assemble: Callable[[Settings], tuple[Parts, Callable[[], None]]]
-    ) -> None:
+    def __init__(self, settings: Settings, assemble: Callable[[Settings], Viewer]) -> None:
         """Serve what `assemble` makes; it is called in the worker, after the fork."""
         self.settings = settings
         self._assemble = assemble
-        self.parts: Parts | None = None
-        self._close: Callable[[], None] | None = None
+        self.viewer: Viewer | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -84,8 +96,8 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Make the application, in the worker."""
-        self.parts, self._close = self._assemble(self.settings)
-        return create_app(self.parts)
+        self.viewer = self._assemble(self.settings)
+        return self.viewer.app
 
     def run(self) -> None:
         """Serve until told to stop, as BaseApplication does."""
@@ -96,13 +108,13 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
 
     def stop_streams(self) -> None:
         """Ask every open stream to end."""
-        if self.parts is not None:
-            self.parts.watchers.stopping.set()
+        if self.viewer is not None:
+            self.viewer.stopping.set()
 
     def close(self) -> None:
-        """End the parts."""
-        if self._close is not None:
-            self._close()
+        """End the viewer."""
+        if self.viewer is not None:
+            self.viewer.close()
 
 
 class Parent(Arbiter):  # type: ignore[misc]
@@ -186,8 +198,8 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
     def _turn(self, gate: Gate) -> None:
         self.notify()
         gate.turn(0.25)
-        if self.app.parts is not None:
-            self.app.parts.metrics.connections.set(len(gate))
+        if self.app.viewer is not None:
+            self.app.viewer.metrics.connections.set(len(gate))
 
     def _serve(self, visit: Visit, request: bytes, target: bytes) -> bool:
         return self._lanes[lane_of(target)].run(
@@ -197,9 +209,9 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
 
     def _answer(self, visit: Visit, request: bytes) -> None:
         """Answer a request; a thread's work."""
-        parts = self.app.parts
-        assert parts is not None, "it serves once the application is made"
-        outlet = Outlet(visit.sock, parts.settings.stall_seconds, parts.stalls)
+        viewer = self.app.viewer
+        assert viewer is not None, "it serves once the application is made"
+        outlet = Outlet(visit.sock, self.app.settings.stall_seconds, viewer.stalls)
         rest: Pieces = ()
         after = After.BREAK
         try:
@@ -237,9 +249,9 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
             return False
 
     def _dropped(self, visit: Visit, why: Drop) -> None:
-        if self.app.parts is None:
+        if self.app.viewer is None:
             return
-        metrics = self.app.parts.metrics
+        metrics = self.app.viewer.metrics
         if why is Drop.STALLED:
             logger.warning(
                 "event=client_dropped reason='stalled' peer=%s path=%s",

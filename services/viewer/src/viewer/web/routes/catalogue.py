@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response, jsonify, request
 
-from viewer.catalogue.catalogue import Changes
+from viewer.catalogue.catalogue import Catalogue, Changes
 from viewer.catalogue.stream_view import iso
+from viewer.delivery.open_streams import Watchers
 from viewer.delivery.server_sent_events import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
@@ -15,22 +16,34 @@ from viewer.delivery.server_sent_events import (
     event,
     event_stream,
 )
-from viewer.frames.reader import require_available
+from viewer.frames.reader import FrameReader, require_available
+from viewer.kafka.retention import Retention
 from viewer.model import request_params
 from viewer.model.errors import ExpiredError, NeverWasError
 from viewer.web.cache_headers import Caching
-from viewer.web.parts import Parts
+from viewer.web.health import Health
+from viewer.web.stream_lookup import StreamLookup
 
 _MAX_ENTRIES = 10_000
 _MIN_INTERVAL_SECONDS = 0.1
 
 
-def blueprint(parts: Parts) -> Blueprint:
-    """Serve what `parts.catalogue` knows."""
+def blueprint(
+    *,
+    catalogue: Catalogue,
+    lookup: StreamLookup,
+    reader: FrameReader,
+    topic_retention: Retention,
+    watchers: Watchers,
+    caching: Caching,
+    health: Health,
+) -> Blueprint:
+    """Serve what the catalogue knows.
+
+    Who asks for how long a stream is kept waits for its first frame, which `reader` fetches.
+    """
     routes = Blueprint("catalogue", __name__)
-    routes.before_request(parts.health.require_ready)
-    catalogue = parts.catalogue
-    caching = Caching(bool(parts.access.challenges))
+    routes.before_request(health.require_ready)
     # Versions count from 0 in every process; this tells them apart.
     process = secrets.token_hex(4)
 
@@ -54,7 +67,7 @@ def blueprint(parts: Parts) -> Blueprint:
     @routes.get("/api/streams/<stream_id>/index")
     def index(stream_id: str) -> Response:
         run_id = request.args.get("run")
-        view = parts.find(stream_id, run_id)
+        view = lookup.find(stream_id, run_id)
         stride = request_params.integer(request.args, "stride", 1, 1_000_000) or 1
         count = request_params.integer(request.args, "count", 1, _MAX_ENTRIES) or 1000
         first = request_params.integer(request.args, "from")
@@ -93,8 +106,8 @@ def blueprint(parts: Parts) -> Blueprint:
         view = catalogue.stream(stream_id)
         # Of a stream that has expired whole, the last frame is what is gone.
         first = min(view.first_available_frame, view.frame_count - 1)
-        written_ms = parts.reader.frame(view, first).kafka_timestamp_ms
-        limits = parts.retention.limits()
+        written_ms = reader.frame(view, first).kafka_timestamp_ms
+        limits = topic_retention.limits()
         expires_ms = None if limits.retention_ms is None else written_ms + limits.retention_ms
         return {
             "first_available_frame": first,
@@ -106,20 +119,20 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/api/events")
     def events() -> Response:
-        return event_stream(parts.watchers, "events", _events(parts))
+        return event_stream(watchers, "events", _events(catalogue, watchers))
 
     return routes
 
 
-def _events(parts: Parts) -> Iterator[bytes]:
+def _events(catalogue: Catalogue, watchers: Watchers) -> Iterator[bytes]:
     """Yield the whole list, then what changes, at most so often as the interval allows."""
-    stopping = parts.watchers.stopping
-    changes = parts.catalogue.changes_since(0)
+    stopping = watchers.stopping
+    changes = catalogue.changes_since(0)
     yield b"retry: 1000\n\n" + event("streams", _streams(changes))
     quiet_seconds = 0.0
     while not stopping.wait(_MIN_INTERVAL_SECONDS):
         known = changes.version
-        changes = parts.catalogue.changes_since(known, WAIT_SECONDS)
+        changes = catalogue.changes_since(known, WAIT_SECONDS)
         if changes.version == known:
             quiet_seconds += _MIN_INTERVAL_SECONDS + WAIT_SECONDS
             if quiet_seconds >= HEARTBEAT_SECONDS:

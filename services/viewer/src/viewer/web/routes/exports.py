@@ -5,32 +5,42 @@ from typing import cast
 
 from flask import Blueprint, Response, request
 
+from viewer.catalogue.catalogue import Catalogue
+from viewer.delivery.open_streams import Watchers
 from viewer.delivery.response_writer import Connection, breaking, pass_on
 from viewer.export.clip import clip_of
-from viewer.export.exports import CONTENT_TYPES, Kind
+from viewer.export.exports import CONTENT_TYPES, Exports, Kind
 from viewer.model import request_params
 from viewer.model.errors import BadRequestError
-from viewer.web.parts import Parts
+from viewer.web.health import Health
+from viewer.web.stream_lookup import StreamLookup
 
 
-def blueprint(parts: Parts) -> Blueprint:
-    """Serve what `parts.exports` makes."""
+def blueprint(
+    *,
+    catalogue: Catalogue,
+    lookup: StreamLookup,
+    exports: Exports,
+    watchers: Watchers,
+    health: Health,
+) -> Blueprint:
+    """Serve what `exports` makes."""
     routes = Blueprint("exports", __name__)
-    routes.before_request(parts.health.require_ready)
+    routes.before_request(health.require_ready)
 
     @routes.get("/streams/<stream_id>/export.<any(zip, mp4, avro):kind>")
     def export(stream_id: str, kind: str) -> Response:
-        view = parts.find(stream_id, request.args.get("run"))
+        view = lookup.find(stream_id, request.args.get("run"))
         first = request_params.integer(request.args, "from")
         stop = request_params.integer(request.args, "to", 1)
         first = view.first_available_frame if first is None else first
         stop = view.frame_count if stop is None else stop
         if first >= stop and "to" in request.args:
             raise BadRequestError(f"to is {stop}; it must be above the first frame, {first}.")
-        clip = clip_of(parts.catalogue, view, first, max(stop, first + 1))
-        leave = parts.watchers.enter("export")
+        clip = clip_of(catalogue, view, first, max(stop, first + 1))
+        leave = watchers.enter("export")
         try:
-            made = parts.exports.export(clip, cast("Kind", kind))
+            made = exports.export(clip, cast("Kind", kind))
         except BaseException:
             leave()
             raise

@@ -1,37 +1,56 @@
 """Frames over HTTP: one by number, a window of them, and a multipart stream."""
 
 import time
+from functools import partial
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.stream_view import StreamView
+from viewer.delivery.open_streams import Watchers
 from viewer.delivery.response_writer import Connection, Pieces, pass_on
-from viewer.frames.reader import Segment, require_available
+from viewer.frames.reader import FrameReader, Segment, require_available
 from viewer.model import request_params
 from viewer.model.errors import BadRequestError, NeverWasError
 from viewer.playback.framing import HEADER, MULTIPART_TYPE, WINDOW_TYPE, part, record
-from viewer.playback.sequences import LIVE_SLACK_NS, Delivery
+from viewer.playback.live_edge import LiveEdges
+from viewer.playback.sequences import LIVE_SLACK_NS, Delivery, Playback
 from viewer.playback.streaming_body import Showing
 from viewer.playback.window import Window, start_asked, window_asked
+from viewer.telemetry.metrics import Metrics
 from viewer.web.cache_headers import Caching
-from viewer.web.parts import Parts
+from viewer.web.health import Health
+from viewer.web.stream_lookup import StreamLookup
 
 # The catalogue is everybody's: of windows of more frames the length isn't added up.
 _MAX_ADDED_UP = 10_000
 
 
-def blueprint(parts: Parts) -> Blueprint:
-    """Serve the frames that `parts.reader` can reach."""
+def blueprint(
+    *,
+    catalogue: Catalogue,
+    lookup: StreamLookup,
+    reader: FrameReader,
+    playback: Playback,
+    live_edges: LiveEdges,
+    watchers: Watchers,
+    caching: Caching,
+    metrics: Metrics,
+    health: Health,
+    frames_topic: str,
+) -> Blueprint:
+    """Serve the frames that `reader` can reach."""
     routes = Blueprint("frames", __name__)
-    routes.before_request(parts.health.require_ready)
-    caching = Caching(bool(parts.access.challenges))
+    routes.before_request(health.require_ready)
+
+    stream = partial(_stream, metrics=metrics, live_edges=live_edges, watchers=watchers)
 
     @routes.get("/streams/<stream_id>/frames/<number>")
     def frame(stream_id: str, number: str) -> AnyResponse:
         began = time.perf_counter()
         run_id = request.args.get("run")
-        view = parts.find(stream_id, run_id)
+        view = lookup.find(stream_id, run_id)
         if not number.isdecimal():
             resolved = _resolve(view, number)
             there = url_for(".frame", stream_id=stream_id, number=resolved, run=run_id)
@@ -43,21 +62,21 @@ def blueprint(parts: Parts) -> Blueprint:
         etag, names_run = f"{view.run_id}-{wanted}", run_id is not None
         if request.if_none_match.contains(etag):
             return caching.mark(Response(status=304), etag, names_run=names_run)
-        found = parts.reader.frame(view, wanted)
+        found = reader.frame(view, wanted)
         response = Response(found.image, mimetype=found.content_type)
         response.headers.update(
             {
                 "X-Frame-Index": str(found.frame_index),
                 "X-Frame-Pts-Ns": str(found.pts_ns),
-                "X-Kafka-Topic": parts.settings.frames_topic,
+                "X-Kafka-Topic": frames_topic,
                 "X-Kafka-Partition": str(found.partition),
                 "X-Kafka-Offset": str(found.offset),
                 "X-Schema-Id": str(found.schema_id),
                 "X-Stream-Run-Id": found.run_id,
             }
         )
-        parts.metrics.delivered("frame", len(found.image))
-        seek_seconds = parts.metrics.seek_seconds
+        metrics.delivered("frame", len(found.image))
+        seek_seconds = metrics.seek_seconds
         response.call_on_close(lambda: seek_seconds.observe(time.perf_counter() - began))
         caching.mark(response, etag, names_run=names_run)
         length = len(found.image)
@@ -67,27 +86,27 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/streams/<stream_id>/frames")
     def frames(stream_id: str) -> Response:
-        view = parts.find(stream_id, request.args.get("run"))
+        view = lookup.find(stream_id, request.args.get("run"))
         window = window_asked(view, request.args)
         is_kept = window.follow == "no"
         if is_kept and request.if_none_match.contains(window.etag):
             unchanged = Response(status=304)
             return caching.mark(unchanged, window.etag, names_run=window.is_lasting)
-        first = _read(parts, view, window.start, window.in_a_row)
+        first = _read(reader, view, window.start, window.in_a_row)
         showing = Showing(
             "frames",
             view,
             window.start,
-            lambda start, waits: parts.playback.window(
+            lambda start, waits: playback.window(
                 view, start, window.count, window.stride, window.follow, waits=waits
             ),
             record,
-            length=_length(parts, window, first) if is_kept else None,
+            length=_length(catalogue, window, first) if is_kept else None,
             is_shared=not is_kept and window.count is None and window.stride == 1,
             skips=window.follow == "live",
             kept_ns=LIVE_SLACK_NS,
         )
-        response = _stream(parts, showing, WINDOW_TYPE)
+        response = stream(showing, WINDOW_TYPE)
         response.headers["X-Stream-Run-Id"] = view.run_id
         if is_kept:
             caching.mark(response, window.etag, names_run=window.is_lasting)
@@ -96,21 +115,21 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/streams/<stream_id>/video.mjpg")
     def video(stream_id: str) -> Response:
-        view = parts.find(stream_id, request.args.get("run"))
+        view = lookup.find(stream_id, request.args.get("run"))
         speed = request_params.number(request.args, "speed", 1.0, 0.1, 16.0)
         start = start_asked(view, request.args)
-        _read(parts, view, start)
+        _read(reader, view, start)
         showing = Showing(
             "mjpg",
             view,
             start,
-            lambda start, waits: parts.playback.paced(view, start, speed, waits=waits),
+            lambda start, waits: playback.paced(view, start, speed, waits=waits),
             lambda delivery: part(delivery.frame),
             farewell=_farewell,
             is_shared=speed == 1,
             skips=True,
         )
-        return _unkept(_stream(parts, showing, MULTIPART_TYPE))
+        return _unkept(stream(showing, MULTIPART_TYPE))
 
     return routes
 
@@ -123,12 +142,19 @@ def _has_one_range_at_most() -> bool:
     return asked.units == "bytes" and len(asked.ranges) == 1
 
 
-def _stream(parts: Parts, showing: Showing, content_type: str) -> Response:
+def _stream(
+    showing: Showing,
+    content_type: str,
+    *,
+    metrics: Metrics,
+    live_edges: LiveEdges,
+    watchers: Watchers,
+) -> Response:
     """Answer with frames as they come."""
     connection = Connection.of(request.environ, showing.length)
-    body = showing.body(connection, parts.metrics, parts.live_edges)
+    body = showing.body(connection, metrics, live_edges)
     response = Response(body, content_type=content_type)
-    response.call_on_close(parts.watchers.enter(showing.route))
+    response.call_on_close(watchers.enter(showing.route))
     pass_on(request.environ)
     if showing.length is not None:
         response.content_length = showing.length
@@ -150,17 +176,17 @@ def _farewell(last: Delivery) -> Pieces:
     return part(last.frame)
 
 
-def _read(parts: Parts, view: StreamView, start: int, count: int | None = None) -> Segment:
+def _read(reader: FrameReader, view: StreamView, start: int, count: int | None = None) -> Segment:
     """Read what comes first, so that what is wrong with it is this request's answer."""
-    return () if start == view.frame_count else parts.reader.segment(view, start, count)
+    return () if start == view.frame_count else reader.segment(view, start, count)
 
 
-def _length(parts: Parts, window: Window, first: Segment) -> int | None:
+def _length(catalogue: Catalogue, window: Window, first: Segment) -> int | None:
     """Add up how long a window will be; None where the index can't tell, or tells it wrongly."""
     frames = window.frames
     if len(frames) > _MAX_ADDED_UP:
         return None
-    entries = parts.catalogue.entries(window.view, frames)
+    entries = catalogue.entries(window.view, frames)
     sizes_bytes = dict(zip(frames, (size_bytes for _, size_bytes in entries), strict=False))
     if len(sizes_bytes) < len(frames) or any(
         sizes_bytes.get(frame.frame_index, len(frame.image)) != len(frame.image) for frame in first

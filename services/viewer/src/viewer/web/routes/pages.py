@@ -2,12 +2,13 @@
 
 from flask import Blueprint, Response, render_template
 
+from viewer.catalogue.catalogue import Catalogue
 from viewer.model.errors import ViewerError
+from viewer.web.health import Health
 from viewer.web.openapi import openapi_json
-from viewer.web.parts import Parts
 
 
-def blueprint(parts: Parts) -> Blueprint:
+def blueprint(*, catalogue: Catalogue, health: Health) -> Blueprint:
     """Serve the list of streams and the player."""
     routes = Blueprint("pages", __name__)
 
@@ -23,8 +24,8 @@ def blueprint(parts: Parts) -> Blueprint:
     def watch(stream_id: str) -> tuple[str, int]:
         # The page says by itself what is amiss; the status is for those who don't run it.
         try:
-            parts.health.require_ready()
-            parts.catalogue.stream(stream_id)
+            health.require_ready()
+            catalogue.stream(stream_id)
         except ViewerError as error:
             status, problem = error.status, str(error)
         else:

@@ -5,37 +5,42 @@ import secrets
 
 from flask import Blueprint, Response, jsonify, request
 
+from viewer.catalogue.catalogue import Catalogue
 from viewer.model.errors import BadRequestError, NeverWasError
 from viewer.model.request_bodies import json_of
 from viewer.model.request_params import MAX_INTEGER
-from viewer.web.parts import Parts
+from viewer.sharing.positions import Positions
+from viewer.web.client_quotas import Allowances
+from viewer.web.health import Health
 
 COOKIE = "framelog_viewer"
 _YEAR_SECONDS = 365 * 24 * 3600
 _VIEWER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def blueprint(parts: Parts) -> Blueprint:
-    """Serve the positions that `parts.positions` keeps."""
+def blueprint(
+    *, catalogue: Catalogue, positions: Positions, allowances: Allowances, health: Health
+) -> Blueprint:
+    """Serve the positions that `positions` keeps; `allowances` bound how many a client makes."""
     routes = Blueprint("positions", __name__)
-    routes.before_request(parts.health.require_ready)
+    routes.before_request(health.require_ready)
 
     @routes.get("/api/streams/<stream_id>/position")
     def get(stream_id: str) -> Response:
-        view = parts.catalogue.stream(stream_id)
+        view = catalogue.stream(stream_id)
         viewer_id, partition = _viewer_id(), view.stream.partition
         frame = None
         if partition is not None and viewer_id is not None:
-            offset = parts.positions.get(viewer_id, stream_id, partition)
+            offset = positions.get(viewer_id, stream_id, partition)
             if offset is not None:
-                parts.allowances.know(_thing(viewer_id, stream_id))
-                frame = parts.catalogue.frame_at_offset(view, offset)
+                allowances.know(_thing(viewer_id, stream_id))
+                frame = catalogue.frame_at_offset(view, offset)
         return _remembered(jsonify(frame=frame), viewer_id)
 
     # A page on its way out can only send a POST.
     @routes.route("/api/streams/<stream_id>/position", methods=["PUT", "POST"])
     def put(stream_id: str) -> Response:
-        view = parts.catalogue.stream(stream_id)
+        view = catalogue.stream(stream_id)
         frame = _frame()
         partition, last_offset = view.stream.partition, view.stream.last_offset
         if partition is None or last_offset is None or frame > view.frame_count:
@@ -46,11 +51,11 @@ def blueprint(parts: Parts) -> Blueprint:
         offset = (
             last_offset + 1
             if frame == view.frame_count
-            else parts.catalogue.offset_of(view, max(frame, view.first_available_frame))
+            else catalogue.offset_of(view, max(frame, view.first_available_frame))
         )
         viewer_id = _viewer_id() or secrets.token_urlsafe(16)
-        parts.allowances.take(request.remote_addr or "", _thing(viewer_id, stream_id))
-        parts.positions.put(viewer_id, stream_id, partition, offset or 0)
+        allowances.take(request.remote_addr or "", _thing(viewer_id, stream_id))
+        positions.put(viewer_id, stream_id, partition, offset or 0)
         return _remembered(jsonify(frame=frame), viewer_id)
 
     return routes

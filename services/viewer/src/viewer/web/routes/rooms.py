@@ -7,6 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from viewer.catalogue.catalogue import Catalogue
+from viewer.delivery.open_streams import Watchers
 from viewer.delivery.server_sent_events import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
@@ -18,21 +20,29 @@ from viewer.model.errors import BadRequestError
 from viewer.model.request_bodies import json_of
 from viewer.sharing.place import place_from, require_name
 from viewer.sharing.rooms import Move, Rooms
-from viewer.web.parts import Parts
+from viewer.web.client_quotas import Allowances
+from viewer.web.health import Health
 
 # A browser's pages listen to all their rooms by one connection.
 _MOST_ROOMS = 32
 
 
-def blueprint(parts: Parts) -> Blueprint:
-    """Serve `parts.rooms`."""
+def blueprint(
+    *,
+    catalogue: Catalogue,
+    rooms: Rooms,
+    watchers: Watchers,
+    allowances: Allowances,
+    health: Health,
+) -> Blueprint:
+    """Serve the rooms; `allowances` bound how many a client makes."""
     routes = Blueprint("rooms", __name__)
-    routes.before_request(parts.health.require_ready)
+    routes.before_request(health.require_ready)
 
     @routes.get("/api/rooms/<name>/events")
     def events(name: str) -> Response:
         require_name("A room's name", name)
-        return event_stream(parts.watchers, "room", _events(parts, [name]))
+        return event_stream(watchers, "room", _events(rooms, watchers, [name]))
 
     @routes.get("/api/rooms/events")
     def events_of_several() -> Response:
@@ -41,32 +51,32 @@ def blueprint(parts: Parts) -> Blueprint:
             raise BadRequestError(f"room must be given, for 1 to {_MOST_ROOMS} rooms.")
         for name in names:
             require_name("A room's name", name)
-        return event_stream(parts.watchers, "room", _events(parts, names))
+        return event_stream(watchers, "room", _events(rooms, watchers, names))
 
     @routes.post("/api/rooms/<name>")
     def move(name: str) -> Response:
         require_name("A room's name", name)
         place = place_from(json_of(request))
-        parts.catalogue.stream(place.stream_id)
-        parts.allowances.take(request.remote_addr or "", f"room {name}")
-        response = jsonify(_told(parts.rooms, parts.rooms.move(name, place)))
+        catalogue.stream(place.stream_id)
+        allowances.take(request.remote_addr or "", f"room {name}")
+        response = jsonify(_told(rooms, rooms.move(name, place)))
         response.headers["Cache-Control"] = "no-store"
         return response
 
     return routes
 
 
-def _events(parts: Parts, names: Sequence[str]) -> Iterator[bytes]:
+def _events(rooms: Rooms, watchers: Watchers, names: Sequence[str]) -> Iterator[bytes]:
     """Yield where each room is, if it is anywhere, and then each of their moves."""
-    with parts.rooms.joined(*names):
+    with rooms.joined(*names):
         yield b"retry: 1000\n\n"
         version, quiet_seconds = 0, 0.0
-        while not parts.watchers.stopping.is_set():
-            moved = parts.rooms.wait(names, version, WAIT_SECONDS)
+        while not watchers.stopping.is_set():
+            moved = rooms.wait(names, version, WAIT_SECONDS)
             if moved:
                 version, quiet_seconds = max(move.version for move in moved.values()), 0.0
                 for name, move in moved.items():
-                    told = {"room": name, **_told(parts.rooms, move)}
+                    told = {"room": name, **_told(rooms, move)}
                     yield event("room", json.dumps(told))
             elif (quiet_seconds := quiet_seconds + WAIT_SECONDS) >= HEARTBEAT_SECONDS:
                 quiet_seconds = 0.0

@@ -2,22 +2,22 @@
 
 from flask import Blueprint, Response, jsonify, render_template
 
-from viewer.web.parts import Parts
+from viewer.status.board import Board
 
 
-def blueprint(parts: Parts) -> Blueprint:
-    """Serve what `parts.status` saw, ready or not: who asks wants to know what is amiss."""
+def blueprint(*, board: Board) -> Blueprint:
+    """Serve what is on the board, ready or not: who asks wants to know what is amiss."""
     routes = Blueprint("status", __name__)
 
     @routes.get("/api/status")
     def status() -> Response:
-        response = jsonify(parts.status())
+        response = jsonify(board.as_dict())
         response.headers["Cache-Control"] = "no-store"
         return response
 
     @routes.get("/api/away")
     def away() -> Response:
-        response = jsonify(away=list(parts.away()))
+        response = jsonify(away=board.away)
         response.headers["Cache-Control"] = "no-store"
         return response
 
