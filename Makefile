@@ -36,21 +36,7 @@ restore-schemas:  ## put the log's schemas back into a registry that lost them, 
 	@$(LOCAL) restore-schemas
 
 verify:  ## read the log back, is it whole? STREAM=id checks one, FILE=its video its pictures
-	@if [ -S .framelog/run/supervisor.sock ]; then \
-	  PYTHONPATH=deploy/local/src $(PYTHON) -c "$$LOCAL_INGEST" verify "$(or $(STREAM),all)" $(if $(FILE),--file "$(FILE)"); \
-	else \
-	  docker compose run --rm --no-deps $(if $(FILE),--volume "$(abspath $(dir $(FILE:/=))):/source:ro") ingest \
-	    framelog-ingest verify "$(or $(STREAM),all)" $(if $(FILE),--file "/source/$(notdir $(FILE:/=))"); \
-	fi
-
-# Ingest's command line with the settings and addresses of the stack that runs as processes.
-define LOCAL_INGEST
-import os, sys; from pathlib import Path; from framelog_local.settings import read_settings
-found = read_settings(Path.cwd(), os.environ); python = ".framelog/venvs/ingest/bin/python"
-addresses = {"FRAMELOG_KAFKA_BOOTSTRAP_SERVERS": found.bootstrap_servers, "FRAMELOG_SCHEMA_REGISTRY_URL": found.registry_url}
-os.execve(python, [python, "-m", "ingest", *sys.argv[1:]], {**os.environ, **found.variables, **addresses})
-endef
-export LOCAL_INGEST
+	@$(LOCAL) verify "$(or $(STREAM),all)" $(if $(FILE),"$(FILE)")
 
 test:  ## set up what the tests need and run them all; ARGS="tests/viewer -k seek" runs some
 	@$(LOCAL) prepare-tests

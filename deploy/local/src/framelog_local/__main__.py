@@ -10,11 +10,21 @@ import os
 import sys
 from pathlib import Path
 
-COMMANDS = (
-    *("up", "up-local", "up-docker", "down", "status", "logs", "clean"),
-    "restore-schemas",
-    *("prepare-tests", "prepare-image-tests", "prepare-checks"),
-)
+# Each command, and what may follow it.
+COMMANDS = {
+    "up": "",
+    "up-local": "",
+    "up-docker": "[OPTION ...]",
+    "down": "",
+    "status": "",
+    "logs": "",
+    "clean": "",
+    "restore-schemas": "",
+    "verify": "STREAM [FILE]",
+    "prepare-tests": "",
+    "prepare-image-tests": "",
+    "prepare-checks": "",
+}
 
 
 def missing_feature() -> str | None:
@@ -47,19 +57,27 @@ def main() -> int:
     from framelog_local.settings import read_settings  # noqa: PLC0415
 
     name, *arguments = sys.argv[1:] or [""]
-    if name not in COMMANDS or (arguments and name != "up-docker"):
-        sys.stderr.write(f"usage: python -m framelog_local {'|'.join(COMMANDS)}\n")
+    if name not in COMMANDS or not _fits(COMMANDS[name], len(arguments)):
+        lines = (f"  {command} {follows}".rstrip() for command, follows in COMMANDS.items())
+        sys.stderr.write("\n".join(["usage: python -m framelog_local COMMAND", *lines, ""]))
         return 2
     try:
         settings = read_settings(Path.cwd(), os.environ)
-        getattr(commands, name.replace("-", "_"))(settings, *arguments)
+        status: int | None = getattr(commands, name.replace("-", "_"))(settings, *arguments)
     except LocalError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         return 130
-    return 0
+    return status or 0
+
+
+def _fits(follows: str, count: int) -> bool:
+    """Return whether so many arguments are what may follow a command."""
+    words = follows.split()
+    required = [word for word in words if not word.startswith(("[", "..."))]
+    return len(required) <= count and ("..." in follows or count <= len(words))
 
 
 if __name__ == "__main__":

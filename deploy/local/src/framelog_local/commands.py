@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
     from framelog_local.settings import Settings
 
+NOTHING_RUNS = "Nothing is running: 'make up' starts the stack."
+
 
 def up(settings: Settings) -> None:
     """Start the stack in containers where an engine can, else as processes; say which and why."""
-    if stack.status(settings) is not None:
+    if stack.is_up(settings):
         up_local(settings)
     elif reason := containers.obstacle(settings.root):
         say(f"Starting as plain processes on this machine, because {reason}.")
@@ -58,7 +60,7 @@ def up_local(settings: Settings) -> None:
 
 def up_docker(settings: Settings, *options: str) -> None:
     """Start the stack in containers, with more options for `docker compose up`."""
-    if stack.status(settings) is not None:
+    if stack.is_up(settings):
         raise LocalError("The stack runs as processes already: 'make down' stops it.")
     _warn(settings)
     containers.hand_over_videos(settings)
@@ -74,7 +76,7 @@ def up_docker(settings: Settings, *options: str) -> None:
 def restore_schemas(settings: Settings) -> None:
     """Put the log's schemas back into a registry that lost them, then start what isn't running."""
     in_containers = containers.is_up(settings.root) or (
-        stack.status(settings) is None
+        not stack.is_up(settings)
         and not (settings.state / "data" / "registry").is_dir()
         and containers.engine_obstacle() is None
     )
@@ -85,6 +87,18 @@ def restore_schemas(settings: Settings) -> None:
         with _alone(settings):
             stack.restore_schemas(settings)
         say("Every part is up.")
+
+
+def verify(settings: Settings, stream: str, file: str | None = None) -> int:
+    """Check one stream of the log, or `all`; with the stream's file, compare the pictures too.
+
+    Returns the exit code of ingest's `verify`. Raises LocalError when no stack runs.
+    """
+    if stack.is_up(settings):
+        return stack.verify(settings, stream, file)
+    if containers.is_up(settings.root):
+        return containers.verify(settings.root, stream, file)
+    raise LocalError(NOTHING_RUNS)
 
 
 def down(settings: Settings) -> None:
@@ -109,12 +123,12 @@ def status(settings: Settings) -> None:
         for line in containers.restarts(settings.root):
             say(line)
     else:
-        say("Nothing is running: 'make up' starts the stack.")
+        say(NOTHING_RUNS)
 
 
 def logs(settings: Settings) -> None:
     """Show the end of every log and what is added, until Ctrl-C."""
-    if stack.status(settings) is None and containers.is_up(settings.root):
+    if not stack.is_up(settings) and containers.is_up(settings.root):
         containers.compose(settings.root, "logs", "--follow", "--tail", "40")
         return
     files = sorted((settings.state / "logs").glob("*.log"))

@@ -98,6 +98,27 @@ def restore_schemas(settings: Settings) -> None:
     restoring.restore_schemas(setup, begin_anew, settings.state / "registry-archives")
 
 
+def verify(root: Path, stream: str, file: str | None) -> int:
+    """Run ingest's `verify` in a container, its output shown; return its exit code.
+
+    The container can read the folder of the file, and can't write there.
+    """
+    mounts: list[str] = []
+    options: list[str] = []
+    if file:
+        # A path, not text: a folder of images may be named with a slash at the end.
+        source = (root / file).absolute()
+        mounts = ["--volume", f"{source.parent}:/source:ro"]
+        options = ["--file", f"/source/{source.name}"]
+    run = ["docker", "compose", "run", "--rm", "--no-deps", *mounts, "ingest"]
+    return subprocess.run(
+        [*run, "framelog-ingest", "verify", stream, *options],
+        cwd=root,
+        env=_environment(),
+        check=False,
+    ).returncode
+
+
 def addresses(root: Path, service: str) -> list[str]:
     """Return where this machine finds each container of a service, whose ports are a range."""
     answer = _docker("compose", "ps", "--format", "{{.Ports}}", service, cwd=root) or ""

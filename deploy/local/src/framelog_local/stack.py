@@ -41,6 +41,23 @@ def up(settings: Settings) -> None:
         raise
 
 
+def is_up(settings: Settings) -> bool:
+    """Whether the stack runs as processes here."""
+    return Supervisor(settings.state).running
+
+
+def verify(settings: Settings, stream: str, file: str | None) -> int:
+    """Run ingest's `verify` on the stack's log, its output shown; return its exit code."""
+    python = locate(settings).ingest.python
+    options = ["--file", file] if file else []
+    return subprocess.run(
+        [python, "-m", "ingest", "verify", stream, *options],
+        cwd=settings.root,
+        env=_environment(settings),
+        check=False,
+    ).returncode
+
+
 def down(settings: Settings) -> bool:
     """Stop every part; return False where none was running."""
     supervisor = Supervisor(settings.state)
