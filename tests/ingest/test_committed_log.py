@@ -1,5 +1,6 @@
 """Reading committed state back from a real broker."""
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -134,6 +135,24 @@ def test_a_state_above_an_open_transaction_is_waited_for(
     stranger.abort_transaction(30)
     thread.join(LIMIT_SECONDS)
     assert result == [stream]
+
+
+def test_what_an_open_transaction_holds_back_is_told(cluster: Cluster, topics: Topics) -> None:
+    stranger = Producer(
+        {"bootstrap.servers": cluster.bootstrap_servers, "transactional.id": topics.streams}
+    )
+    stranger.init_transactions(30)
+    stranger.begin_transaction()
+    stranger.produce(topics.streams, b"held", b"stranger", partition=0)
+    assert stranger.flush(30) == 0
+    hours = itertools.count(step=3600)
+    with closing(_codec(cluster, topics)) as codec:
+        connection = {"bootstrap.servers": cluster.bootstrap_servers}
+        ledger = Ledger(connection, topics.frames, topics.streams, codec, lambda: next(hours))
+        told = "of partition 0 it gives what lies before offset 0, not what lies before 1. A trans"
+        with pytest.raises(Unavailable, match=told):
+            ledger.find(CONTENT)
+    stranger.abort_transaction(30)
 
 
 def test_images_are_hashed_in_order(kafka: Kafka) -> None:

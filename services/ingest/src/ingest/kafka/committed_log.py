@@ -298,6 +298,7 @@ class Ledger:
             }
         )
         waiting = {p.partition: end for p, end in ranges.items() if end > max(0, p.offset)}
+        reached = {place.partition: max(0, place.offset) for place in ranges}
         with closing(consumer):
             consumer.assign([place for place in ranges if place.partition in waiting])
             heard = self._now()
@@ -309,22 +310,36 @@ class Ledger:
                     _heed(error, topic)
                 if message is None or (error is not None and not at_end):
                     if self._now() - heard > _ANSWER_SECONDS:
-                        raise Unavailable(f"Kafka does not deliver the records of {topic}.")
+                        raise _undelivered(topic, reached, waiting)
                     continue
                 heard = self._now()
                 partition, offset = message.partition() or 0, message.offset() or 0
+                reached[partition] = offset if at_end else offset + 1
                 end = waiting.get(partition)
                 if end is None:
                     continue
                 if not at_end and offset < end:
                     yield message
-                if (offset if at_end else offset + 1) >= end:
+                if reached[partition] >= end:
                     del waiting[partition]
 
 
 def _names_its_content(stream: Stream) -> bool:
     """Tell whether a stream's id ends as ids do, in what tells its content."""
     return stream.stream_id.endswith(f"-{content_id(stream.fingerprint)}")
+
+
+def _undelivered(topic: str, reached: Mapping[int, int], waiting: Mapping[int, int]) -> Unavailable:
+    """Return what to raise where Kafka gives no more of a topic: how far it came, and to where."""
+    missing = ", ".join(
+        f"of partition {partition} it gives what lies before offset {reached[partition]}, "
+        f"not what lies before {end}"
+        for partition, end in sorted(waiting.items())
+    )
+    return Unavailable(
+        f"Kafka does not deliver the records of {topic}: {missing}. "
+        "A transaction that is open may hold them back."
+    )
 
 
 def _untold(topic: str, error: KafkaException) -> IngestError:
