@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from framelog_local.artifacts import check_versions, read_lock
 from framelog_local.settings import read_settings
 
@@ -182,3 +183,23 @@ def test_locks_have_hashes_and_no_addresses_and_agree(path: str) -> None:
     # One version of each, whatever the Python: processes and containers may run different ones.
     assert len(entries) == len(locked_versions(path))
     assert locked_versions(path).items() <= everything.items()
+
+
+def test_the_hooks_before_a_commit_are_the_tools_of_make_check() -> None:
+    """Each hook is the beginning of a line of `make check`: some get the files of the commit."""
+    shown = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", "check"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    checks = [line for line in shown.stdout.splitlines() if "prepare-checks" not in line]
+    configuration = yaml.safe_load(text(".pre-commit-config.yaml"))
+    hooks = {hook["entry"] for repo in configuration["repos"] for hook in repo["hooks"]}
+
+    for check in checks:
+        begun = {hook for hook in hooks if f"{check} ".startswith(f"{hook} ")}
+        assert begun, f"no hook runs {check}"
+        hooks -= begun
+    assert not hooks
