@@ -60,7 +60,7 @@ check:  ## lint, formatting, types, and which module may import which; changes n
 	@$(LOCAL) prepare-checks
 	@$(TOOLS)/ruff check
 	@$(TOOLS)/ruff format --check
-	@$(TOOLS)/mypy services deploy tests
+	@$(TOOLS)/mypy libs services deploy tests
 	@$(TOOLS)/lint-imports --no-cache
 	@$(TOOLS)/hadolint services/*/Dockerfile deploy/*/Dockerfile
 	@$(TOOLS)/compose-lint --config deploy/compose-lint.yml --strict-config --fail-on low --quiet --skip-suppressed compose.yaml

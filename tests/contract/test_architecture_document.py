@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import framelog_service
 import ingest
 import viewer
 
@@ -27,3 +28,10 @@ def test_every_package_is_explained() -> None:
         explained = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
         there = {path.parent.name for path in source.glob("*/__init__.py")}
         assert set(explained) == there
+
+
+def test_every_module_of_the_library_is_explained() -> None:
+    table = DOCUMENT.split("| the library's module | owns |\n")[1].split("\n\n")[0]
+    explained = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    there = {path.stem for path in Path(str(framelog_service.__file__)).parent.glob("[!_]*.py")}
+    assert set(explained) == there

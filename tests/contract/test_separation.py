@@ -1,17 +1,23 @@
-"""The services share the schemas and nothing else, and do nothing when they are imported."""
+"""The services share the schemas and one library, and do nothing when they are imported."""
 
 import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
-SERVICES = Path(__file__).parents[2] / "services"
+ROOT = Path(__file__).parents[2]
 NAMES = ("ingest", "viewer")
+LIBRARY = "framelog_service"
+SOURCES = {
+    LIBRARY: ROOT / "libs/framelog-service/src",
+    **{name: ROOT / "services" / name / "src" for name in NAMES},
+}
 
 # Runs in a process of its own: imports each module named on the command line while whatever
 # opens a connection, starts a thread or a process raises.
@@ -38,9 +44,9 @@ for name in sys.argv[1:]:
 """
 
 
-def sources(service: str) -> list[Path]:
-    found = sorted((SERVICES / service / "src").rglob("*.py"))
-    assert len(found) > 10
+def sources(package: str) -> list[Path]:
+    found = sorted(SOURCES[package].rglob("*.py"))
+    assert len(found) > 2
     return found
 
 
@@ -60,8 +66,22 @@ def imports(source: str) -> Iterator[str]:
                 yield name.split(".")[0]
 
 
-def imported_by(service: str) -> set[str]:
-    return {name for path in sources(service) for name in imports(path.read_text("utf-8"))}
+def imported_by(package: str) -> set[str]:
+    return {name for path in sources(package) for name in imports(path.read_text("utf-8"))}
+
+
+def unprovided(package: str, packages: set[str]) -> set[str]:
+    """Return what it imports beside itself and Python that none of these distributions has."""
+    providers = packages_distributions()
+    return {
+        name
+        for name in imported_by(package) - set(sys.stdlib_module_names) - {package}
+        if not packages & {normal(provider) for provider in providers[name]}
+    }
+
+
+def normal(distribution: str) -> str:
+    return distribution.lower().replace("_", "-")
 
 
 def guarded(*modules: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -87,25 +107,28 @@ def test_neither_service_imports_the_other(service: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("service", NAMES)
-def test_a_service_imports_only_itself_and_what_its_lock_file_holds(service: str) -> None:
-    lock = (SERVICES / service / "requirements.lock").read_text("utf-8")
+def test_a_service_imports_only_itself_the_library_and_what_its_lock_file_holds(
+    service: str,
+) -> None:
+    lock = (ROOT / "services" / service / "requirements.lock").read_text("utf-8")
     locked = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
     assert "confluent-kafka" in locked
-    providers = packages_distributions()
-    foreign = {
-        name
-        for name in imported_by(service) - set(sys.stdlib_module_names) - {service}
-        if not locked & {provider.lower().replace("_", "-") for provider in providers[name]}
-    }
-    assert not foreign
+    assert LIBRARY in imported_by(service)
+    assert not unprovided(service, locked | {normal(LIBRARY)})
 
 
-@pytest.mark.parametrize("service", NAMES)
-def test_importing_a_module_opens_and_starts_nothing(service: str) -> None:
-    root = SERVICES / service / "src"
+def test_the_library_imports_only_itself_and_what_it_declares() -> None:
+    project = (ROOT / "libs/framelog-service/pyproject.toml").read_text("utf-8")
+    declared = tomllib.loads(project)["project"]["dependencies"]
+    assert not unprovided(LIBRARY, {re.split(r"[^\w.-]", need)[0] for need in declared})
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_importing_a_module_opens_and_starts_nothing(package: str) -> None:
+    root = SOURCES[package]
     modules = [
         ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-        for path in sources(service)
+        for path in sources(package)
     ]
     done = guarded(*modules)
     assert done.returncode == 0, done.stderr

@@ -49,6 +49,8 @@ def compile_lock(root: Path, sources: list[str], output: str, options: list[str]
         # One version for every Python: containers and processes must not differ.
         *("--fork-strategy", "fewest"),
         *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header"),
+        # Of this tree: only what it needs is locked.
+        *("--no-emit-package", "framelog-service"),
         *("--output-file", output, *options, *sources, "-"),
     ]
     subprocess.run(command, cwd=root, input=_build_needs(root / sources[0]), text=True, check=True)

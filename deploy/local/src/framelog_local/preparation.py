@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Packages and programs take 0.9 GB; the rest is for their downloads and the first videos.
 NEEDED_BYTES = 2_500_000_000
+# What the services have in common.
+SERVICE_LIBRARY = "libs/framelog-service"
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,20 @@ class Parts:
 def locate(settings: Settings) -> Parts:
     """Return where the parts are, or will be."""
 
-    def venv(name: str, *projects: str) -> Venv:
+    def venv(name: str, *projects: str, libraries: tuple[str, ...] = ()) -> Venv:
         folders = tuple(settings.root / project for project in projects)
         return Venv(
             name=name,
             directory=settings.state / "venvs" / name,
+            # A project's lock file holds what its libraries need, too.
             locks=tuple(folder / "requirements.lock" for folder in folders),
-            projects=folders,
+            projects=(*(settings.root / library for library in libraries), *folders),
         )
 
     return Parts(
         stack=venv("stack", "deploy/local", "deploy/setup"),
-        ingest=venv("ingest", "services/ingest"),
-        viewer=venv("viewer", "services/viewer"),
+        ingest=venv("ingest", "services/ingest", libraries=(SERVICE_LIBRARY,)),
+        viewer=venv("viewer", "services/viewer", libraries=(SERVICE_LIBRARY,)),
         java_programs=artifacts.in_cache(cache_of(settings), artifacts.read_lock()),
         prometheus=prometheus.find(cache_of(settings)),
         grafana=grafana.find(),
@@ -64,7 +67,8 @@ def locate(settings: Settings) -> Parts:
 
 def tests_venv(settings: Settings) -> Venv:
     """Return the environment of tests and checks: every project's packages and their own."""
-    projects = ("services/ingest", "services/viewer", "deploy/setup", "deploy/local")
+    services = ("services/ingest", "services/viewer")
+    projects = (SERVICE_LIBRARY, *services, "deploy/setup", "deploy/local")
     return Venv(
         name="tests",
         directory=settings.state / "venvs" / "tests",

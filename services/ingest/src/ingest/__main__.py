@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 
+from framelog_service import logs
+from framelog_service.log_repeats import Repeats
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from ingest.api.app import create_app
@@ -37,7 +39,6 @@ from ingest.supervisor.scheduler import Intake
 from ingest.supervisor.tracked_files import Candidates
 from ingest.supervisor.worker_pool import Pool
 from ingest.supervisor.worker_reports import Reports
-from ingest.telemetry import logs
 from ingest.telemetry.metrics import Metrics
 from ingest.telemetry.spans import Traces
 from ingest.verify import command_line, verify
@@ -63,7 +64,7 @@ def main() -> int:
         return verify.main(settings, chosen.stream, chosen.file)
     if chosen.command != "serve":
         return command_line.ask(settings, chosen)
-    logs.set_up(settings.log_level, settings.log_format)
+    logs.set_up(settings.log_level, settings.log_format, Repeats(time.monotonic))
     try:
         run(settings)
     except OSError as error:

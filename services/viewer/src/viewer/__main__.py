@@ -2,12 +2,18 @@
 
 import os
 import sys
+import time
+
+from framelog_service import logs
+from framelog_service.log_repeats import Repeats
 
 from viewer.config.environment import SettingsError
 from viewer.config.settings import Settings
-from viewer.telemetry import logs
 from viewer.web.server import ViewerServer
 from viewer.wiring import assemble
+
+# People wait for the viewer's pages: its log says sooner, and more often, that a fault lasts.
+_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
 
 def main() -> None:
@@ -16,7 +22,8 @@ def main() -> None:
         settings = Settings.from_environ(os.environ)
     except SettingsError as error:
         sys.exit(str(error))
-    logs.set_up(settings.log_level, settings.log_format)
+    repeats = Repeats(time.monotonic, _SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+    logs.set_up(settings.log_level, settings.log_format, repeats)
     # gunicorn reads arguments of its own from here.
     os.environ.pop("GUNICORN_CMD_ARGS", None)
     ViewerServer(settings, assemble).run()

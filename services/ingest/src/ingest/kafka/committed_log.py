@@ -15,6 +15,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
+from framelog_service.logs import ClientLog
 
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.client_errors import judged
@@ -23,7 +24,6 @@ from ingest.kafka.topic_ids import topic_ids
 from ingest.media.fingerprint import content_id
 from ingest.model.errors import Blocked, Foreign, IngestError, Unavailable
 from ingest.model.stream import Stream
-from ingest.telemetry.logs import ClientLog
 
 _ANSWER_SECONDS = 15.0
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite of its name)

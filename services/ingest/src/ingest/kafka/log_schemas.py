@@ -16,11 +16,11 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
+from framelog_service.logs import ClientLog
 
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import LARGEST_ID
 from ingest.kafka.client_configuration import kafka_options, registry_options
-from ingest.telemetry.logs import ClientLog
 
 _INTERVAL_SECONDS = 10.0
 # After a look that failed: what is away may be back.

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
+from framelog_service.logs import ClientLog
 
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.avro_records import segment_key
@@ -27,7 +28,6 @@ from ingest.model.errors import (
 )
 from ingest.model.frame import Frame
 from ingest.model.stream import Placement, Stream
-from ingest.telemetry.logs import ClientLog
 from ingest.telemetry.worker_probe import Probe
 
 PARTITION_BY_KEY = -1

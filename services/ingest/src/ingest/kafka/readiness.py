@@ -7,6 +7,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from framelog_service.logs import ClientLog
 
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
@@ -14,7 +15,6 @@ from ingest.kafka.client_configuration import kafka_options, registry_options
 from ingest.kafka.client_errors import DOORS, judged
 from ingest.kafka.topic_ids import no_topic
 from ingest.model.errors import Blocked, Unavailable
-from ingest.telemetry.logs import ClientLog
 
 _ANSWER_SECONDS = 5.0
 

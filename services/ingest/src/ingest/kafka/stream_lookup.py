@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-
-from ingest.telemetry.logs import ClientLog
+from framelog_service.logs import ClientLog
 
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite of its name)
 _ANSWER_SECONDS = 15.0

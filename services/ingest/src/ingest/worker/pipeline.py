@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
+from framelog_service.logs import Lines
+
 from ingest.config.settings import Settings
 from ingest.encode.frame_builder import Encoding
 from ingest.encode.image_encoders import encoder
@@ -31,7 +33,6 @@ from ingest.model.sampling import sampled
 from ingest.model.stream import Stream
 from ingest.model.timing import timed
 from ingest.model.video_description import NOTHING_KNOWN, Description
-from ingest.telemetry.logs import Lines
 from ingest.telemetry.worker_probe import Probe, Progress, Pulled
 from ingest.worker import duplicate_rules
 from ingest.worker.deduplication import Deduplication, Resolved

@@ -8,10 +8,11 @@ from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from confluent_kafka import KafkaException
+from framelog_service import logs
+from framelog_service.log_repeats import Repeats
 
 from ingest.config.settings import Settings
 from ingest.model.errors import Blocked, Fenced, StartOver, Unfinished, Unreadable
-from ingest.telemetry import logs
 from ingest.telemetry.worker_probe import Probe, Progress
 from ingest.worker.messages import Anew, Job, LetGo, NotAVideo, NotYet, Report, TurnedAway
 from ingest.worker.pipeline import Worker
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 def main(settings: Settings, job: Job, service: Connection) -> None:
     """Ingest a file and tell how it went; the process's whole life."""
-    lines = logs.set_up(settings.log_level, settings.log_format)
+    lines = logs.set_up(settings.log_level, settings.log_format, Repeats(time.monotonic))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # see content: of a lease that is broken

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
+from framelog_service.logs import about
+
 from viewer.delivery.response_writer import BrokenOffError
 from viewer.export import avro_file, mp4_file, zip_file
 from viewer.export.clip import Clip
@@ -14,7 +16,6 @@ from viewer.frames.reader import FrameReader
 from viewer.kafka.wire_format import RegistryAwayError, UnknownSchemaError
 from viewer.model.errors import ExpiredError, TryLaterError, ViewerError
 from viewer.model.records import Record
-from viewer.telemetry.logs import about
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
+from framelog_service.logs import about
+
 from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.frame_index import SegmentPlace
 from viewer.catalogue.stream_view import StreamView
@@ -12,7 +14,6 @@ from viewer.frames.cache import SingleFlightCache
 from viewer.frames.fetcher import FramesGoneError, LogAwayError
 from viewer.model.errors import ExpiredError, NeverWasError, ReplacedError, TryLaterError
 from viewer.model.records import Frame, Record
-from viewer.telemetry.logs import about
 from viewer.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from framelog_service.logs import about
+
 from viewer.catalogue.stream_view import StreamView
 from viewer.delivery.response_writer import BrokenOffError, Connection, Pieces, breaking, chunk
 from viewer.model.errors import TryLaterError, ViewerError
 from viewer.playback.live_edge import LiveEdges
 from viewer.playback.sequences import Delivery
 from viewer.playback.subscribers import Edge
-from viewer.telemetry.logs import about
 from viewer.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)

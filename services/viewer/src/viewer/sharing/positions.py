@@ -5,9 +5,9 @@ from typing import Protocol
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from framelog_service.logs import about
 
 from viewer.model.errors import TryLaterError
-from viewer.telemetry.logs import about
 from viewer.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from flask import Flask
+from framelog_service.logs import about
 from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
@@ -30,7 +31,6 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 from viewer.config.settings import Settings
 from viewer.delivery.response_writer import Outlet, Pieces, send_some
 from viewer.delivery.slow_clients import Stalls
-from viewer.telemetry.logs import about
 from viewer.telemetry.metrics import Metrics
 from viewer.web.connection_gate import BUSY, After, Drop, Gate, Limits, Visit
 from viewer.web.thread_lanes import MOST_WAITING, lane_of, lanes_for

@@ -1,6 +1,6 @@
 """What happens again and again is said less and less often."""
 
-from ingest.telemetry.log_repeats import Repeats
+from framelog_service.log_repeats import Repeats
 
 from tests.ingest.clock import FakeClock
 

@@ -1,38 +1,42 @@
 """The log: one event a line, with what it concerns, for people and as JSON."""
 
-import ast
 import io
 import json
 import logging
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import ingest
 import pytest
 from confluent_kafka import Producer
-from ingest.telemetry.logs import ClientLog, Lines, set_up
+from framelog_service.log_repeats import Repeats
+from framelog_service.logs import ClientLog, Lines, about, set_up
 
 from tests.ingest.clock import FakeClock
 from tests.support.processes import wait_for
 
 ABOUT = {"file": "a film.mp4", "stream_id": "film-0123456789ab", "run_id": "r" * 32}
-GRAMMAR = re.compile(r"event=[a-z_]+( [a-z_]+=(%[rsd]|'[^'%]*'))*")
 
-log = logging.getLogger("ingest.test")
+log = logging.getLogger("service.test")
 
 
 class Output:
     """A log that has been set up, and what it has written."""
 
-    def __init__(self, style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self,
+        style: str,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        level: str = "INFO",
+        **pauses: float,
+    ) -> None:
         self.clock = FakeClock()
         self._written = io.StringIO()
         with monkeypatch.context() as patched:
             patched.setattr(sys, "stderr", self._written)
-            self.lines: Lines = set_up("INFO", style, self.clock)
+            self.lines: Lines = set_up(level, style, Repeats(self.clock, **pauses))
 
     def take(self) -> list[str]:
         """Return the lines since the last call."""
@@ -70,7 +74,7 @@ def test_a_line_tells_its_event_and_what_it_concerns(text: Output) -> None:
     log.info("event=ended result=%s frames=%d reason=%r", "truncated", 3, "Cut off.", extra=ABOUT)
     (line,) = text.take()
     assert re.fullmatch(
-        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00 INFO ingest\.test pid=\d+ "
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00 INFO service\.test pid=\d+ "
         r"event=ended file='a film\.mp4' stream_id='film-0123456789ab' run_id='r{32}' "
         r"result=truncated frames=3 reason='Cut off\.'",
         line,
@@ -89,7 +93,7 @@ def test_json_has_every_field_as_a_key_of_its_own_type(as_json: Output) -> None:
     assert entry == {
         **ABOUT,
         "level": "INFO",
-        "logger": "ingest.test",
+        "logger": "service.test",
         "event": "ended",
         "frames": 3,
         "moved_to": None,
@@ -151,24 +155,73 @@ def test_kafkas_client_logs_events_too(as_json: Output, free_port: int) -> None:
     assert "refused" in entry["text"]
 
 
-def templates() -> list[tuple[str, str]]:
-    """Return where the service logs something, and its template."""
-    found = []
-    for path in sorted(Path(ingest.__file__).parent.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(
-                        value=ast.Name(id="log"),
-                        attr="debug" | "info" | "warning" | "error" | "critical" | "exception",
-                    ),
-                    args=[ast.Constant(value=str(template)), *_],
-                ):
-                    found.append((f"{path.name}:{node.lineno}", template))
-    assert len(found) > 10
-    return found
+def test_a_name_can_forge_no_line(text: Output) -> None:
+    forged = "a\n2026-01-01 ERROR viewer all=lost\r"
+    log.warning("event=frames_unread reason=%s", forged, extra=about("clip-1", "abc"))
+    (line,) = text.take()
+    assert " event=frames_unread stream_id='clip-1' run_id='abc' reason=a\\n2026" in line
 
 
-@pytest.mark.parametrize(("place", "template"), templates())
-def test_every_line_of_the_service_is_an_event(place: str, template: str) -> None:
-    assert GRAMMAR.fullmatch(template)
+def test_what_concerns_a_stream_says_its_run_where_it_is_known(as_json: Output) -> None:
+    log.warning("event=position_failed doing=%s", "kept", extra=about("clip-2"))
+    log.warning("event=frames_unread reason=%s", "a\nb", extra=about("clip-1", "abc"))
+    entries = as_json.entries()
+    whose = [(entry.get("stream_id"), entry.get("run_id")) for entry in entries]
+    assert whose == [("clip-2", None), ("clip-1", "abc")]
+    assert entries[1]["reason"] == "a\nb"
+
+
+def test_the_same_fault_of_three_streams_is_told_of_each(as_json: Output) -> None:
+    for reason in ("once", "and again"):
+        for n in range(3):
+            whose = about(f"clip-{n}")
+            log.warning("event=frames_unread reason=%r", reason, extra=whose)
+            log.warning("no event of ours", extra=whose)
+    assert [entry["stream_id"] for entry in as_json.entries()] == [
+        f"clip-{n}" for n in range(3) for _ in "ab"
+    ]
+
+
+def test_a_flood_of_records_is_told_by_its_kind(as_json: Output) -> None:
+    for offset in range(1000):
+        log.warning(
+            "event=record_foreign kind=%s topic=%s partition=%s offset=%s",
+            ("no_magic", "malformed")[offset % 2], "video.streams", offset % 6, offset,
+        )  # fmt: skip
+    assert [entry["kind"] for entry in as_json.entries()] == ["no_magic", "malformed"]
+
+
+def test_no_fault_is_lost_each_is_counted_by_the_next_line_that_is_told(
+    root: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = Output("json", monkeypatch, shortest_seconds=1.0, longest_seconds=60.0)
+    told: list[int] = []
+    left_out = 0
+    for second in range(300):
+        output.clock.seconds = second
+        for n in range(10):
+            log.warning("waiting=%d", n)
+        for entry in output.entries():
+            told.append(second)
+            left_out += entry.get("left_out", 0)
+    assert told == [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]
+    assert left_out + len(told) == 243 * 10 + 1
+
+
+def test_a_trace_is_a_field_of_its_line(as_json: Output) -> None:
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        log.exception("status=unknown")
+    [entry] = as_json.entries()
+    assert str(entry["exception"]).endswith("ValueError: broken")
+
+
+@pytest.mark.parametrize(("level", "heard"), [("INFO", 1), ("DEBUG", 1), ("ERROR", 0)])
+def test_the_registrys_client_says_no_more_than_is_asked_for(
+    root: None, monkeypatch: pytest.MonkeyPatch, level: str, heard: int
+) -> None:
+    output = Output("text", monkeypatch, level=level)
+    logging.getLogger("httpx").info("a request")
+    logging.getLogger("httpx").warning("a warning")
+    assert len(output.take()) == heard

@@ -1,7 +1,7 @@
 """Setting up the log: one event a line, for people or as JSON.
 
 An event is logged with a template of `event=name` and `key=%r` (or %s, %d) pairs. What it
-concerns is given as `extra`, or once for all lines of a process: its file, stream and run.
+concerns, its file, stream and run, is given as `extra`, or once for all lines of a process.
 """
 
 import json
@@ -9,11 +9,11 @@ import logging
 import re
 import sys
 import threading
-import time
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TextIO
 
-from ingest.telemetry.log_repeats import Repeats
+from framelog_service.log_repeats import Repeats
 
 CONTEXT = ("file", "stream_id", "run_id")
 """What a line can concern."""
@@ -23,16 +23,26 @@ _PAIR = re.compile(r"(\w+)=(%[rsd]|'[^']*'|\S+)")
 _DETAILS = ("reason", "client", "text", "partition", "offset", "peer", "path")
 
 
-def set_up(level: str, style: str, now: Callable[[], float] = time.monotonic) -> "Lines":
-    """Send the log to standard error; style is 'text' or 'json'. now gives monotonic seconds."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if style == "json" else _Text())
-    lines = Lines(Repeats(now))
-    handler.addFilter(lines)
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+def about(stream_id: str, run_id: str | None = None) -> Mapping[str, str]:
+    """Say what an event concerns, as `extra` of a logging call."""
+    return {"stream_id": stream_id} | ({} if run_id is None else {"run_id": run_id})
+
+
+def set_up(level: str, style: str, repeats: Repeats) -> "Lines":
+    """Send the log to standard error; style is 'text' or 'json'."""
+    lines = Lines(repeats)
+    logging.basicConfig(level=level, handlers=[handler(sys.stderr, style, lines)], force=True)
     for chatty in ("httpx", "httpx2"):  # the registry client's; each request is a line
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     return lines
+
+
+def handler(output: TextIO, style: str, lines: "Lines") -> logging.Handler:
+    """Return what writes lines to the output; style is 'text' or 'json'."""
+    made = logging.StreamHandler(output)
+    made.setFormatter(_Json() if style == "json" else _Text())
+    made.addFilter(lines)
+    return made
 
 
 class Lines(logging.Filter):

@@ -1,0 +1,1 @@
+"""What every Framelog service needs and none should own; it imports no service."""
