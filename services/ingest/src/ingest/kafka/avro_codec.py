@@ -17,6 +17,7 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 from fastavro import parse_schema, schemaless_writer
+from framelog_service.schema_bounds import require_bounded
 
 from ingest.kafka.avro_records import (
     SAMPLES,
@@ -25,7 +26,6 @@ from ingest.kafka.avro_records import (
     stream_from_record,
     stream_record,
 )
-from ingest.kafka.schema_bounds import require_bounded
 from ingest.model.errors import Blocked, Foreign, IngestError, Unavailable
 from ingest.model.frame import Frame
 from ingest.model.stream import Segment, Stream

@@ -12,8 +12,7 @@ import fastavro
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from fastavro.types import Schema
-
-from viewer.kafka.schema_bounds import require_bounded
+from framelog_service.schema_bounds import require_bounded
 
 _HEADER = struct.Struct(">bI")
 HEADER_BYTES = _HEADER.size
