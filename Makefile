@@ -2,6 +2,8 @@
 PYTHON ?= python3
 LOCAL = PYTHONPATH=deploy/local/src $(PYTHON) -m framelog_local
 TOOLS = .framelog/venvs/tests/bin
+NODE = .framelog/node/bin/node
+NODE_PACKAGES = .framelog/node/node_modules
 # Tests wait more than they work: so many processes share them.
 TEST_PROCESSES ?= 3
 
@@ -56,12 +58,14 @@ bench:  ## measure everything; ARGS="ingest-floor --rounds 3" measures some
 	@$(LOCAL) prepare-tests
 	@$(TOOLS)/python -m tests.bench $(ARGS)
 
-check:  ## lint, formatting, types, and which module may import which; changes nothing
+check:  ## lint, formatting, types (Python, JavaScript), and which module may import which; changes nothing
 	@$(LOCAL) prepare-checks
 	@$(TOOLS)/ruff check
 	@$(TOOLS)/ruff format --check
 	@$(TOOLS)/mypy libs services deploy tests
 	@$(TOOLS)/lint-imports --no-cache
+	@$(NODE) $(NODE_PACKAGES)/typescript/bin/tsc --project services/viewer
+	@$(NODE) $(NODE_PACKAGES)/eslint/bin/eslint.js --config services/viewer/eslint.config.js services/viewer/src/viewer/static
 	@$(TOOLS)/hadolint services/*/Dockerfile deploy/*/Dockerfile
 	@$(TOOLS)/compose-lint --config deploy/compose-lint.yml --strict-config --fail-on low --quiet --skip-suppressed compose.yaml
 
@@ -69,6 +73,7 @@ fix:  ## correct what lint and formatting can
 	@$(LOCAL) prepare-checks
 	@$(TOOLS)/ruff check --fix
 	@$(TOOLS)/ruff format
+	@$(NODE) $(NODE_PACKAGES)/eslint/bin/eslint.js --fix --config services/viewer/eslint.config.js services/viewer/src/viewer/static
 
 dashboards:  ## write Grafana's dashboards from deploy/grafana/src, and the rules for Kubernetes
 	@$(LOCAL) prepare-checks

@@ -150,7 +150,7 @@ def clean(settings: Settings) -> None:
 def prepare_tests(settings: Settings) -> None:
     """Have the tests' environment and the programs that they run."""
     system_packages.ensure()
-    prepare_checks(settings)
+    preparation.ensure(settings, preparation.tests_venv(settings))
 
 
 def prepare_image_tests(settings: Settings) -> None:
@@ -161,8 +161,9 @@ def prepare_image_tests(settings: Settings) -> None:
 
 
 def prepare_checks(settings: Settings) -> None:
-    """Have the environment of the tests and checks."""
+    """Have the environment of the tests and checks, and what checks JavaScript."""
     preparation.ensure(settings, preparation.tests_venv(settings))
+    preparation.ensure_node_tools(settings)
 
 
 def _warn(settings: Settings) -> None:

@@ -1,7 +1,8 @@
 """`python -m framelog_local.lock`: writes every lock file anew. Runs in the tests' venv.
 
 The tests' lock resolves everything together and the others take their versions from it: one version
-of each package in the whole project. The Java programs' lock follows the versions in `.env`.
+of each package in the whole project. The Java programs' lock follows the versions in `.env`. The
+lock of what checks JavaScript names no registry, so that npm asks the one that it is set up for.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from jgo.maven import MavenContext, PythonResolver
 
 from framelog_local.artifacts import JMX_EXPORTER, LOCK
+from framelog_local.node import node_of
 from framelog_local.settings import read_settings
 
 if TYPE_CHECKING:
@@ -64,6 +66,14 @@ def _build_needs(source: Path) -> str:
     return "\n".join(pyproject["build-system"]["requires"])
 
 
+def lock_node(folder: Path, options: list[str]) -> None:
+    """Write the folder's package-lock.json: with the same versions, or the newest by --upgrade."""
+    command = "update" if "--upgrade" in options else "install"
+    npm = node_of(Path(sys.prefix)).npm(command)
+    lock = [*npm, "--package-lock-only", "--omit-lockfile-registry-resolved"]
+    subprocess.run(lock, cwd=folder, check=True)
+
+
 def lock_java(kafka_version: str, jmx_exporter_version: str, registry_version: str) -> None:
     """Write artifacts.lock: Kafka's jars with their needs, the agent, and the registry."""
     with tempfile.TemporaryDirectory() as folder:
@@ -92,10 +102,11 @@ def lock_line(artifact: Artifact) -> str:
 
 
 def main() -> None:
-    """Lock both kinds; arguments, such as --upgrade, go to uv."""
+    """Lock all kinds; arguments, such as --upgrade, go to uv."""
     root = Path.cwd()
     settings = read_settings(root, os.environ)
     lock_python(root, sys.argv[1:])
+    lock_node(root / "services" / "viewer", sys.argv[1:])
     lock_java(settings.kafka_version, settings.jmx_exporter_version, settings.registry_version)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from framelog_local import artifacts, grafana, prometheus
 from framelog_local.console import say
 from framelog_local.errors import LocalError
+from framelog_local.node import NodeTools, node_of
 from framelog_local.venvs import Venv, java_of
 
 if TYPE_CHECKING:
@@ -75,6 +76,24 @@ def tests_venv(settings: Settings) -> Venv:
         locks=(settings.root / "tests" / "requirements.lock",),
         projects=tuple(settings.root / project for project in projects),
     )
+
+
+def ensure_node_tools(settings: Settings) -> None:
+    """Install what checks the pages' JavaScript, unless it is there. Needs the tests' environment.
+
+    Raises LocalError.
+    """
+    tools = NodeTools(
+        lists=settings.root / "services" / "viewer",
+        directory=settings.state / "node",
+        node=node_of(tests_venv(settings).directory),
+    )
+    if tools.current:
+        return
+    say("node: installing packages")
+    began = time.monotonic()
+    tools.install(settings.state / "logs" / "npm.log")
+    say(f"node: packages installed in {time.monotonic() - began:.0f} s")
 
 
 def cache_of(settings: Settings) -> Path:

@@ -70,11 +70,11 @@ export function ago(then_ms, now_ms) {
 
 /**
  * A wall-clock moment from the API: a string of ISO 8601, or microseconds since 1970.
- * @param {string | number | null | undefined} moment
+ * @param {string | number | null | undefined} value
  * @returns {number | null} milliseconds since 1970
  */
-export function moment(moment) {
-  if (moment === null || moment === undefined) return null;
-  const ms = typeof moment === "number" ? moment / 1000 : Date.parse(moment);
+export function moment(value) {
+  if (value === null || value === undefined) return null;
+  const ms = typeof value === "number" ? value / 1000 : Date.parse(value);
   return Number.isFinite(ms) ? ms : null;
 }
