@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from viewer.web.connection_gate import After, Drop, Gate, Limits, Visit
+from viewer.web.connection_gate import After, ClientConnection, Drop, Gate, Limits
 
 from tests.support.processes import wait_for
 
@@ -23,7 +23,7 @@ class Door:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.asked: list[tuple[Visit, bytes]] = []
+        self.asked: list[tuple[ClientConnection, bytes]] = []
         self.dropped: list[Drop] = []
         self.is_full = False
         self.clients: list[socket.socket] = []
@@ -32,12 +32,12 @@ class Door:
         self.gate = Gate([self.listener], self._serve, self._dropped, limits, lambda: self.seconds)
         self.gate.open()
 
-    def _serve(self, visit: Visit, request: bytes, target: bytes) -> bool:
+    def _serve(self, connection: ClientConnection, request: bytes, target: bytes) -> bool:
         assert target == b"/a"
-        self.asked.append((visit, request))
+        self.asked.append((connection, request))
         return not self.is_full
 
-    def _dropped(self, _visit: Visit, why: Drop) -> None:
+    def _dropped(self, _visit: ClientConnection, why: Drop) -> None:
         self.dropped.append(why)
 
     def connect(self, *pieces: bytes) -> socket.socket:
@@ -54,22 +54,24 @@ class Door:
         """Let the gate do what there is to do, until something is so."""
 
         def turned() -> bool:
-            self.gate.turn(0)
+            self.gate.run_once(0)
             return bool(condition())  # type: ignore[operator]
 
         wait_for(turned, what="the gate")
 
     def later(self, seconds: float) -> None:
         self.seconds += seconds
-        self.gate.turn(0)
-        self.gate.turn(0)
+        self.gate.run_once(0)
+        self.gate.run_once(0)
 
     def settle(self) -> None:
         """Let the gate take in what it was told; the bell has rung by then."""
-        self.gate.turn(60)
+        self.gate.run_once(60)
 
-    def answer(self, visit: Visit, *pieces: bytes, after: After = After.ANOTHER) -> None:
-        self.gate.served(visit, pieces, after)
+    def answer(
+        self, connection: ClientConnection, *pieces: bytes, after: After = After.ANOTHER
+    ) -> None:
+        self.gate.on_answered(connection, pieces, after)
 
     def received(self, client: socket.socket) -> bytes:
         """Read what a client is sent, until its connection is closed."""
@@ -96,15 +98,15 @@ def door() -> Iterator[Door]:
     yield made
     made.gate.close()
     made.listener.close()
-    for visit, _ in made.asked:
-        visit.sock.close()
+    for connection, _ in made.asked:
+        connection.sock.close()
     for client in made.clients:
         client.close()
 
 
 def test_only_whole_requests_are_served(door: Door) -> None:
     client = door.connect(GET[:5])
-    door.gate.turn(0)
+    door.gate.run_once(0)
     assert not door.asked
     client.sendall(GET[5:])
     door.until(lambda: door.asked)
@@ -114,7 +116,7 @@ def test_only_whole_requests_are_served(door: Door) -> None:
 def test_requests_of_one_connection_are_served_one_after_another(door: Door) -> None:
     client = door.connect(GET + GET)
     door.until(lambda: door.asked)
-    door.gate.turn(0)
+    door.gate.run_once(0)
     assert len(door.asked) == 1
     door.answer(door.asked[0][0], b"first")
     door.until(lambda: len(door.asked) == 2)
@@ -130,7 +132,7 @@ def test_a_request_has_a_time_to_come_whole_however_it_drips(door: Door, head: b
     for _ in range(4):
         door.later(2.4)
         client.sendall(b"x")
-        door.gate.turn(0.01)
+        door.gate.run_once(0.01)
         assert len(door.gate) == 1
     door.later(1)
     assert door.received(client).startswith(b"HTTP/1.1 408 ")
@@ -186,7 +188,7 @@ def test_who_was_answered_may_be_idle_for_longer(door: Door) -> None:
 
 
 def test_when_there_are_too_many_the_oldest_that_nobody_serves_go(door: Door) -> None:
-    served = door.connect(GET)
+    on_answered = door.connect(GET)
     door.until(lambda: door.asked)
     oldest, *others = (door.connect(), door.connect(GET[:9]), door.connect(), door.connect())
     assert len(door.gate) == 5
@@ -195,19 +197,19 @@ def test_when_there_are_too_many_the_oldest_that_nobody_serves_go(door: Door) ->
     assert door.received(oldest) == b""
     assert len(door.gate) == 5
     assert door.dropped == [Drop.SHED]
-    for visit, _ in list(door.asked):
-        door.answer(visit, b"answer", after=After.END)
-    assert [door.received(client) for client in (served, newest)] == [b"answer"] * 2
+    for connection, _ in list(door.asked):
+        door.answer(connection, b"answer", after=After.END)
+    assert [door.received(client) for client in (on_answered, newest)] == [b"answer"] * 2
     assert len(others) == 3
 
 
 def test_a_body_that_waits_to_be_asked_for_is_asked_for_once(door: Door) -> None:
     head = b"PUT /a HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     client = door.connect(head)
-    door.gate.turn(0.01)
+    door.gate.run_once(0.01)
     assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
     client.sendall(b"{")
-    door.gate.turn(0.01)
+    door.gate.run_once(0.01)
     client.sendall(b"}")
     door.until(lambda: door.asked)
     door.answer(door.asked[0][0], b"answer", after=After.END)
@@ -241,8 +243,8 @@ def test_answers_that_nobody_reads_take_so_much_memory_and_no_more(door: Door) -
     for _ in range(3):
         door.connect(GET)
     door.until(lambda: len(door.asked) == 3)
-    for visit, _ in door.asked:
-        door.answer(visit, b"x" * (15 << 20))
+    for connection, _ in door.asked:
+        door.answer(connection, b"x" * (15 << 20))
     door.until(lambda: door.dropped == [Drop.SHED] * 2)
     assert len(door.gate) == 1
 

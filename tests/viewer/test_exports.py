@@ -276,7 +276,7 @@ class TestEvery:
         if reason == "expired":
             viewer.fetcher.low = 60
         else:
-            viewer.watchers.stopping.set()
+            viewer.open_streams.stopping.set()
         with pytest.raises(BrokenOffError):
             list(body)
 

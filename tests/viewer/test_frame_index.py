@@ -19,13 +19,13 @@ def index_of(*firsts: int, count: int = 4) -> StreamIndex:
 
 
 def test_a_frame_is_found_with_its_whole_segment() -> None:
-    place = index_of(0, 4, 8).segment_of(6)
-    assert place is not None
-    assert (place.partition, place.first_frame) == (2, 4)
-    assert place.offsets == (104, 105, 106, 107)
-    left = place.since(6)
+    location = index_of(0, 4, 8).segment_of(6)
+    assert location is not None
+    assert (location.partition, location.first_frame) == (2, 4)
+    assert location.offsets == (104, 105, 106, 107)
+    left = location.since(6)
     assert (left.first_frame, left.offsets) == (6, (106, 107))
-    assert place.since(2) == place
+    assert location.since(2) == location
 
 
 def test_frames_that_are_not_there_are_not_found() -> None:

@@ -1,4 +1,4 @@
-"""A live edge with more takers than one thread can serve in time."""
+"""A live edge with more subscribers than one thread can serve in time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
-from viewer.delivery.slow_clients import Stalls
+from viewer.delivery.slow_clients import SlowClients
 from viewer.playback.live_edge import LiveEdges
 from viewer.playback.sequences import Delivery
 from viewer.playback.subscribers import Edge
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Crowd(socket.socket):
-    """Stands for as many takers as to give one frame to takes long."""
+    """Stands for so many subscribers that sending them one frame takes long."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,8 +44,8 @@ class Crowd(socket.socket):
 def test_frames_that_nobody_can_be_given_yet_do_not_pile_up() -> None:
     with Crowd() as crowd:
         edge = Edge("edge", "frames", crowd.deliveries, lambda one: (one.frame.image,), 1 << 60)
-        LiveEdges(Metrics(CollectorRegistry()), 60).serve(
-            edge, crowd, 0, skips=False, stalls=Stalls()
+        LiveEdges(Metrics(CollectorRegistry()), 60).subscribe(
+            edge, crowd, 0, skips=False, slow_clients=SlowClients()
         )
         assert crowd.sent == crowd.made == 500
         assert crowd.most_waiting < 100

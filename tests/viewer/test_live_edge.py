@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 from viewer.delivery.response_writer import Outlet
-from viewer.delivery.slow_clients import Stalls
+from viewer.delivery.slow_clients import SlowClients
 from viewer.playback.framing import HEADER
 
 from tests.support.processes import wait_for
@@ -38,11 +38,11 @@ class Watcher:
         viewer: World,
         path: str = LIVE,
         room_bytes: int = 1 << 18,
-        stalls: Stalls | None = None,
+        slow_clients: SlowClients | None = None,
     ) -> None:
         """Ask, and wait until that has been heard; the kernel keeps `room_bytes` of the answer."""
         self.received = bytearray()
-        self._stalls = stalls or Stalls()
+        self._slow_clients = slow_clients or SlowClients()
         self._ours, theirs = socket.socketpair()
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room_bytes)
         self._is_heard = threading.Event()
@@ -53,7 +53,10 @@ class Watcher:
         assert self._is_heard.wait(60)
 
     def _answer(self, client: FlaskClient, path: str, sock: socket.socket) -> None:
-        environ = {"gunicorn.socket": Outlet(sock, 60, self._stalls), "SERVER_PROTOCOL": "HTTP/1.1"}
+        environ = {
+            "gunicorn.socket": Outlet(sock, 60, self._slow_clients),
+            "SERVER_PROTOCOL": "HTTP/1.1",
+        }
         with sock, client.get(f"/streams/{STREAM_ID}/{path}", environ_overrides=environ) as answer:
             self._is_heard.set()
             try:
@@ -122,9 +125,9 @@ def come(watchers: list[Watcher], frames: int) -> None:
     wait_for(lambda: all(len(each.received) >= enough for each in watchers), what="frames to come")
 
 
-def slow_one(viewer: World, path: str = LIVE, stalls: Stalls | None = None) -> Watcher:
+def slow_one(viewer: World, path: str = LIVE, slow_clients: SlowClients | None = None) -> Watcher:
     """Have somebody watch who is at the live edge and reads no more."""
-    watcher = Watcher(viewer, path, LITTLE, stalls).read(CHUNK_BYTES)
+    watcher = Watcher(viewer, path, LITTLE, slow_clients).read(CHUNK_BYTES)
     come([watcher], 1)
     return watcher
 
@@ -181,12 +184,12 @@ def test_a_slow_one_that_wants_every_frame_gets_it(viewer: World) -> None:
 
 
 def test_one_that_takes_nothing_makes_room_for_another(viewer: World) -> None:
-    stalls = Stalls()
-    quick, slow = Watcher(viewer).read(), slow_one(viewer, stalls=stalls)
+    slow_clients = SlowClients()
+    quick, slow = Watcher(viewer).read(), slow_one(viewer, slow_clients=slow_clients)
     film(viewer, [quick])
-    wait_for(lambda: stalls.end_longest(0), what="it to stall")
+    wait_for(lambda: slow_clients.end_longest(0), what="it to stall")
     slow.read().end()
-    assert not stalls.end_longest(0)
+    assert not slow_clients.end_longest(0)
     end(viewer, [quick])
     assert [number for number, _ in quick.frames] == list(range(3, 52))
 
@@ -238,7 +241,7 @@ def test_a_stopping_viewer_lets_go_of_everybody(viewer: World) -> None:
     come([quick], 1)
     commit(viewer, 4)
     come([quick], 5)
-    viewer.watchers.stopping.set()
+    viewer.open_streams.stopping.set()
     quick.end()
     slow.read().end()
     # Whole frames, though perhaps not all.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import requests
 from prometheus_client import CollectorRegistry
-from viewer.kafka.consumer_lag import Backlog
+from viewer.kafka.consumer_lag import ConsumerLag
 from viewer.telemetry.client_statistics import ClientStats
 from viewer.telemetry.metrics import Metrics
 
@@ -106,14 +106,14 @@ def test_kafka_that_is_away_is_counted(serve: Callable[..., Process], free_port:
 
 def test_a_backlog_is_as_old_as_its_oldest_record() -> None:
     now = 1000.0
-    backlog = Backlog(lambda: now)
-    assert backlog.age_seconds == 0
-    backlog.taking("streams", 0, 999_000)
-    backlog.taking("index", 1, 990_000)
-    assert backlog.age_seconds == 10
-    backlog.reached_end("index", 1)
-    assert backlog.age_seconds == 1
-    backlog.taking("streams", 0, 1_001_000)
-    assert backlog.age_seconds == 0, "clocks that disagree make no negative age"
-    backlog.reached_end("streams", 0)
-    assert backlog.age_seconds == 0
+    lag = ConsumerLag(lambda: now)
+    assert lag.age_seconds == 0
+    lag.on_record("streams", 0, 999_000)
+    lag.on_record("index", 1, 990_000)
+    assert lag.age_seconds == 10
+    lag.on_partition_end("index", 1)
+    assert lag.age_seconds == 1
+    lag.on_record("streams", 0, 1_001_000)
+    assert lag.age_seconds == 0, "clocks that disagree make no negative age"
+    lag.on_partition_end("streams", 0)
+    assert lag.age_seconds == 0

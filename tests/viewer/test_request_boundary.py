@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from viewer.web.request_boundary import (
     MOST_BODY_BYTES,
     MOST_HEAD_BYTES,
-    Arrival,
-    Arriving,
+    Received,
     RefusedError,
+    RequestBoundary,
 )
 
 GET = b"GET /streams/a?from=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -25,19 +25,19 @@ BARE_CHUNKED = b"POST /p HTTP/1.1\r\ntransfer-encoding:Chunked\r\n\r\n0\r\n\r\n"
 REQUESTS = [GET, PUT, CHUNKED, BARE_CHUNKED, b"\r\n" + GET]
 
 
-def arrival_of(data: bytes) -> Arrival:
-    return Arriving().look(data)
+def arrival_of(data: bytes) -> Received:
+    return RequestBoundary().find_end(data)
 
 
 @pytest.mark.parametrize("request_bytes", REQUESTS)
 @pytest.mark.parametrize("behind", [b"", GET, b"GET", b"\r\n"])
 def test_a_request_ends_where_it_ends_and_no_sooner(request_bytes: bytes, behind: bytes) -> None:
-    dripping = Arriving()
+    dripping = RequestBoundary()
     for come in range(len(request_bytes)):
         assert arrival_of(request_bytes[:come]).end is None
-        assert dripping.look(request_bytes[:come]).end is None
-    for arriving in (Arriving(), dripping):
-        assert arriving.look(request_bytes + behind).end == len(request_bytes)
+        assert dripping.find_end(request_bytes[:come]).end is None
+    for boundary in (RequestBoundary(), dripping):
+        assert boundary.find_end(request_bytes + behind).end == len(request_bytes)
 
 
 def test_what_is_asked_for_is_told_as_it_is_written() -> None:
@@ -54,11 +54,11 @@ def test_what_is_asked_for_is_told_as_it_is_written() -> None:
 def test_a_drip_costs_no_more_than_what_it_brings(framing: bytes, body: bytes) -> None:
     """Were all of a request looked at whenever a byte comes, one client would take a processor."""
     head = b"PUT /p HTTP/1.1\r\n" + b"a:\r\n" * 8000 + framing + b"\r\n\r\n"
-    arriving, come = Arriving(), bytearray(head)
+    boundary, come = RequestBoundary(), bytearray(head)
     began = time.process_time()
     for byte in body[:-1]:
         come.append(byte)
-        assert arriving.look(come).end is None
+        assert boundary.find_end(come).end is None
     assert time.process_time() - began < 2
 
 

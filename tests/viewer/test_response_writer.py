@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry
-from viewer.delivery.open_streams import Watchers
+from viewer.delivery.open_streams import OpenStreams
 from viewer.delivery.response_writer import Connection, Outlet, send_all, send_some
-from viewer.delivery.slow_clients import Stalls
+from viewer.delivery.slow_clients import SlowClients
 from viewer.model.errors import TryLaterError
 from viewer.telemetry.metrics import Metrics
 
@@ -26,7 +26,7 @@ def sent(pieces: list[bytes], protocol: str) -> bytes:
     """Send pieces through a socket that takes little at a time, and return what arrives."""
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    outlet = Outlet(ours, 60, Stalls())
+    outlet = Outlet(ours, 60, SlowClients())
     connection = Connection.of({"gunicorn.socket": outlet, "SERVER_PROTOCOL": protocol})
     assert connection is not None
 
@@ -69,7 +69,7 @@ def test_a_client_that_takes_nothing_is_given_up_when_it_is_said() -> None:
 def test_what_is_collected_is_sent_once_the_answer_is_a_stream() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        outlet = Outlet(ours, 60, Stalls())
+        outlet = Outlet(ours, 60, SlowClients())
         outlet.sendall(b"head")
         theirs.setblocking(False)
         with pytest.raises(BlockingIOError):
@@ -91,52 +91,52 @@ def test_an_answer_of_very_many_pieces_is_sent_whole() -> None:
 
 def test_a_slow_client_is_not_taken_for_one_that_takes_nothing() -> None:
     now = 0.0
-    stalls = Stalls(lambda: now)
+    slow_clients = SlowClients(lambda: now)
     pairs = [socket.socketpair() for _ in range(2)]
     slow, stalled = (ours for ours, _ in pairs)
     for ours, _ in pairs:
         assert send_some(ours, [bytes(1 << 22)]), "full"
-    with stalls.waiting_for(slow), stalls.waiting_for(stalled):
+    with slow_clients.waiting_for(slow), slow_clients.waiting_for(stalled):
         now = 1.5
         # Too little for the socket to take more.
         assert pairs[0][1].recv(1 << 16)
-        assert stalls.end_longest(1)
-        assert not stalls.end_longest(1)
-        assert stalls.count == 1
+        assert slow_clients.end_longest(1)
+        assert not slow_clients.end_longest(1)
+        assert slow_clients.count == 1
         assert slow.fileno() >= 0
         with pytest.raises(BrokenPipeError):
             stalled.send(b"!")
         now = 3.0
-        assert stalls.end_longest(1), "it takes nothing either now"
+        assert slow_clients.end_longest(1), "it takes nothing either now"
     for sock in (sock for pair in pairs for sock in pair):
         sock.close()
 
 
 def test_the_client_that_takes_nothing_for_longest_is_ended_when_somebody_else_wants_in() -> None:
-    stalls = Stalls()
+    slow_clients = SlowClients()
     pairs = [socket.socketpair() for _ in range(2)]
     ended: list[int] = []
 
     def write(n: int) -> None:
         with pytest.raises(OSError, match="Broken pipe"):
-            send_all(pairs[n][0], [bytes(1 << 22)], 60, stalls)
+            send_all(pairs[n][0], [bytes(1 << 22)], 60, slow_clients)
         ended.append(n)
 
     def have_stalled(count: int) -> bool:
-        return stalls.count == count
+        return slow_clients.count == count
 
-    assert not stalls.end_longest(0), "nobody stalls"
+    assert not slow_clients.end_longest(0), "nobody stalls"
     writing = []
     for n in range(2):
         writing.append(threading.Thread(target=write, args=(n,)))
         writing[-1].start()
         wait_for(partial(have_stalled, n + 1), what="it to stall")
-    assert not stalls.end_longest(60)
+    assert not slow_clients.end_longest(60)
     for n in range(2):
-        assert stalls.end_longest(0)
+        assert slow_clients.end_longest(0)
         writing[n].join()
     assert ended == [0, 1]
-    assert not stalls.end_longest(0)
+    assert not slow_clients.end_longest(0)
     for sock in (sock for pair in pairs for sock in pair):
         sock.close()
 
@@ -152,29 +152,29 @@ def test_a_stream_gets_the_place_of_one_that_is_ended_for_it() -> None:
         leaving[-1].start()
         return True
 
-    watchers = Watchers(1, Metrics(CollectorRegistry()), make_room)
-    places.append(watchers.enter("frames"))
-    leave = watchers.enter("events")
+    open_streams = OpenStreams(1, Metrics(CollectorRegistry()), make_room)
+    places.append(open_streams.enter("frames"))
+    leave = open_streams.enter("events")
     with pytest.raises(TryLaterError):
-        watchers.enter("frames")
+        open_streams.enter("frames")
     leave()
     for each in leaving:
         each.join()
 
 
 def test_who_only_listens_leaves_places_for_pictures() -> None:
-    watchers = Watchers(8, Metrics(CollectorRegistry()))
-    listening = [watchers.enter(route) for route in ("events", "room") * 3]
+    open_streams = OpenStreams(8, Metrics(CollectorRegistry()))
+    listening = [open_streams.enter(route) for route in ("events", "room") * 3]
     for route in ("events", "room"):
         with pytest.raises(TryLaterError):
-            watchers.enter(route)
-    watching = [watchers.enter("frames") for _ in range(2)]
+            open_streams.enter(route)
+    watching = [open_streams.enter("frames") for _ in range(2)]
     with pytest.raises(TryLaterError):
-        watchers.enter("mjpg")
+        open_streams.enter("mjpg")
     for leave in listening[:2]:
         leave()
         leave()
-    watching += [watchers.enter(route) for route in ("events", "mjpg")]
+    watching += [open_streams.enter(route) for route in ("events", "mjpg")]
     for leave in listening + watching:
         leave()
-    assert len([watchers.enter("mjpg") for _ in range(8)]) == 8
+    assert len([open_streams.enter("mjpg") for _ in range(8)]) == 8

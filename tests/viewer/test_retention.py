@@ -39,7 +39,7 @@ def test_the_earliest_frame_expires_so_long_after_it_was_written(viewer: World) 
 
 
 def test_without_limits_nothing_expires(viewer: World) -> None:
-    viewer.retention.kept = Limits(None, None)
+    viewer.retention.kept_for = Limits(None, None)
     _, found = asked(viewer)
     assert (found["expires_at"], found["retention_ms"], found["retention_bytes"]) == (None,) * 3
 

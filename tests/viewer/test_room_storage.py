@@ -74,8 +74,8 @@ def test_what_a_stranger_kept_there_is_no_place(
     room = f"attic of {topics.frames}"
     writer = write_stream(cluster, topics, 4)
     never = json.dumps(BODY | {"stream_id": writer.stream_id, "arrived_us": inf})
-    for partition, kept in enumerate(['{"frame": true}', "[" * 4000, never], 1):
-        strange = TopicPartition(topics.frames, partition, 3, kept)
+    for partition, stored in enumerate(['{"frame": true}', "[" * 4000, never], 1):
+        strange = TopicPartition(topics.frames, partition, 3, stored)
         commit(cluster, f"viewer.room/{room}", strange)
     here, there = start(), start()
     heard = listen(here, room)

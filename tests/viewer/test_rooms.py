@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from viewer.model.errors import TryLaterError
-from viewer.sharing.place import Place
-from viewer.sharing.rooms import Kept, Rooms
+from viewer.sharing.playback_state import PlaybackState
+from viewer.sharing.rooms import Rooms, StoredState
 
 from tests.support.processes import wait_for
 from tests.viewer.builders import STREAM_ID, stream
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from flask.testing import FlaskClient
 
-PLACE = Place(STREAM_ID, frame=3, pts_ns=9, playing=True, speed=-2.0, at_us=50, by="ann", mark_in=2)
+STATE = PlaybackState(
+    STREAM_ID, frame=3, pts_ns=9, playing=True, speed=-2.0, at_us=50, by="ann", mark_in=2
+)
 BODY: dict[str, Any] = {
     "stream_id": STREAM_ID, "frame": 3, "pts_ns": 9, "playing": True, "speed": -2.0,
     "at_us": 50, "by": "ann", "mark_in": 2, "mark_out": None,
@@ -42,21 +44,21 @@ def client(viewer: World) -> FlaskClient:
 
 def test_the_last_to_arrive_wins_whatever_its_clock_says() -> None:
     rooms = Rooms(FakeRooms())
-    rooms.move("den", PLACE)
-    moved = rooms.move("den", replace(PLACE, frame=7, at_us=1, by="ben"))
-    assert moved.place.frame == 7
+    rooms.move("den", STATE)
+    moved = rooms.move("den", replace(STATE, frame=7, at_us=1, by="ben"))
+    assert moved.state.frame == 7
 
 
 def test_what_one_sender_sent_earlier_and_came_later_changes_nothing() -> None:
     rooms = Rooms(FakeRooms())
-    rooms.move("den", replace(PLACE, frame=8, at_us=60))
-    assert rooms.move("den", PLACE).place.frame == 8
+    rooms.move("den", replace(STATE, frame=8, at_us=60))
+    assert rooms.move("den", STATE).state.frame == 8
 
 
 def test_a_room_that_nobody_moves_is_forgotten() -> None:
     clock = FakeClock()
     rooms = Rooms(FakeRooms(), idle_seconds=10, now=clock)
-    rooms.move("den", PLACE)
+    rooms.move("den", STATE)
     clock.seconds = 9
     assert set(rooms.wait(["den", "attic"], 0, 0)) == {"den"}
     clock.seconds = 11
@@ -66,7 +68,7 @@ def test_a_room_that_nobody_moves_is_forgotten() -> None:
 def test_a_room_that_nobody_is_in_makes_room_for_another_and_is_found_again() -> None:
     rooms = Rooms(FakeRooms(), limit=2)
     for name in ("den", "attic", "den", "cellar"):
-        rooms.move(name, PLACE)
+        rooms.move(name, STATE)
     assert not rooms.wait(["attic"], 0, 0)
     assert rooms.wait(["den"], 0, 0)
     with rooms.joined("attic"):
@@ -76,12 +78,12 @@ def test_a_room_that_nobody_is_in_makes_room_for_another_and_is_found_again() ->
 def test_a_room_that_somebody_is_in_stays() -> None:
     rooms = Rooms(FakeRooms(), limit=2)
     for name in ("den", "attic"):
-        rooms.move(name, PLACE)
+        rooms.move(name, STATE)
     with rooms.joined("den"), rooms.joined("attic"):
         with pytest.raises(TryLaterError):
-            rooms.move("cellar", PLACE)
+            rooms.move("cellar", STATE)
         assert rooms.wait(["den"], 0, 0)
-    assert rooms.move("cellar", PLACE).place == PLACE
+    assert rooms.move("cellar", STATE).state == STATE
 
 
 def test_one_client_can_make_so_many_rooms(viewer: World, client: FlaskClient) -> None:
@@ -97,51 +99,51 @@ def test_one_client_can_make_so_many_rooms(viewer: World, client: FlaskClient) -
 @pytest.mark.parametrize("at_us", [2**62, 6_000_000])
 def test_a_move_from_a_time_to_come_mutes_nobody(at_us: int) -> None:
     rooms = Rooms(FakeRooms())
-    rooms.move("den", replace(PLACE, at_us=at_us, frame=1))
-    assert rooms.move("den", replace(PLACE, frame=2)).place.frame == 2
+    rooms.move("den", replace(STATE, at_us=at_us, frame=1))
+    assert rooms.move("den", replace(STATE, frame=2)).state.frame == 2
 
 
 def test_a_place_that_was_kept_at_a_time_to_come_is_no_place() -> None:
     store, clock = FakeRooms(), FakeClock()
     rooms = Rooms(store, now=clock)
-    rooms.move("den", PLACE)
-    store.kept["den"] = Kept(replace(PLACE, frame=9), 2**62)
+    rooms.move("den", STATE)
+    store.stored["den"] = StoredState(replace(STATE, frame=9), 2**62)
     with rooms.joined("den"):
         found = rooms.wait(["den"], 0, 0)["den"]
-    assert found.place == PLACE
+    assert found.state == STATE
 
 
 def test_a_move_at_one_replica_is_learned_at_another() -> None:
     store = FakeRooms()
     here, there = Rooms(store), Rooms(store)
-    here.move("den", PLACE)
+    here.move("den", STATE)
     assert not there.wait(["den"], 0, 0), "nobody is there"
     with there.joined("den"):
         found = there.wait(["den"], 0, 0)["den"]
-        assert found.place == PLACE
+        assert found.state == STATE
         stopping = threading.Event()
         follower = threading.Thread(target=there.follow, args=(stopping,))
         follower.start()
-        here.move("den", replace(PLACE, frame=9, at_us=51))
+        here.move("den", replace(STATE, frame=9, at_us=51))
         moved = there.wait(["den"], found.version, 60)
         stopping.set()
         follower.join()
-    assert moved["den"].place.frame == 9
+    assert moved["den"].state.frame == 9
 
 
 def test_of_two_moves_the_later_stands_whichever_was_kept_last() -> None:
     store, clock = FakeRooms(), FakeClock()
     here, there = Rooms(store, now=clock), Rooms(store, now=clock)
     clock.seconds = 1
-    earlier = there.move("den", PLACE)
+    earlier = there.move("den", STATE)
     clock.seconds = 2
-    here.move("den", replace(PLACE, frame=8, by="ben"))
-    store.write("den", earlier.kept)
+    here.move("den", replace(STATE, frame=8, by="ben"))
+    store.write("den", earlier.stored)
     with here.joined("den"):
         pass
     with there.joined("den"):
         found = there.wait(["den"], 0, 0)["den"]
-    assert found.place.frame == 8
+    assert found.state.frame == 8
 
 
 class SlowRooms(FakeRooms):
@@ -152,24 +154,24 @@ class SlowRooms(FakeRooms):
         self.is_asked, self.goes_on = threading.Event(), threading.Event()
         self.written: list[tuple[str, int]] = []
 
-    def write(self, name: str, kept: Kept) -> None:
+    def write(self, name: str, stored: StoredState) -> None:
         self.is_asked.set()
         assert self.goes_on.wait(60)
-        self.written.append((name, kept.place.frame))
-        super().write(name, kept)
+        self.written.append((name, stored.state.frame))
+        super().write(name, stored)
 
 
 def test_nobody_waits_for_a_store_that_is_slow_and_it_gets_the_latest() -> None:
     store = SlowRooms()
     rooms = Rooms(store)
-    first = threading.Thread(target=rooms.move, args=("den", PLACE))
+    first = threading.Thread(target=rooms.move, args=("den", STATE))
     first.start()
     assert store.is_asked.wait(60)
     try:
         for frame in (4, 5):
-            rooms.move("den", replace(PLACE, frame=frame, by="ben"))
-        rooms.move("attic", PLACE)
-        assert rooms.wait(["den"], 0, 0)["den"].place.frame == 5
+            rooms.move("den", replace(STATE, frame=frame, by="ben"))
+        rooms.move("attic", STATE)
+        assert rooms.wait(["den"], 0, 0)["den"].state.frame == 5
         with rooms.joined("den"):
             assert rooms.wait(["attic"], 0, 0)
     finally:
@@ -180,17 +182,17 @@ def test_nobody_waits_for_a_store_that_is_slow_and_it_gets_the_latest() -> None:
 
 def test_a_store_that_fails_once_is_written_to_again() -> None:
     class Failing(FakeRooms):
-        def write(self, name: str, kept: Kept) -> None:
-            if kept.place.frame == PLACE.frame:
+        def write(self, name: str, stored: StoredState) -> None:
+            if stored.state.frame == STATE.frame:
                 raise RuntimeError("once")
-            super().write(name, kept)
+            super().write(name, stored)
 
     store = Failing()
     rooms = Rooms(store)
     with pytest.raises(RuntimeError):
-        rooms.move("den", PLACE)
-    rooms.move("den", replace(PLACE, frame=4))
-    assert store.kept["den"].place.frame == 4
+        rooms.move("den", STATE)
+    rooms.move("den", replace(STATE, frame=4))
+    assert store.stored["den"].state.frame == 4
 
 
 def test_however_many_rooms_are_joined_few_are_asked_for_at_a_time() -> None:
@@ -199,7 +201,7 @@ def test_however_many_rooms_are_joined_few_are_asked_for_at_a_time() -> None:
             super().__init__()
             self.looks: list[set[str]] = []
 
-        def read(self, names: Collection[str]) -> Mapping[str, Kept]:
+        def read(self, names: Collection[str]) -> Mapping[str, StoredState]:
             self.looks.append(set(names))
             return super().read(names)
 

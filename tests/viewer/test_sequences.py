@@ -80,7 +80,7 @@ def test_following_goes_on_until_the_stream_ends(viewer: World) -> None:
 def test_a_window_breaks_off_when_the_viewer_stops(viewer: World, follow: Follow) -> None:
     deliveries = viewer.playback.window(commit(viewer, 8), 0, None, 1, follow)
     assert next(deliveries).frame.frame_index == 0
-    viewer.watchers.stopping.set()
+    viewer.open_streams.stopping.set()
     with pytest.raises(TryLaterError):
         next(deliveries)
 
@@ -98,7 +98,7 @@ def test_a_window_breaks_off_when_another_run_begins(viewer: World, follow: Foll
 def test_what_is_paced_breaks_off_too(viewer: World) -> None:
     deliveries = viewer.playback.paced(commit(viewer, 8), 0, 1)
     assert next(deliveries).frame.frame_index == 0
-    viewer.watchers.stopping.set()
+    viewer.open_streams.stopping.set()
     with pytest.raises(TryLaterError):
         next(deliveries)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from prometheus_client import CollectorRegistry
-from viewer.delivery.slow_clients import Stalls
+from viewer.delivery.slow_clients import SlowClients
 from viewer.kafka.retention import Limits, TopicRetention
 from viewer.model.errors import TryLaterError
 from viewer.playback.live_edge import LiveEdges
@@ -79,15 +79,20 @@ def broken(_: Delivery) -> tuple[bytes]:
 
 def test_one_bad_socket_or_stream_ends_nobody_elses_live_edge() -> None:
     edges = LiveEdges(Metrics(CollectorRegistry()), 60)
+    nobody = SlowClients()
     good = edge("good", lambda delivery: (delivery.frame.image,), 0, 1, 2)
     with pytest.raises(ConnectionResetError):
-        edges.serve(good, cast("socket.socket", BadSocket()), 0, skips=False, stalls=Stalls())
+        edges.subscribe(
+            good, cast("socket.socket", BadSocket()), 0, skips=False, slow_clients=SlowClients()
+        )
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert edges.serve(edge("bad", broken, 0), ours, 0, skips=False, stalls=Stalls()).is_over
+        assert edges.subscribe(
+            edge("bad", broken, 0), ours, 0, skips=False, slow_clients=SlowClients()
+        ).is_over
         assert edges.alive
-        taker = edges.serve(good, ours, 0, skips=False, stalls=Stalls())
-        assert (taker.is_over, taker.next_frame) == (True, 3)
+        subscriber = edges.subscribe(good, ours, 0, skips=False, slow_clients=nobody)
+        assert (subscriber.is_over, subscriber.next_frame) == (True, 3)
         assert theirs.recv(1 << 16) == b"".join(frame(n).image for n in range(3))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from viewer.catalogue.record_handler import Intake
+from viewer.catalogue.record_handler import RecordHandler
 from viewer.kafka.foreign_records import ForeignRecords
 from viewer.kafka.wire_format import Decoder, UnknownSchemaError
 
@@ -72,13 +72,15 @@ def test_nothing_that_is_read_makes_an_answer_an_error(
     topics = {
         "frame": names.streams_topic, "segment": names.index_topic, "stream": names.streams_topic,
     }  # fmt: skip
-    intake = Intake(names, Decoder(schema), made.catalogue, ForeignRecords(made.metrics))
+    record_handler = RecordHandler(
+        names, Decoder(schema), made.catalogue, ForeignRecords(made.metrics)
+    )
     client = made.app.test_client()
 
     def take(records: list[Written]) -> None:
         for one in records:
-            intake.take(cast("Message", FakeMessage(one, topics)))
-            intake.flush()
+            record_handler.handle(cast("Message", FakeMessage(one, topics)))
+            record_handler.flush()
 
     take(earlier)
     made.catalogue.put_segments([(segment(first, 4), NOW_MS) for first in (0, 4, 8)])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry
 from viewer.catalogue.catalogue import Catalogue
 from viewer.config.settings import Settings
-from viewer.delivery.open_streams import Watchers
+from viewer.delivery.open_streams import OpenStreams
 from viewer.export.exports import Exports
 from viewer.frames.fetcher import FramesGoneError
 from viewer.frames.reader import FrameReader
@@ -18,7 +18,7 @@ from viewer.kafka.retention import Limits
 from viewer.model.records import Frame, Record
 from viewer.playback.live_edge import LiveEdges
 from viewer.playback.sequences import Playback
-from viewer.sharing.rooms import Kept, Rooms
+from viewer.sharing.rooms import Rooms, StoredState
 from viewer.status.board import Board
 from viewer.status.history import NAMES, Moment
 from viewer.status.readings import reading_of
@@ -29,9 +29,9 @@ from viewer.telemetry.spans import NoTraces
 from viewer.web import routes
 from viewer.web.access import Access
 from viewer.web.app import create_app
-from viewer.web.cache_headers import Caching
-from viewer.web.client_quotas import Allowances
-from viewer.web.cross_site import Sites
+from viewer.web.cache_headers import CacheHeaders
+from viewer.web.client_quotas import ClientQuotas
+from viewer.web.cross_site import SitePolicy
 from viewer.web.health import Health
 from viewer.web.stream_lookup import StreamLookup
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from flask import Blueprint, Flask
-    from viewer.catalogue.frame_index import SegmentPlace
+    from viewer.catalogue.frame_index import SegmentLocation
     from werkzeug.test import TestResponse
 
 
@@ -50,23 +50,23 @@ class FakeFetcher:
     """A log in memory; frames before `low` are gone."""
 
     low: int = 0
-    fetches: list[SegmentPlace] = field(default_factory=list)
+    fetches: list[SegmentLocation] = field(default_factory=list)
     picture: Callable[[int], bytes] = picture
 
-    def fetch(self, stream_id: str, run_id: str, place: SegmentPlace) -> tuple[Frame, ...]:
-        self.fetches.append(place)
-        if place.offsets[0] < 100 + self.low:
+    def fetch(self, stream_id: str, run_id: str, location: SegmentLocation) -> tuple[Frame, ...]:
+        self.fetches.append(location)
+        if location.offsets[0] < 100 + self.low:
             raise FramesGoneError("expired")
         if stream_id != STREAM_ID:
             raise FramesGoneError("never written")
-        first = place.first_frame
+        first = location.first_frame
         return tuple(
             frame(n, run_id=run_id, image=self.picture(n))
-            for n in range(first, first + len(place.offsets))
+            for n in range(first, first + len(location.offsets))
         )
 
-    def fetch_records(self, stream_id: str, run_id: str, place: SegmentPlace) -> list[Record]:
-        return [record(made) for made in self.fetch(stream_id, run_id, place)]
+    def fetch_records(self, stream_id: str, run_id: str, location: SegmentLocation) -> list[Record]:
+        return [record(made) for made in self.fetch(stream_id, run_id, location)]
 
     def low_watermark(self, partition: int) -> int:
         assert partition == 2
@@ -90,23 +90,23 @@ class FakePositions:
 class FakeRetention:
     """A topic's settings."""
 
-    kept: Limits = field(default_factory=lambda: Limits(3_600_000, 1 << 30))
+    kept_for: Limits = field(default_factory=lambda: Limits(3_600_000, 1 << 30))
 
     def limits(self) -> Limits:
-        return self.kept
+        return self.kept_for
 
 
 @dataclass
 class FakeRooms:
     """Rooms in a dictionary."""
 
-    kept: dict[str, Kept] = field(default_factory=dict)
+    stored: dict[str, StoredState] = field(default_factory=dict)
 
-    def write(self, name: str, kept: Kept) -> None:
-        self.kept[name] = kept
+    def write(self, name: str, stored: StoredState) -> None:
+        self.stored[name] = stored
 
-    def read(self, names: Collection[str]) -> Mapping[str, Kept]:
-        return {name: self.kept[name] for name in names if name in self.kept}
+    def read(self, names: Collection[str]) -> Mapping[str, StoredState]:
+        return {name: self.stored[name] for name in names if name in self.stored}
 
 
 class FakeClock:
@@ -153,7 +153,7 @@ class World:
     fetcher: FakeFetcher
     catalogue: Catalogue
     reader: FrameReader
-    watchers: Watchers
+    open_streams: OpenStreams
     playback: Playback
     positions: FakePositions = field(default_factory=FakePositions)
     retention: FakeRetention = field(default_factory=FakeRetention)
@@ -162,29 +162,31 @@ class World:
     @cached_property
     def app(self) -> Flask:
         settings, clock, metrics = self.settings, self.clock, self.metrics
-        access = Access(settings.token, settings.users, metrics, clock, self.watchers.stopping.wait)
-        caching = Caching(bool(access.challenges))
+        access = Access(
+            settings.token, settings.users, metrics, clock, self.open_streams.stopping.wait
+        )
+        cache_headers = CacheHeaders(bool(access.challenges))
         return create_app(
-            self._blueprints(caching),
+            self._blueprints(cache_headers),
             access=access,
-            sites=Sites(settings.hosts, settings.origins, metrics),
-            caching=caching,
+            site_policy=SitePolicy(settings.hosts, settings.origins, metrics),
+            cache_headers=cache_headers,
             traces=NoTraces(),
             behind_proxy=settings.behind_proxy,
         )
 
-    def _blueprints(self, caching: Caching) -> list[Blueprint]:
+    def _blueprints(self, cache_headers: CacheHeaders) -> list[Blueprint]:
         lookup = StreamLookup(self.catalogue, NoTraces())
         health = Health(lambda: True, lambda: self.waiting_for[0] if self.waiting_for else None)
-        allowances = Allowances(self.metrics, now=self.clock)
+        quotas = ClientQuotas(self.metrics, now=self.clock)
         return [
             routes.catalogue.blueprint(
                 catalogue=self.catalogue,
                 lookup=lookup,
                 reader=self.reader,
                 topic_retention=self.retention,
-                watchers=self.watchers,
-                caching=caching,
+                open_streams=self.open_streams,
+                cache_headers=cache_headers,
                 health=health,
             ),
             routes.frames.blueprint(
@@ -193,8 +195,8 @@ class World:
                 reader=self.reader,
                 playback=self.playback,
                 live_edges=LiveEdges(self.metrics, self.settings.stall_seconds),
-                watchers=self.watchers,
-                caching=caching,
+                open_streams=self.open_streams,
+                cache_headers=cache_headers,
                 metrics=self.metrics,
                 health=health,
                 frames_topic=self.settings.frames_topic,
@@ -205,23 +207,23 @@ class World:
                 exports=Exports(
                     self.reader,
                     lambda _: SCHEMA,
-                    self.watchers.stopping,
+                    self.open_streams.stopping,
                     partial(self.metrics.delivered, "export"),
                 ),
-                watchers=self.watchers,
+                open_streams=self.open_streams,
                 health=health,
             ),
             routes.positions.blueprint(
                 catalogue=self.catalogue,
                 positions=self.positions,
-                allowances=allowances,
+                quotas=quotas,
                 health=health,
             ),
             routes.rooms.blueprint(
                 catalogue=self.catalogue,
                 rooms=Rooms(FakeRooms(), now=self.clock),
-                watchers=self.watchers,
-                allowances=allowances,
+                open_streams=self.open_streams,
+                quotas=quotas,
                 health=health,
             ),
             routes.pages.blueprint(catalogue=self.catalogue, health=health),
@@ -240,8 +242,8 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
     metrics = Metrics(CollectorRegistry())
     catalogue, fetcher, clock = Catalogue(), FakeFetcher(), FakeClock()
     reader = FrameReader(catalogue, fetcher, cache_bytes, metrics)
-    watchers = Watchers(max_streams, metrics)
-    watchers.stopping = stopping = StoppingEvent(clock)
+    open_streams = OpenStreams(max_streams, metrics)
+    open_streams.stopping = stopping = StoppingEvent(clock)
     return World(
         settings=Settings(**settings),  # type: ignore[arg-type]
         clock=clock,
@@ -249,7 +251,7 @@ def world(cache_bytes: int = 1 << 20, max_streams: int = 2, **settings: object) 
         fetcher=fetcher,
         catalogue=catalogue,
         reader=reader,
-        watchers=watchers,
+        open_streams=open_streams,
         playback=Playback(catalogue, reader, metrics, stopping, clock, sleep=stopping.wait),
     )
 

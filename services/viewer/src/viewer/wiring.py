@@ -14,8 +14,8 @@ from viewer.catalogue.expiry import Expiry
 from viewer.catalogue.follower import Follower
 from viewer.config.environment import revealed
 from viewer.config.settings import Settings
-from viewer.delivery.open_streams import Watchers
-from viewer.delivery.slow_clients import Stalls
+from viewer.delivery.open_streams import OpenStreams
+from viewer.delivery.slow_clients import SlowClients
 from viewer.export.exports import Exports
 from viewer.frames.fetcher import SegmentFetcher
 from viewer.frames.reader import FrameReader
@@ -43,9 +43,9 @@ from viewer.telemetry.spans import NoTraces, Traces
 from viewer.web import routes
 from viewer.web.access import Access
 from viewer.web.app import create_app
-from viewer.web.cache_headers import Caching
-from viewer.web.client_quotas import Allowances
-from viewer.web.cross_site import Sites
+from viewer.web.cache_headers import CacheHeaders
+from viewer.web.client_quotas import ClientQuotas
+from viewer.web.cross_site import SitePolicy
 from viewer.web.health import Health
 from viewer.web.server import Viewer
 from viewer.web.stream_lookup import StreamLookup
@@ -94,15 +94,15 @@ def assemble(settings: Settings) -> Viewer:
     )
     expiry = Expiry(admin, catalogue, settings.frames_topic)
     reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics, expiry.ask_which)
-    stalls = Stalls()
+    slow_clients = SlowClients()
 
     def end_a_stalled_one() -> bool:
-        ended = stalls.end_longest(_IMPATIENCE_SECONDS)
+        ended = slow_clients.end_longest(_IMPATIENCE_SECONDS)
         metrics.stalled.inc(int(ended))
         return ended
 
-    watchers = Watchers(settings.max_streams, metrics, end_a_stalled_one)
-    threads = Threads(watchers.stopping)
+    open_streams = OpenStreams(settings.max_streams, metrics, end_a_stalled_one)
+    threads = Threads(open_streams.stopping)
     log_what_escapes()
     health = Health(
         alive=lambda: not threads.dead(),
@@ -123,9 +123,9 @@ def assemble(settings: Settings) -> Viewer:
         lost=lambda: log_schemas.problem,
     )
     access = Access(settings.token, settings.users, metrics)
-    caching = Caching(bool(access.challenges))
+    cache_headers = CacheHeaders(bool(access.challenges))
     lookup = StreamLookup(catalogue, traces)
-    allowances = Allowances(metrics)
+    quotas = ClientQuotas(metrics)
     rooms = Rooms(GroupRooms(admin, catalogue, settings.frames_topic, metrics))
     app = create_app(
         [
@@ -134,18 +134,18 @@ def assemble(settings: Settings) -> Viewer:
                 lookup=lookup,
                 reader=reader,
                 topic_retention=TopicRetention(admin, settings.frames_topic),
-                watchers=watchers,
-                caching=caching,
+                open_streams=open_streams,
+                cache_headers=cache_headers,
                 health=health,
             ),
             routes.frames.blueprint(
                 catalogue=catalogue,
                 lookup=lookup,
                 reader=reader,
-                playback=Playback(catalogue, reader, metrics, watchers.stopping),
+                playback=Playback(catalogue, reader, metrics, open_streams.stopping),
                 live_edges=live_edges,
-                watchers=watchers,
-                caching=caching,
+                open_streams=open_streams,
+                cache_headers=cache_headers,
                 metrics=metrics,
                 health=health,
                 frames_topic=settings.frames_topic,
@@ -156,23 +156,23 @@ def assemble(settings: Settings) -> Viewer:
                 exports=Exports(
                     reader,
                     decoder.schema_text,
-                    watchers.stopping,
+                    open_streams.stopping,
                     partial(metrics.delivered, "export"),
                 ),
-                watchers=watchers,
+                open_streams=open_streams,
                 health=health,
             ),
             routes.positions.blueprint(
                 catalogue=catalogue,
                 positions=GroupPositions(admin, settings.frames_topic, metrics),
-                allowances=allowances,
+                quotas=quotas,
                 health=health,
             ),
             routes.rooms.blueprint(
                 catalogue=catalogue,
                 rooms=rooms,
-                watchers=watchers,
-                allowances=allowances,
+                open_streams=open_streams,
+                quotas=quotas,
                 health=health,
             ),
             routes.pages.blueprint(catalogue=catalogue, health=health),
@@ -180,21 +180,21 @@ def assemble(settings: Settings) -> Viewer:
             routes.health.blueprint(health=health, registry=metrics.registry),
         ],
         access=access,
-        sites=Sites(settings.hosts, settings.origins, metrics),
-        caching=caching,
+        site_policy=SitePolicy(settings.hosts, settings.origins, metrics),
+        cache_headers=cache_headers,
         traces=traces,
         behind_proxy=settings.behind_proxy,
     )
     log_schemas.start()
     follower.start()
     watch.start()
-    followed = threads.keep("rooms", lambda: rooms.follow(watchers.stopping))
+    followed = threads.keep("rooms", lambda: rooms.follow(open_streams.stopping))
     threads.need("follower", lambda: follower.alive)
     threads.need("status", lambda: watch.alive)
     threads.need("live edges", lambda: live_edges.alive)
 
     def close() -> None:
-        watchers.stopping.set()
+        open_streams.stopping.set()
         followed.join()
         watch.stop()
         log_schemas.stop()
@@ -204,7 +204,7 @@ def assemble(settings: Settings) -> Viewer:
         fetcher.close()
         registry.close()
 
-    return Viewer(app, watchers.stopping, stalls, metrics, close)
+    return Viewer(app, open_streams.stopping, slow_clients, metrics, close)
 
 
 def _metrics(settings: Settings) -> Metrics:

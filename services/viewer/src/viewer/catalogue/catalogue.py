@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from viewer.catalogue.frame_index import SegmentPlace, StreamIndex
+from viewer.catalogue.frame_index import SegmentLocation, StreamIndex
 from viewer.catalogue.packed_segments import PackedSegment
 from viewer.catalogue.stream_entry import Entry
 from viewer.catalogue.stream_view import StreamView
@@ -168,7 +168,7 @@ class Catalogue:
             entry.changed.wait_for(settled, timeout_seconds)
             return self._known(stream_id)[1]
 
-    def segment_of(self, view: StreamView, frame: int) -> SegmentPlace | None:
+    def segment_of(self, view: StreamView, frame: int) -> SegmentLocation | None:
         """Where the segment that holds a frame lies; None when that is no longer known."""
         with self._lock:
             index = self._index(view)

@@ -18,9 +18,9 @@ from confluent_kafka.admin import AdminClient
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.expiry import Expiry, topic_ids
-from viewer.catalogue.record_handler import Intake
+from viewer.catalogue.record_handler import RecordHandler
 from viewer.config.settings import Settings
-from viewer.kafka.consumer_lag import Backlog
+from viewer.kafka.consumer_lag import ConsumerLag
 from viewer.kafka.foreign_records import ForeignRecords
 from viewer.kafka.wire_format import Decoder, RegistryAwayError
 from viewer.telemetry.metrics import Metrics
@@ -74,18 +74,20 @@ class Follower:
         gives seconds.
         """
         self._settings = settings
-        self._make_consumer = partial(consumer, self._note)
+        self._make_consumer = partial(consumer, self._on_connection_error)
         self._consumer = self._make_consumer()
         self._admin = admin
         self._expiry = Expiry(admin, catalogue, settings.frames_topic)
-        self._intake = Intake(settings, decoder, catalogue, foreign or ForeignRecords(metrics))
+        self._record_handler = RecordHandler(
+            settings, decoder, catalogue, foreign or ForeignRecords(metrics)
+        )
         self._catalogue = catalogue
         self._metrics = metrics
         self._now = now
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
-        self._beat_at = now()
-        self._backlog = Backlog()
+        self._alive_at = now()
+        self._lag = ConsumerLag()
         self._is_following = False
         self._partitions_at = self._retention_at = now()
         self._counts: dict[str, int] = {}
@@ -97,7 +99,7 @@ class Follower:
     @property
     def alive(self) -> bool:
         """Whether the thread runs, and has gone round lately."""
-        return self._thread.is_alive() and self._now() - self._beat_at < _SILENT_SECONDS
+        return self._thread.is_alive() and self._now() - self._alive_at < _SILENT_SECONDS
 
     @property
     def waiting_for(self) -> str | None:
@@ -107,7 +109,7 @@ class Follower:
     @property
     def lag_seconds(self) -> float:
         """The age of the oldest record that is not taken in; 0 when there is none."""
-        return self._backlog.age_seconds
+        return self._lag.age_seconds
 
     def start(self) -> None:
         """Begin to follow."""
@@ -121,10 +123,10 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._beat_at = self._now()
+            self._alive_at = self._now()
             try:
                 if not self._is_following:
-                    self._begin()
+                    self._start_reading()
                 self._follow()
             except _StartOverError:
                 logger.warning("event=catalogue_reset reason='other records'")
@@ -145,7 +147,7 @@ class Follower:
                 self._stopping.wait(_RETRY_SECONDS)
         self._consumer.close()
 
-    def _note(self, error: KafkaError) -> None:
+    def _on_connection_error(self, error: KafkaError) -> None:
         self._refusal = _REFUSALS.get(error.code(), self._refusal)
 
     def _start_over(self) -> None:
@@ -154,7 +156,7 @@ class Follower:
         self._waiting_for = "The catalogue is being read anew: its topics hold other records."
         self._catalogue.clear()
 
-    def _begin(self) -> None:
+    def _start_reading(self) -> None:
         """Take both topics from their start. Raises KafkaException when the broker is away."""
         self._counts, self._behind, self._refusal = {}, set(), _AWAY
         # Clients report when they are polled; what they have to say while there is no
@@ -164,7 +166,7 @@ class Follower:
         self._admin.poll(0)
         topics = [self._settings.streams_topic, self._settings.index_topic]
         for topic in topics:
-            self._take_partitions(topic)
+            self._assign_new_partitions(topic)
         self._topic_ids = topic_ids(self._admin, topics)
         self._partitions_at = self._retention_at = self._now()
         self._is_following = True
@@ -175,16 +177,16 @@ class Follower:
         # A message without a value has the length 0, which is no reason to pass it by.
         self._admin.poll(0)
         if first is not None:
-            self._take_all([first, *self._consumer.consume(_MAX_MESSAGES, 0)])
+            self._handle_all([first, *self._consumer.consume(_MAX_MESSAGES, 0)])
         if self._now() >= self._retention_at:
             self._retention_at = self._now() + self._settings.retention_poll_seconds
-            self._aside(self._expiry.ask)
-            self._aside(self._measure)
+            self._try_step(self._expiry.ask)
+            self._try_step(self._measure)
         if self._now() >= self._partitions_at + _PARTITIONS_SECONDS:
             self._partitions_at = self._now()
-            self._look_for_partitions()
+            self._check_partitions()
 
-    def _aside(self, step: Callable[[], None]) -> None:
+    def _try_step(self, step: Callable[[], None]) -> None:
         """Do what the catalogue can be without for a while."""
         try:
             step()
@@ -193,7 +195,7 @@ class Follower:
         except Exception:
             logger.exception("event=follower_step_failed step=%s next='try again'", step.__name__)
 
-    def _take_partitions(self, topic: str) -> None:
+    def _assign_new_partitions(self, topic: str) -> None:
         """Assign the partitions that the topic has and we don't, from their beginning."""
         known = self._counts.get(topic, 0)
         found = self._consumer.list_topics(topic, _RPC_SECONDS).topics[topic]
@@ -210,52 +212,52 @@ class Follower:
             self._counts[topic] = len(found.partitions)
             logger.info("event=topic_found topic=%s partitions=%d", topic, len(found.partitions))
 
-    def _look_for_partitions(self) -> None:
+    def _check_partitions(self) -> None:
         try:
             for topic in (self._settings.streams_topic, self._settings.index_topic):
-                self._take_partitions(topic)
+                self._assign_new_partitions(topic)
             if topic_ids(self._admin, list(self._topic_ids)) != self._topic_ids:
                 # Made anew: at the offsets that were read up to lie other records, if any.
                 raise _StartOverError
         except (KafkaException, _NoTopicError) as error:
             logger.warning("event=partitions_unknown reason=%r", str(error))
 
-    def _take_all(self, messages: Sequence[Message]) -> None:
+    def _handle_all(self, messages: Sequence[Message]) -> None:
         for message in messages:
             if message.error() is None:
-                self._take(message)
+                self._handle(message)
             else:
-                self._intake.flush()
-                self._heed(message)
-        self._intake.flush()
+                self._record_handler.flush()
+                self._on_event(message)
+        self._record_handler.flush()
 
-    def _take(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         """Take one record in; wait for as long as the registry is away."""
-        self._backlog.taking(message.topic(), message.partition(), message.timestamp()[1])
+        self._lag.on_record(message.topic(), message.partition(), message.timestamp()[1])
         while not self._stopping.is_set():
-            self._beat_at = self._now()
+            self._alive_at = self._now()
             try:
-                self._intake.take(message)
+                self._record_handler.handle(message)
             except RegistryAwayError as error:
-                self._intake.flush()
+                self._record_handler.flush()
                 self._wait("The schema registry can't be read", error)
             else:
                 return
 
-    def _heed(self, message: Message) -> None:
+    def _on_event(self, message: Message) -> None:
         error = message.error()
         if error is None:
             return
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (its public name)
-            self._backlog.reached_end(message.topic(), message.partition())
-            self._caught_up(str(message.topic()), message.partition() or 0)
+            self._lag.on_partition_end(message.topic(), message.partition())
+            self._on_partition_end(str(message.topic()), message.partition() or 0)
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             raise _StartOverError
         else:
             # The client restores its connections by itself.
             logger.warning("event=consumer_error reason=%r", error.str())
 
-    def _caught_up(self, topic: str, partition: int) -> None:
+    def _on_partition_end(self, topic: str, partition: int) -> None:
         self._behind.discard((topic, partition))
         complete = {self._settings.streams_topic, self._settings.index_topic} <= self._counts.keys()
         if complete and not self._behind and self._waiting_for is not None:

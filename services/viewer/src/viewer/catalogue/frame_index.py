@@ -11,21 +11,21 @@ _MAX_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentPlace:
+class SegmentLocation:
     """Where one segment's frames lie: what a fetch needs to know."""
 
     partition: int
     first_frame: int
     offsets: tuple[int, ...]
 
-    def since(self, frame: int) -> "SegmentPlace":
+    def since(self, frame: int) -> "SegmentLocation":
         """Leave out the frames before this one."""
         expired = max(frame - self.first_frame, 0)
-        return SegmentPlace(self.partition, self.first_frame + expired, self.offsets[expired:])
+        return SegmentLocation(self.partition, self.first_frame + expired, self.offsets[expired:])
 
-    def first(self, count: int) -> "SegmentPlace":
+    def first(self, count: int) -> "SegmentLocation":
         """Leave out all but the first frames."""
-        return SegmentPlace(self.partition, self.first_frame, self.offsets[:count])
+        return SegmentLocation(self.partition, self.first_frame, self.offsets[:count])
 
 
 class StreamIndex:
@@ -121,18 +121,18 @@ class StreamIndex:
             self._end = first
         return True
 
-    def segment_of(self, frame: int) -> SegmentPlace | None:
+    def segment_of(self, frame: int) -> SegmentLocation | None:
         """Where the segment that holds this frame lies; None when it isn't indexed."""
         row = self._row_of(frame)
         found = None if row is None else self._row(row)
         if row is None or found is None:
             return None
-        return SegmentPlace(self._partition, self._first_frames[row], found.offsets)
+        return SegmentLocation(self._partition, self._first_frames[row], found.offsets)
 
     def offset_of(self, frame: int) -> int | None:
         """Return the frame's Kafka offset; None when it isn't indexed."""
-        place = self.segment_of(frame)
-        return None if place is None else place.offsets[frame - place.first_frame]
+        location = self.segment_of(frame)
+        return None if location is None else location.offsets[frame - location.first_frame]
 
     def frame_at_offset(self, offset: int) -> int:
         """Return the first frame that lies at this offset or after it, or `end_frame`."""
@@ -140,8 +140,8 @@ class StreamIndex:
         if row >= len(self):
             return self._end
         found = self._row(row)
-        place = bisect_left(found.offsets, offset) if found else self._counts[row]
-        return min(self._first_frames[row] + place, self._end)
+        before = bisect_left(found.offsets, offset) if found else self._counts[row]
+        return min(self._first_frames[row] + before, self._end)
 
     def frame_at_time(self, pts_ns: int) -> int:
         """Return the frame shown at this time; the first or last one outside of their time."""
@@ -149,8 +149,8 @@ class StreamIndex:
         found = self._row(row) if row < len(self) else None
         if found is None:
             return 0
-        place = max(bisect_right(found.pts_ns, pts_ns) - 1, 0)
-        return min(self._first_frames[row] + place, max(self._end - 1, 0))
+        before = max(bisect_right(found.pts_ns, pts_ns) - 1, 0)
+        return min(self._first_frames[row] + before, max(self._end - 1, 0))
 
     def entries(self, frames: range) -> Iterator[tuple[int, int]]:
         """Yield (pts_ns, size_bytes) of each of these frames; up to the first without a row."""

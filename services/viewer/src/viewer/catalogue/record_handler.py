@@ -20,7 +20,7 @@ _SEGMENT_KEY = re.compile(r"(.+)/([0-9]{8,10})", re.DOTALL | re.ASCII)
 _LARGEST_STREAM_BYTES = 256 << 10
 
 
-class Intake:
+class RecordHandler:
     """Applies records one by one; segments are collected, as a log has a million of them.
 
     Whatever a record is, it ends nothing: what can't be taken in is noted as another's.
@@ -38,7 +38,7 @@ class Intake:
         self._segment_decoder = SegmentDecoder(decoder)
         self._segments: list[tuple[PackedSegment, int]] = []
 
-    def take(self, message: Message) -> None:
+    def handle(self, message: Message) -> None:
         """Take one record in; `flush` lets the catalogue know of segments.
 
         Raises RegistryAwayError, and nothing else, when the record can't be read yet.
@@ -66,16 +66,16 @@ class Intake:
 
     def flush(self) -> None:
         """Hand the segments that were taken to the catalogue."""
-        taken, self._segments = self._segments, []
-        if not taken:
+        collected, self._segments = self._segments, []
+        if not collected:
             return
         try:
-            self._catalogue.put_segments(taken)
+            self._catalogue.put_segments(collected)
         except Exception:
             logger.exception(
-                "event=segments_unusable count=%d next='take each by itself'", len(taken)
+                "event=segments_unusable count=%d next='take each by itself'", len(collected)
             )
-            for one in taken:
+            for one in collected:
                 self._put_alone(one)
 
     def _put_alone(self, segment: tuple[PackedSegment, int]) -> None:

@@ -20,7 +20,7 @@ _CONTENT_DIGITS = 12
 _NOTHING = StreamIndex()
 
 # A run's frames lie in one partition: what names another is not of it.
-_Place = tuple[str, int | None]
+_RunPartition = tuple[str, int | None]
 
 
 class ContradictionError(Exception):
@@ -41,11 +41,11 @@ class Entry:
         """The record that is shown; None while there is none."""
         self.version = 0
         # Each run's latest record, the one that came last at the end.
-        self._claims: OrderedDict[_Place, Stream] = OrderedDict()
+        self._claims: OrderedDict[_RunPartition, Stream] = OrderedDict()
         # Earlier ones of a run that its latest contradicts: the index will tell which is true.
-        self._doubted: dict[_Place, list[Stream]] = {}
-        self._indices: dict[_Place, StreamIndex] = {}
-        self._written_ms: dict[_Place, int] = {}
+        self._doubted: dict[_RunPartition, list[Stream]] = {}
+        self._indices: dict[_RunPartition, StreamIndex] = {}
+        self._written_ms: dict[_RunPartition, int] = {}
         self._view: StreamView | None = None
 
     @property
@@ -58,8 +58,8 @@ class Entry:
 
         Raises ContradictionError where what is known, and is in the index, leaves no room for it.
         """
-        place = _place_of(stream)
-        before, known = self.stream, self._claims.get(place)
+        run_partition = _run_partition_of(stream)
+        before, known = self.stream, self._claims.get(run_partition)
         contradicted = known if known is not None and _contradicts(known, stream) else None
         if (
             contradicted is not None
@@ -76,9 +76,9 @@ class Entry:
             if better < 0:
                 self._forget_claims()
         if contradicted is not None:
-            self._doubt(place, contradicted)
-        self._claims[place] = stream
-        self._claims.move_to_end(place)
+            self._doubt(run_partition, contradicted)
+        self._claims[run_partition] = stream
+        self._claims.move_to_end(run_partition)
         for oldest in list(self._claims)[: max(len(self._claims) - _MOST_CLAIMS, 0)]:
             if self._claims[oldest] is not before:
                 del self._claims[oldest]
@@ -88,21 +88,21 @@ class Entry:
 
     def add(self, segment: PackedSegment, written_ms: int) -> bool:
         """Take a segment in; False when it is known already or of a run that is past."""
-        place = (segment.run_id, segment.partition)
-        latest_ms = max(written_ms, self._written_ms.get(place, written_ms))
-        if self._is_past(place, latest_ms):
+        run_partition = (segment.run_id, segment.partition)
+        latest_ms = max(written_ms, self._written_ms.get(run_partition, written_ms))
+        if self._is_past(run_partition, latest_ms):
             return False
-        self._written_ms[place] = latest_ms
-        return self._indices.setdefault(place, StreamIndex()).add(segment)
+        self._written_ms[run_partition] = latest_ms
+        return self._indices.setdefault(run_partition, StreamIndex()).add(segment)
 
     def remove_segment(self, segment_number: int, asked_ms: int) -> bool:
         """Forget a segment of every run that wrote nothing since; False when there is none."""
         removed = False
-        for place, index in list(self._indices.items()):
-            if self._written_ms[place] <= asked_ms:
+        for run_partition, index in list(self._indices.items()):
+            if self._written_ms[run_partition] <= asked_ms:
                 removed |= index.remove(segment_number)
                 if not index:
-                    self._forget(place)
+                    self._forget(run_partition)
         return removed
 
     def remove_stream(self, asked_ms: int) -> bool:
@@ -111,9 +111,9 @@ class Entry:
         self._claims.clear()
         self._doubted.clear()
         self.stream = self._view = None
-        for place, written_ms in list(self._written_ms.items()):
+        for run_partition, written_ms in list(self._written_ms.items()):
             if written_ms <= asked_ms:
-                self._forget(place)
+                self._forget(run_partition)
         return was_shown
 
     @property
@@ -123,8 +123,8 @@ class Entry:
 
     def choose(self) -> None:
         """Choose the record that is shown, and forget the runs that came before it."""
-        for place in self._doubted.keys() & self._claims.keys():
-            self._settle(place)
+        for run_partition in self._doubted.keys() & self._claims.keys():
+            self._settle(run_partition)
         claims = list(self._claims.values())
         found = next((claim for claim in reversed(claims) if self._index(claim)), None)
         if found is None:
@@ -135,15 +135,15 @@ class Entry:
             begun = [c for c in later if not c.frame_count and c.fingerprint == found.fingerprint]
             chosen = begun[-1] if begun else found
             for claim in claims[: claims.index(chosen)]:
-                place = _place_of(claim)
-                del self._claims[place]
-                self._forget(place)
-                self._doubted.pop(place, None)
+                run_partition = _run_partition_of(claim)
+                del self._claims[run_partition]
+                self._forget(run_partition)
+                self._doubted.pop(run_partition, None)
         if chosen is not self.stream:
             self.stream, self._view = chosen, None
-        for place in list(self._indices):
-            if self._is_past(place, self._written_ms[place]):
-                self._forget(place)
+        for run_partition in list(self._indices):
+            if self._is_past(run_partition, self._written_ms[run_partition]):
+                self._forget(run_partition)
 
     def index(self, run_id: str, partition: int | None) -> StreamIndex | None:
         """Return the index of a run; None when there is none."""
@@ -173,23 +173,25 @@ class Entry:
         return True
 
     def _index(self, stream: Stream) -> StreamIndex:
-        return self._indices.get(_place_of(stream), _NOTHING)
+        return self._indices.get(_run_partition_of(stream), _NOTHING)
 
-    def _doubt(self, place: _Place, stream: Stream) -> None:
+    def _doubt(self, run_partition: _RunPartition, stream: Stream) -> None:
         """Keep a record that the one taken in now contradicts."""
-        self._doubted[place] = [*self._doubted.get(place, ()), stream][-_MOST_CLAIMS:]
+        self._doubted[run_partition] = [*self._doubted.get(run_partition, ()), stream][
+            -_MOST_CLAIMS:
+        ]
 
-    def _settle(self, place: _Place) -> None:
+    def _settle(self, run_partition: _RunPartition) -> None:
         """Believe of a run's records that contradict each other the one that its index bears out.
 
         Of those the one that counts most: the others tell of less than is there.
         """
-        claim, best = self._claims[place], max(self._doubted[place], key=self._rank)
+        claim, best = self._claims[run_partition], max(self._doubted[run_partition], key=self._rank)
         is_better = self._is_covered(best) and self._rank(best) > self._rank(claim)
         if is_better and _contradicts(best, claim):
-            self._doubted[place].remove(best)
-            self._doubt(place, claim)
-            self._claims[place] = best
+            self._doubted[run_partition].remove(best)
+            self._doubt(run_partition, claim)
+            self._claims[run_partition] = best
 
     def _rank(self, stream: Stream) -> tuple[bool, int, bool]:
         return self._is_covered(stream), stream.frame_count, stream.state != "INGESTING"
@@ -199,25 +201,25 @@ class Entry:
         index, count = self._index(stream), stream.frame_count
         return 0 < count <= index.end_frame and index.offset_of(count - 1) == stream.last_offset
 
-    def _is_past(self, place: _Place, written_ms: int) -> bool:
+    def _is_past(self, run_partition: _RunPartition, written_ms: int) -> bool:
         """Whether a run is of no record, and was written before the one that is shown began."""
         shown = self.stream
-        if shown is None or place in self._claims or not self._index(shown):
+        if shown is None or run_partition in self._claims or not self._index(shown):
             return False
         return written_ms < shown.started_at // 1000 - _CLOCK_SKEW_MS
 
     def _forget_claims(self) -> None:
-        for place in self._claims:
-            self._forget(place)
+        for run_partition in self._claims:
+            self._forget(run_partition)
         self._claims.clear()
         self._doubted.clear()
 
-    def _forget(self, place: _Place) -> None:
-        self._indices.pop(place, None)
-        self._written_ms.pop(place, None)
+    def _forget(self, run_partition: _RunPartition) -> None:
+        self._indices.pop(run_partition, None)
+        self._written_ms.pop(run_partition, None)
 
 
-def _place_of(stream: Stream) -> _Place:
+def _run_partition_of(stream: Stream) -> _RunPartition:
     return stream.run_id, stream.partition
 
 

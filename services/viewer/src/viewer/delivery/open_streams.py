@@ -8,20 +8,22 @@ from viewer.telemetry.metrics import Metrics
 
 # One that was ended notices it within so long.
 _ROOM_SECONDS = 1.0
-# They cost their clients nothing, and a page does without: so many places are not for them.
+# Event streams cost their clients nothing, and a page works without them: some of the streams that
+# may be open are kept free of them.
 _LISTENING = frozenset({"events", "room"})
 _SHARE_FOR_PICTURES = 4
 
 
-class Watchers:
-    """The streaming responses that are open. Safe to share by threads."""
+class OpenStreams:
+    """Counts the streaming responses that are open. Safe to share by threads."""
 
     def __init__(
         self, limit: int, metrics: Metrics, make_room: Callable[[], bool] = lambda: False
     ) -> None:
         """Let at most `limit` streams be open at a time, a quarter of them with pictures only.
 
-        `make_room` ends one that is of no use, if there is one, and tells so.
+        `make_room` ends a stream whose client reads nothing, and returns whether there was one. It
+        is called with the lock held, so it must not block.
         """
         self._limit = limit
         self._metrics = metrics
@@ -32,7 +34,10 @@ class Watchers:
         self.stopping = threading.Event()
 
     def enter(self, route: str) -> Callable[[], None]:
-        """Open a stream, and return what closes it, which may be called more than once.
+        """Count a stream as open. Returns what ends that, which may be called more than once.
+
+        Called by the thread of the request. When all streams are taken and one could be ended, it
+        waits for up to a second until that one is gone.
 
         Raises TryLaterError when as many as allowed are open.
         """

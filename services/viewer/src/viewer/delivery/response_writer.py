@@ -15,7 +15,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from viewer.delivery.slow_clients import Stalls
+from viewer.delivery.slow_clients import SlowClients
 
 Pieces = Sequence[bytes | memoryview]
 
@@ -32,11 +32,13 @@ class Outlet:
     called, and its thread waits.
     """
 
-    def __init__(self, sock: socket.socket, stall_seconds: float, stalls: Stalls) -> None:
+    def __init__(
+        self, sock: socket.socket, stall_seconds: float, slow_clients: SlowClients
+    ) -> None:
         """Write to a socket; a client that takes nothing of a stream for so long is given up."""
         self.sock = sock
         self.stall_seconds = stall_seconds
-        self.stalls = stalls
+        self.slow_clients = slow_clients
         self.is_broken = False
         """Whether the response broke off: nothing may follow it."""
         self._is_passing = False
@@ -51,7 +53,7 @@ class Outlet:
         if not self._is_passing:
             self._collected.append(data)
         else:
-            send_all(self.sock, (*self.take(), data), self.stall_seconds, self.stalls)
+            send_all(self.sock, (*self.take(), data), self.stall_seconds, self.slow_clients)
 
     send = sendall
 
@@ -101,7 +103,7 @@ class Connection:
     """Whether nothing but the connection's end tells the client where the body ends."""
     stall_seconds: float
     """How long it may take nothing."""
-    stalls: Stalls
+    slow_clients: SlowClients
 
     @classmethod
     def of(cls, environ: Mapping[str, Any], length: int | None = None) -> Self | None:
@@ -117,13 +119,13 @@ class Connection:
             no_length and not is_old,
             no_length and is_old,
             outlet.stall_seconds,
-            outlet.stalls,
+            outlet.slow_clients,
         )
 
     def send(self, pieces: Pieces) -> None:
         """Send pieces of the body. When the socket raises, nothing more may be sent."""
         whole = chunk(pieces) if self.is_chunked else pieces
-        send_all(self.sock, whole, self.stall_seconds, self.stalls)
+        send_all(self.sock, whole, self.stall_seconds, self.slow_clients)
 
     def break_off(self) -> None:
         """Let the client see that a body is not whole, where just ending would not show it."""
@@ -149,11 +151,14 @@ def chunk(pieces: Pieces) -> Pieces:
 
 
 def send_all(
-    sock: socket.socket, pieces: Pieces, stall_seconds: float, stalls: Stalls | None = None
+    sock: socket.socket,
+    pieces: Pieces,
+    stall_seconds: float,
+    slow_clients: SlowClients | None = None,
 ) -> None:
     """Send pieces, waiting for the socket as often as need be.
 
-    Raises BlockingIOError when it takes nothing for so long, and `stalls` knows meanwhile.
+    Raises BlockingIOError when it takes nothing for so long, and `slow_clients` knows meanwhile.
     """
     pieces = send_some(sock, pieces)
     if not pieces:
@@ -166,7 +171,7 @@ def send_all(
         if room.poll(_SOON_MS):
             pieces = send_some(sock, pieces)
         if pieces is before:
-            pieces = _send_to_who_stalls(sock, pieces, room, stall_seconds, stalls)
+            pieces = _send_to_who_stalls(sock, pieces, room, stall_seconds, slow_clients)
 
 
 def _send_to_who_stalls(
@@ -174,12 +179,12 @@ def _send_to_who_stalls(
     pieces: Pieces,
     room: select.poll,
     stall_seconds: float,
-    stalls: Stalls | None,
+    slow_clients: SlowClients | None,
 ) -> Pieces:
     """Wait until a socket takes something, and return what is left. Raises BlockingIOError."""
     before = pieces
     give_up_at = time.monotonic() + stall_seconds - _SOON_MS / 1000
-    with stalls.waiting_for(sock) if stalls else nullcontext():
+    with slow_clients.waiting_for(sock) if slow_clients else nullcontext():
         while pieces is before:
             left_seconds = give_up_at - time.monotonic()
             # It is looked at even when its time is over: this process may have stood still.

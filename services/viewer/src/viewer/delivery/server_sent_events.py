@@ -5,7 +5,7 @@ from typing import Literal
 
 from flask import Response, request
 
-from viewer.delivery.open_streams import Watchers
+from viewer.delivery.open_streams import OpenStreams
 from viewer.delivery.response_writer import pass_on
 
 HEARTBEAT = b": still here\n\n"
@@ -20,10 +20,10 @@ def event(name: str, data: str) -> bytes:
 
 
 def event_stream(
-    watchers: Watchers, route: Literal["events", "room"], events: Iterator[bytes]
+    open_streams: OpenStreams, route: Literal["events", "room"], events: Iterator[bytes]
 ) -> Response:
     """Answer with events as they come. Raises TryLaterError when too many streams are open."""
-    leave = watchers.enter(route)
+    leave = open_streams.enter(route)
     response = Response(events, mimetype="text/event-stream")
     response.call_on_close(leave)
     pass_on(request.environ)

@@ -11,20 +11,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 
-class Stalls:
+class SlowClients:
     """The sockets that threads wait for, by when their clients last took something. Thread-safe."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """`now` gives seconds."""
         self._now = now
         self._lock = threading.Lock()
-        self._taken: dict[socket.socket, _Taken] = {}
+        self._progress: dict[socket.socket, _Progress] = {}
 
     @property
     def count(self) -> int:
         """How many are waited for."""
         with self._lock:
-            return len(self._taken)
+            return len(self._progress)
 
     @contextmanager
     def waiting_for(self, sock: socket.socket) -> Iterator[None]:
@@ -38,12 +38,12 @@ class Stalls:
     def begin(self, sock: socket.socket) -> None:
         """Note that a socket is full from now on."""
         with self._lock:
-            self._taken[sock] = _Taken(self._now(), _queued_bytes(sock))
+            self._progress[sock] = _Progress(self._now(), _queued_bytes(sock))
 
     def end(self, sock: socket.socket) -> None:
         """Note that a socket is full no longer, or is nobody's."""
         with self._lock:
-            self._taken.pop(sock, None)
+            self._progress.pop(sock, None)
 
     def end_longest(self, least_seconds: float) -> bool:
         """End the stream whose client has taken nothing for longest, if for so long.
@@ -53,16 +53,16 @@ class Stalls:
         """
         with self._lock:
             now = self._now()
-            for sock, taken in list(self._taken.items()):
+            for sock, progress in list(self._progress.items()):
                 queued_bytes = _queued_bytes(sock)
-                if queued_bytes < taken.queued_bytes:
-                    self._taken[sock] = _Taken(now, queued_bytes)
-            if not self._taken:
+                if queued_bytes < progress.queued_bytes:
+                    self._progress[sock] = _Progress(now, queued_bytes)
+            if not self._progress:
                 return False
-            sock = min(self._taken, key=lambda sock: self._taken[sock].at)
-            if now - self._taken[sock].at < least_seconds:
+            sock = min(self._progress, key=lambda sock: self._progress[sock].at)
+            if now - self._progress[sock].at < least_seconds:
                 return False
-            del self._taken[sock]
+            del self._progress[sock]
             # Whoever waits for it finds out.
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -70,7 +70,7 @@ class Stalls:
 
 
 @dataclass(frozen=True)
-class _Taken:
+class _Progress:
     """That a client took something, and what was left in the kernel then."""
 
     at: float

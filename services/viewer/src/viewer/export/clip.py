@@ -51,10 +51,10 @@ def clip_of(catalogue: Catalogue, view: StreamView, first: int, stop: int) -> Cl
     while clip.stop < stop:
         at = clip.stop
         # A segment at a time: the catalogue is everybody's.
-        place = catalogue.segment_of(view, at)
-        if place is None:
+        location = catalogue.segment_of(view, at)
+        if location is None:
             raise ExpiredError("The log no longer holds this part of the stream.", at + 1)
-        offsets = place.since(at).offsets[: stop - at]
+        offsets = location.since(at).offsets[: stop - at]
         for pts_ns, size_bytes in catalogue.entries(view, range(at, at + len(offsets))):
             clip.pts_ns.append(pts_ns)
             clip.sizes_bytes.append(size_bytes)

@@ -1,4 +1,4 @@
-"""Fetches segments from Kafka by offset: the one place that reads the frames topic."""
+"""Fetches segments from Kafka by offset: the one module that reads the frames topic."""
 
 import queue
 import time
@@ -9,7 +9,7 @@ from math import inf
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from viewer.catalogue.frame_index import SegmentPlace
+from viewer.catalogue.frame_index import SegmentLocation
 from viewer.kafka.foreign_records import ForeignRecords
 from viewer.kafka.wire_format import Decoder, ForeignRecordError, RegistryAwayError, body_of
 from viewer.model.records import Frame, ImpossibleRecordError, Record, frame_from
@@ -70,40 +70,40 @@ class SegmentFetcher:
         for consumer in consumers:
             self._idle.put(_Fetcher(consumer))
 
-    def fetch(self, stream_id: str, run_id: str, place: SegmentPlace) -> tuple[Frame, ...]:
-        """Return all frames of the segment at this place, in order.
+    def fetch(self, stream_id: str, run_id: str, location: SegmentLocation) -> tuple[Frame, ...]:
+        """Return all frames of the segment at this location, in order.
 
         Raises FramesGoneError when one of them isn't there, LogAwayError when that can't be
         known in time. Whatever it returns is what was asked for: never another picture.
         """
-        return tuple(frame for frame, _ in self._fetch(stream_id, run_id, place))
+        return tuple(frame for frame, _ in self._fetch(stream_id, run_id, location))
 
-    def fetch_records(self, stream_id: str, run_id: str, place: SegmentPlace) -> list[Record]:
+    def fetch_records(self, stream_id: str, run_id: str, location: SegmentLocation) -> list[Record]:
         """Return the same frames as they are in the log. Raises as `fetch` does."""
         return [
             Record(frame.frame_index, frame.schema_id, body_of(message.value() or b""))
-            for frame, message in self._fetch(stream_id, run_id, place)
+            for frame, message in self._fetch(stream_id, run_id, location)
         ]
 
     def _fetch(
-        self, stream_id: str, run_id: str, place: SegmentPlace
+        self, stream_id: str, run_id: str, location: SegmentLocation
     ) -> list[tuple[Frame, Message]]:
         deadline = self._now() + self._timeout_seconds
         attributes: Attributes = {
             "stream_id": stream_id,
             "run_id": run_id,
-            "partition": place.partition,
-            "first_offset": place.offsets[0],
-            "frames": len(place.offsets),
+            "partition": location.partition,
+            "first_offset": location.offsets[0],
+            "frames": len(location.offsets),
         }
         with self._metrics.fetch_seconds.time(), self._traces.span("fetch", attributes) as span:
             try:
-                with self._borrow(deadline, place.partition) as consumer:
-                    messages = self._read(consumer, stream_id, place, deadline)
+                with self._borrow(deadline, location.partition) as consumer:
+                    messages = self._read(consumer, stream_id, location, deadline)
                 self._metrics.fetch_bytes.inc(sum(len(message) for message in messages))
                 span.link(_traceparents(messages))
                 return [
-                    (self._frame(message, stream_id, run_id, place.first_frame + i), message)
+                    (self._frame(message, stream_id, run_id, location.first_frame + i), message)
                     for i, message in enumerate(messages)
                 ]
             except (FramesGoneError, LogAwayError):
@@ -155,20 +155,20 @@ class SegmentFetcher:
             self._idle.put(fetcher)
 
     def _read(
-        self, consumer: Consumer, stream_id: str, place: SegmentPlace, deadline: float
+        self, consumer: Consumer, stream_id: str, location: SegmentLocation, deadline: float
     ) -> list[Message]:
-        consumer.assign([TopicPartition(self._topic, place.partition, place.offsets[0])])
+        consumer.assign([TopicPartition(self._topic, location.partition, location.offsets[0])])
         try:
-            return list(self._messages(consumer, stream_id, place, deadline))
+            return list(self._messages(consumer, stream_id, location, deadline))
         finally:
             # It would go on reading ahead, which holds up the next fetch: docs/decisions/0002.
             consumer.unassign()
 
     def _messages(
-        self, consumer: Consumer, stream_id: str, place: SegmentPlace, deadline: float
+        self, consumer: Consumer, stream_id: str, location: SegmentLocation, deadline: float
     ) -> Iterator[Message]:
-        """Yield the messages at the place's offsets; other streams' may lie between them."""
-        key, missing = stream_id.encode(), set(place.offsets)
+        """Yield the messages at the location's offsets; other streams' may lie between them."""
+        key, missing = stream_id.encode(), set(location.offsets)
         while missing:
             message = consumer.poll(_POLL_SECONDS)
             if self._now() > deadline:
@@ -176,14 +176,14 @@ class SegmentFetcher:
             error = None if message is None else message.error()
             if message is None or error is not None:
                 if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 (public in effect)
-                    raise FramesGoneError(f"offset {place.offsets[0]} is out of range")
+                    raise FramesGoneError(f"offset {location.offsets[0]} is out of range")
                 # Other errors tell of connections, which the client restores by itself.
                 continue
             offset = message.offset() or 0
             if offset in missing and message.key() == key:
                 missing.remove(offset)
                 yield message
-            elif offset >= place.offsets[-1]:
+            elif offset >= location.offsets[-1]:
                 raise FramesGoneError(f"{len(missing)} frames are not in the log")
 
     def _frame(self, message: Message, stream_id: str, run_id: str, frame_index: int) -> Frame:

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from framelog_service.logs import about
 
 from viewer.catalogue.catalogue import Catalogue
-from viewer.catalogue.frame_index import SegmentPlace
+from viewer.catalogue.frame_index import SegmentLocation
 from viewer.catalogue.stream_view import StreamView
 from viewer.frames.cache import SingleFlightCache
 from viewer.frames.fetcher import FramesGoneError, LogAwayError
@@ -31,10 +31,10 @@ _Key = tuple[str, str, int, int]
 class SegmentSource(Protocol):
     """Where segments come from that are not in the cache."""
 
-    def fetch(self, stream_id: str, run_id: str, place: SegmentPlace) -> Segment:
+    def fetch(self, stream_id: str, run_id: str, location: SegmentLocation) -> Segment:
         """Return all frames of a segment. Raises FramesGoneError or LogAwayError."""
 
-    def fetch_records(self, stream_id: str, run_id: str, place: SegmentPlace) -> list[Record]:
+    def fetch_records(self, stream_id: str, run_id: str, location: SegmentLocation) -> list[Record]:
         """Return the same frames as they are in the log. Raises as `fetch` does."""
 
     def low_watermark(self, partition: int) -> int:
@@ -79,66 +79,70 @@ class FrameReader:
         Where only `count` frames from this one on are asked for, it may be without the others.
         Raises as `frame` does.
         """
-        return self._read(view, frame, lambda view, place: self._cached(view, place, frame, count))
+        return self._read(
+            view, frame, lambda view, location: self._cached(view, location, frame, count)
+        )
 
     def records(self, view: StreamView, frame: int) -> list[Record]:
         """Return the same frames as they are in the log, past the cache. Raises as `frame` does."""
         return self._read(
             view,
             frame,
-            lambda view, place: self._source.fetch_records(view.stream_id, view.run_id, place),
+            lambda view, location: self._source.fetch_records(
+                view.stream_id, view.run_id, location
+            ),
         )
 
     def _read(
-        self, view: StreamView, frame: int, read: Callable[[StreamView, SegmentPlace], T]
+        self, view: StreamView, frame: int, read: Callable[[StreamView, SegmentLocation], T]
     ) -> T:
         """Read what retention has left of the segment that holds a frame."""
         while True:
             require_available(view, frame)
-            place = self._catalogue.segment_of(view, frame)
-            if place is None:
+            location = self._catalogue.segment_of(view, frame)
+            if location is None:
                 raise _expired(view, frame + 1)
-            place = place.since(view.first_available_frame)
+            location = location.since(view.first_available_frame)
             try:
-                return read(view, place)
+                return read(view, location)
             except LogAwayError as error:
                 whose = about(view.stream_id, view.run_id)
                 logger.warning("event=frames_unread reason=%r", str(error), extra=whose)
                 raise TryLaterError(f"The log can't be read at the moment: {error}.") from error
             except FramesGoneError as error:
-                view = self._look_again(view, place)
+                view = self._view_after_expiry(view, location)
                 require_available(view, frame)
-                if view.first_available_frame <= place.first_frame:
+                if view.first_available_frame <= location.first_frame:
                     # It ought to be there: the topic isn't the one that the index tells of.
                     logger.warning(
                         "event=frames_not_in_log reason=%r partition=%d offset=%d",
-                        str(error), place.partition, place.offsets[0],
+                        str(error), location.partition, location.offsets[0],
                         extra=about(view.stream_id, view.run_id),
                     )  # fmt: skip
-                    raise _expired(view, place.first_frame + len(place.offsets)) from error
+                    raise _expired(view, location.first_frame + len(location.offsets)) from error
 
     def _cached(
-        self, view: StreamView, place: SegmentPlace, frame: int, count: int | None
+        self, view: StreamView, location: SegmentLocation, frame: int, count: int | None
     ) -> Segment:
         def key(first_frame: int, count: int) -> _Key:
             return (view.stream_id, view.run_id, first_frame, count)
 
         if count is not None and count <= _FEW_FRAMES:
-            few = place.since(frame).first(count)
+            few = location.since(frame).first(count)
             goes_on = key(few.first_frame - count, count) in self._cache
-            if not goes_on and key(place.first_frame, len(place.offsets)) not in self._cache:
-                place = few
+            if not goes_on and key(location.first_frame, len(location.offsets)) not in self._cache:
+                location = few
         return self._cache.get(
-            key(place.first_frame, len(place.offsets)),
-            lambda: self._source.fetch(view.stream_id, view.run_id, place),
+            key(location.first_frame, len(location.offsets)),
+            lambda: self._source.fetch(view.stream_id, view.run_id, location),
         )
 
-    def _look_again(self, view: StreamView, place: SegmentPlace) -> StreamView:
+    def _view_after_expiry(self, view: StreamView, location: SegmentLocation) -> StreamView:
         """Learn where the log begins now, and what that leaves of the same run."""
         with suppress(LogAwayError):
-            low = self._source.low_watermark(place.partition)
-            self._catalogue.set_low_watermarks({place.partition: low})
-        if self._catalogue.stream(view.stream_id).first_available_frame <= place.first_frame:
+            low = self._source.low_watermark(location.partition)
+            self._catalogue.set_low_watermarks({location.partition: low})
+        if self._catalogue.stream(view.stream_id).first_available_frame <= location.first_frame:
             # They have not expired.
             self._ask_which_topic()
         latest = self._catalogue.stream(view.stream_id)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-class Backlog:
+class ConsumerLag:
     """What of some partitions has not been taken in. One thread writes, any may ask."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
@@ -12,11 +12,11 @@ class Backlog:
         self._wall = wall
         self._latest_ms: dict[tuple[str | None, int | None], int] = {}
 
-    def taking(self, topic: str | None, partition: int | None, timestamp_ms: int) -> None:
+    def on_record(self, topic: str | None, partition: int | None, timestamp_ms: int) -> None:
         """Note the record that is taken in now; those after it were written no earlier."""
         self._latest_ms[topic, partition] = timestamp_ms
 
-    def reached_end(self, topic: str | None, partition: int | None) -> None:
+    def on_partition_end(self, topic: str | None, partition: int | None) -> None:
         """Note that nothing of a partition is left."""
         self._latest_ms.pop((topic, partition), None)
 

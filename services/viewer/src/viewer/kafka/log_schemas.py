@@ -97,7 +97,7 @@ class LogSchemas:
 
         return schema
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Ask the registry for each of the log's schemas. Raises RegistryAwayError."""
         registry = self._registry()
         try:
@@ -120,7 +120,7 @@ class LogSchemas:
                 if looks % _LOOKS_A_READING == 0 or not self._was_read.is_set():
                     self._entries = self._read()
                     self._was_read.set()
-                self.look()
+                self.check()
             except (KafkaException, RegistryAwayError) as error:
                 # Who needs Kafka or the registry says that it is away; what was known stands.
                 logger.debug("event=schemas_unknown reason=%r", str(error))

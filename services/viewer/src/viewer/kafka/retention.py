@@ -80,22 +80,24 @@ class TopicRetention:
         resource = ConfigResource(ResourceType.TOPIC, self._topic)
         try:
             answer = self._admin.describe_configs([resource], request_timeout=_RPC_SECONDS)
-            answer[resource].add_done_callback(partial(self._take, asked))
+            answer[resource].add_done_callback(partial(self._on_answer, asked))
         except Exception as error:
-            self._settle(asked, None, error)
+            self._resolve(asked, None, error)
 
-    def _take(self, asked: "Future[Limits]", answer: "Future[Mapping[str, ConfigEntry]]") -> None:
+    def _on_answer(
+        self, asked: "Future[Limits]", answer: "Future[Mapping[str, ConfigEntry]]"
+    ) -> None:
         try:
             settings = answer.result()
             limits = Limits(
                 _limit(settings["retention.ms"].value), _limit(settings["retention.bytes"].value)
             )
         except Exception as error:
-            self._settle(asked, None, error)
+            self._resolve(asked, None, error)
         else:
-            self._settle(asked, limits, None)
+            self._resolve(asked, limits, None)
 
-    def _settle(
+    def _resolve(
         self, asked: "Future[Limits]", limits: Limits | None, error: Exception | None
     ) -> None:
         """Let all who wait have the answer, which is dated now that it is here."""

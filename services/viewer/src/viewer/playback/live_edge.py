@@ -1,7 +1,7 @@
-"""The live edge: each new frame is made ready once, and one thread gives it to all who wait there.
+"""The live edge: each new frame is encoded once, and one thread sends it to all subscribers.
 
-After ustreamer's design: what is exposed is shared, nobody waits for another, and a taker whose
-socket is full goes on once it has room. docs/decisions/0013 tells what that saves.
+After ustreamer's design: subscribers share the newest frames, none waits for another, and one whose
+socket is full continues when it has room. docs/decisions/0013 says what that saves.
 """
 
 import errno
@@ -19,39 +19,41 @@ from functools import partial
 from queue import SimpleQueue
 
 from viewer.delivery.response_writer import rest_after, send_all
-from viewer.delivery.slow_clients import Stalls
+from viewer.delivery.slow_clients import SlowClients
 from viewer.model.errors import ViewerError
-from viewer.playback.subscribers import Channel, Edge, Exposed, Taker
+from viewer.playback.subscribers import Broadcast, Edge, SharedFrame, Subscriber
 from viewer.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 1.0
+_WAKE_SECONDS = 1.0
 _CALLS_AT_ONCE = 64
 _PAUSE_SECONDS = 0.1
-_ROUND_SECONDS = 0.25
+_STALL_CHECK_SECONDS = 0.25
 
 
 class LiveEdges:
-    """The edges of all streams that are watched. Safe to share by threads.
+    """Sends the newest frames of all streams that are watched.
 
-    A thread for each edge makes its frames. One thread gives them to all takers; it alone touches
-    what is below.
+    Threads of requests call `subscribe`, which blocks until the subscription ends. One thread for
+    each edge makes its frames; it blocks on the log, on the pace, and when too many frames wait.
+    One sending thread, started by the first call, writes all sockets and never blocks on one. It
+    alone reads and changes broadcasts and subscribers; other threads hand it calls by a queue.
     """
 
     def __init__(
         self, metrics: Metrics, stall_seconds: int, now: Callable[[], float] = time.monotonic
     ) -> None:
-        """Give up takers whose socket takes nothing for so long; `now` gives seconds."""
+        """Drop subscribers whose socket accepts nothing for so long; `now` gives seconds."""
         self._metrics = metrics
         self._stall_seconds = stall_seconds
         self._now = now
-        self._channels: dict[Hashable, Channel] = {}
-        self._full: set[Taker] = set()
-        # To be counted together, once a wake: a dictionary updated for each frame takes longer.
-        self._begun: list[tuple[str, int]] = []
+        self._broadcasts: dict[Hashable, Broadcast] = {}
+        self._blocked: set[Subscriber] = set()
+        # Counted once a wake: updating the metrics for each frame takes longer.
+        self._started: list[tuple[str, int]] = []
         self._handed_over: list[int] = []
-        self._next_round = 0.0
+        self._next_stall_check = 0.0
         self._selector = selectors.DefaultSelector()
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = threading.Lock()
@@ -59,235 +61,245 @@ class LiveEdges:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread that gives frames to all runs, once somebody has asked for any."""
+        """Whether the sending thread runs; also before the first subscription."""
         return self._thread is None or self._thread.is_alive()
 
-    def serve(
-        self, edge: Edge, sock: socket.socket, next_frame: int, *, skips: bool, stalls: Stalls
-    ) -> Taker:
-        """Send frames from `next_frame` on until no more come this way; tell how far that went.
+    def subscribe(
+        self,
+        edge: Edge,
+        sock: socket.socket,
+        next_frame: int,
+        *,
+        skips: bool,
+        slow_clients: SlowClients,
+    ) -> Subscriber:
+        """Send frames from `next_frame` on; block until the subscription ends; return its state.
 
-        It ends when the edge is over, or when frames that may not be skipped lie too far behind.
-        Raises as the socket does: BlockingIOError when it takes nothing for too long, of which
-        `stalls` knows meanwhile.
+        It ends when the edge is over, or when a frame that may not be skipped is too old to be
+        shared. Until then the socket belongs to the sending thread. Raises what the socket raises:
+        BlockingIOError when it accepts nothing for too long, which `slow_clients` knows meanwhile.
         """
-        taker = Taker(sock, Channel(edge), next_frame, skips, stalls)
-        self._call(partial(self._join, taker))
-        taker.left.wait()
-        if taker.error is not None:
-            raise taker.error
-        if taker.rest_bytes:
-            send_all(sock, taker.rest, self._stall_seconds, stalls)
-        return taker
+        subscriber = Subscriber(sock, Broadcast(edge), next_frame, skips, slow_clients)
+        self._call(partial(self._subscribe, subscriber))
+        subscriber.left.wait()
+        if subscriber.error is not None:
+            raise subscriber.error
+        if subscriber.rest_bytes:
+            send_all(sock, subscriber.rest, self._stall_seconds, slow_clients)
+        return subscriber
 
     def _call(self, call: Callable[[], None]) -> None:
-        """Have the thread do something; the first to ask starts it."""
+        """Queue a call for the sending thread, which the first call starts. Any thread may."""
         with self._lock:
             if self._thread is None:
-                self._bell, self._rope = os.pipe()
-                self._selector.register(self._bell, selectors.EVENT_READ)
+                self._wake_reader, self._wake_writer = os.pipe()
+                self._selector.register(self._wake_reader, selectors.EVENT_READ)
                 self._thread = threading.Thread(target=self._run, name="live edges", daemon=True)
                 self._thread.start()
         self._calls.put(call)
-        os.write(self._rope, b"!")
+        os.write(self._wake_writer, b"!")
 
     def _run(self) -> None:
         while True:
             try:
-                self._give()
+                self._run_once()
             except Exception:
-                # All who watch wait for this thread: it goes on without what it can't do.
+                # All subscribers depend on this thread: it must survive any error.
                 logger.exception("event=live_edges_failed next='go on'")
                 time.sleep(_PAUSE_SECONDS)
 
-    def _give(self) -> None:
-        """Do what has been asked for, and give those who had no room what they have room for."""
-        self._heed(_LOOK_SECONDS if self._full else None)
-        # Not each time: hundreds may be full, each for a moment.
-        if self._now() >= self._next_round:
-            self._next_round = self._now() + _ROUND_SECONDS
-            self._look_after_the_full()
+    def _run_once(self) -> None:
+        """Run the queued calls, and send to the sockets that have room again."""
+        self._handle_events(_WAKE_SECONDS if self._blocked else None)
+        # Not each time: hundreds may be blocked, each for a moment.
+        if self._now() >= self._next_stall_check:
+            self._next_stall_check = self._now() + _STALL_CHECK_SECONDS
+            self._check_for_stalls()
         self._count()
 
-    def _look_after_the_full(self) -> None:
-        """Give those up who stall for too long, and let it be known who begins to."""
-        if self._stalled(self._stall_seconds):
-            # If this process stood still, they may have taken something that nobody saw.
-            self._heed(0)
-        for taker in self._stalled(self._stall_seconds):
-            self._leave(taker, BlockingIOError(errno.EAGAIN, "stalled"))
-        for taker in self._stalled(_ROUND_SECONDS):
-            if not taker.is_stalling:
-                taker.is_stalling = True
-                taker.stalls.begin(taker.sock)
+    def _check_for_stalls(self) -> None:
+        """Drop those who stall for too long, and report those who begin to."""
+        if self._blocked_for(self._stall_seconds):
+            # After a pause of this process, sockets may have room that was not noticed yet.
+            self._handle_events(0)
+        for subscriber in self._blocked_for(self._stall_seconds):
+            self._unsubscribe(subscriber, BlockingIOError(errno.EAGAIN, "stalled"))
+        for subscriber in self._blocked_for(_STALL_CHECK_SECONDS):
+            if not subscriber.is_stalling:
+                subscriber.is_stalling = True
+                subscriber.slow_clients.begin(subscriber.sock)
 
-    def _heed(self, timeout_seconds: float | None) -> None:
+    def _handle_events(self, timeout_seconds: float | None) -> None:
         for key, _ in self._selector.select(timeout_seconds):
-            if key.fd == self._bell:
-                for _ in os.read(self._bell, _CALLS_AT_ONCE):
-                    self._do(self._calls.get())
-            elif key.data in self._full:
-                self._advance(key.data)
+            if key.fd == self._wake_reader:
+                for _ in os.read(self._wake_reader, _CALLS_AT_ONCE):
+                    self._run_call(self._calls.get())
+            elif key.data in self._blocked:
+                self._send_or_remove(key.data)
 
-    def _stalled(self, seconds: float) -> list[Taker]:
+    def _blocked_for(self, seconds: float) -> list[Subscriber]:
         since = self._now() - seconds
-        return [taker for taker in self._full if taker.full_since < since]
+        return [subscriber for subscriber in self._blocked if subscriber.blocked_since < since]
 
-    def _do(self, call: Callable[[], None]) -> None:
+    def _run_call(self, call: Callable[[], None]) -> None:
         try:
             call()
         except Exception:
             logger.exception("event=live_edges_failed next='go on with the next call'")
 
-    def _join(self, taker: Taker) -> None:
+    def _subscribe(self, subscriber: Subscriber) -> None:
         try:
-            self._seat(taker)
+            self._add_to_broadcast(subscriber)
         except Exception:
-            # Its own thread goes on, as it does wherever an edge is over.
+            # Its own thread sends the rest, as it does wherever an edge is over.
             logger.exception("event=live_edge_not_joined next='send it by a thread of its own'")
-            taker.is_over = True
-            self._drop(taker)
+            subscriber.is_over = True
+            self._remove(subscriber)
         else:
-            self._advance(taker)
+            self._send_or_remove(subscriber)
 
-    def _seat(self, taker: Taker) -> None:
-        edge = taker.channel.edge
-        if edge.key in self._channels:
-            taker.channel = self._channels[edge.key]
+    def _add_to_broadcast(self, subscriber: Subscriber) -> None:
+        edge = subscriber.broadcast.edge
+        if edge.key in self._broadcasts:
+            subscriber.broadcast = self._broadcasts[edge.key]
         else:
-            feed = partial(self._feed, taker.channel, taker.next_frame)
-            threading.Thread(target=feed, name="live edge", daemon=True).start()
-            self._channels[edge.key] = taker.channel
-        taker.channel.takers.append(taker)
+            make_frames = partial(self._make_frames, subscriber.broadcast, subscriber.next_frame)
+            threading.Thread(target=make_frames, name="live edge", daemon=True).start()
+            self._broadcasts[edge.key] = subscriber.broadcast
+        subscriber.broadcast.subscribers.append(subscriber)
 
-    def _feed(self, channel: Channel, start: int) -> None:
-        """Make an edge's frames, in a thread of their own, until there are none or no takers."""
+    def _make_frames(self, broadcast: Broadcast, start: int) -> None:
+        """Make an edge's frames until none are left or nobody subscribes; a thread of its own."""
         try:
-            for delivery in channel.edge.deliveries(start):
-                # More takers than one thread can serve make the feed late, which leaves out then.
-                channel.room.acquire()
-                if channel.is_deserted:
+            for delivery in broadcast.edge.deliveries(start):
+                # Blocks while the sending thread is behind: this thread is late then, and skips.
+                broadcast.slots.acquire()
+                if broadcast.has_ended:
                     return
-                self._call(partial(self._expose, channel, Exposed.of(channel.edge, delivery)))
+                self._call(
+                    partial(self._publish, broadcast, SharedFrame.of(broadcast.edge, delivery))
+                )
         except ViewerError as error:
-            # Each taker's own thread goes on, and meets it where it lasts.
+            # Each subscriber's own thread goes on, and meets the error again if it lasts.
             logger.debug("event=live_edge_over reason=%r", str(error))
         except Exception:
             logger.exception("event=live_edge_failed next='send by threads of their own'")
         finally:
-            self._call(partial(self._end, channel))
+            self._call(partial(self._end_broadcast, broadcast))
 
-    def _expose(self, channel: Channel, exposed: Exposed) -> None:
-        """Give a frame to all who have room; end an edge that nobody watches."""
-        channel.room.release()
-        if not channel.takers:
-            channel.is_deserted = True
-            self._end(channel)
+    def _publish(self, broadcast: Broadcast, shared_frame: SharedFrame) -> None:
+        """Send a frame to all who have room; end the broadcast when nobody subscribes."""
+        broadcast.slots.release()
+        if not broadcast.subscribers:
+            broadcast.has_ended = True
+            self._end_broadcast(broadcast)
             return
-        channel.add(exposed)
-        for taker in list(channel.takers):
-            if not taker.rest_bytes:
-                self._advance(taker)
+        broadcast.add(shared_frame)
+        for subscriber in list(broadcast.subscribers):
+            if not subscriber.rest_bytes:
+                self._send_or_remove(subscriber)
 
-    def _end(self, channel: Channel) -> None:
-        """Let all go: if more comes for them, it does not come this way."""
-        if self._channels.get(channel.edge.key) is channel:
-            del self._channels[channel.edge.key]
-        for taker in list(channel.takers):
-            taker.is_over = True
-            self._leave(taker)
+    def _end_broadcast(self, broadcast: Broadcast) -> None:
+        """End all subscriptions: what is left to send, their own threads send."""
+        if self._broadcasts.get(broadcast.edge.key) is broadcast:
+            del self._broadcasts[broadcast.edge.key]
+        for subscriber in list(broadcast.subscribers):
+            subscriber.is_over = True
+            self._unsubscribe(subscriber)
 
-    def _leave(self, taker: Taker, error: OSError | None = None) -> None:
-        if taker in self._full:
-            self._have_room(taker)
-        taker.channel.takers.remove(taker)
-        taker.error = error
-        taker.left.set()
+    def _unsubscribe(self, subscriber: Subscriber, error: OSError | None = None) -> None:
+        if subscriber in self._blocked:
+            self._stop_waiting(subscriber)
+        subscriber.broadcast.subscribers.remove(subscriber)
+        subscriber.error = error
+        subscriber.left.set()
 
-    def _drop(self, taker: Taker, error: OSError | None = None) -> None:
-        """Let a taker go, whatever state it is in."""
-        if taker in self._full:
-            self._full.remove(taker)
-            self._goes_on(taker)
+    def _remove(self, subscriber: Subscriber, error: OSError | None = None) -> None:
+        """End a subscription, whatever state it is in."""
+        if subscriber in self._blocked:
+            self._blocked.remove(subscriber)
+            self._note_progress(subscriber)
             with suppress(KeyError, ValueError, OSError):
-                self._selector.unregister(taker.sock)
-        if taker in taker.channel.takers:
-            taker.channel.takers.remove(taker)
-        taker.error = error
-        taker.left.set()
+                self._selector.unregister(subscriber.sock)
+        if subscriber in subscriber.broadcast.subscribers:
+            subscriber.broadcast.subscribers.remove(subscriber)
+        subscriber.error = error
+        subscriber.left.set()
 
-    def _advance(self, taker: Taker) -> None:
-        """Give a taker what its socket has room for; one where that fails is let go."""
+    def _send_or_remove(self, subscriber: Subscriber) -> None:
+        """Send what the socket has room for; end the subscription when that fails."""
         try:
-            self._hand_over(taker)
+            self._send(subscriber)
         except Exception:
             logger.exception("event=live_edge_taker_failed next='end its connection'")
-            self._drop(taker, ConnectionResetError(errno.ECONNRESET, "failed"))
+            self._remove(subscriber, ConnectionResetError(errno.ECONNRESET, "failed"))
 
-    def _hand_over(self, taker: Taker) -> None:
-        while taker.rest_bytes or self._begin(taker):
+    def _send(self, subscriber: Subscriber) -> None:
+        while subscriber.rest_bytes or self._start_next_frame(subscriber):
             try:
-                sent = taker.sock.sendmsg(taker.rest, (), socket.MSG_DONTWAIT)
+                sent = subscriber.sock.sendmsg(subscriber.rest, (), socket.MSG_DONTWAIT)
             except BlockingIOError:
                 sent = 0
             except OSError as error:
-                self._leave(taker, error)
+                self._unsubscribe(subscriber, error)
                 return
-            taker.rest_bytes -= sent
-            if taker.rest_bytes:
-                taker.rest = rest_after(taker.rest, sent)
-                self._be_full(taker, sent)
+            subscriber.rest_bytes -= sent
+            if subscriber.rest_bytes:
+                subscriber.rest = rest_after(subscriber.rest, sent)
+                self._wait_for_room(subscriber, sent)
                 return
-            if taker.last is not None and taker.last.is_live:
-                self._handed_over.append(taker.last.frame.captured_at)
-        if taker in self._full:
-            self._have_room(taker)
+            if subscriber.last is not None and subscriber.last.is_live:
+                self._handed_over.append(subscriber.last.frame.captured_at)
+        if subscriber in self._blocked:
+            self._stop_waiting(subscriber)
 
-    def _begin(self, taker: Taker) -> bool:
-        """Choose what a taker gets next; tell whether there is anything."""
-        channel = taker.channel
-        if taker.next_frame > channel.newest_frame:
+    def _start_next_frame(self, subscriber: Subscriber) -> bool:
+        """Choose the subscriber's next frame; False when there is none."""
+        broadcast = subscriber.broadcast
+        if subscriber.next_frame > broadcast.newest_frame:
             return False
-        exposed = channel.at(taker.next_frame)
-        skipped = exposed.delivery.frame.frame_index - taker.next_frame
-        if skipped and not taker.skips:
-            self._leave(taker)
+        shared_frame = broadcast.at(subscriber.next_frame)
+        skipped = shared_frame.delivery.frame.frame_index - subscriber.next_frame
+        if skipped and not subscriber.skips:
+            self._unsubscribe(subscriber)
             return False
-        if skipped != exposed.delivery.skipped:
-            # What nobody gets here has been counted.
-            own = max(skipped - exposed.delivery.skipped, 0)
+        if skipped != shared_frame.delivery.skipped:
+            # Frames that nobody gets have been counted by whoever made the frames.
+            own = max(skipped - shared_frame.delivery.skipped, 0)
             self._metrics.skipped.labels("slow_client").inc(own)
-            exposed = Exposed.of(channel.edge, replace(exposed.delivery, skipped=skipped))
-        taker.last, taker.rest = exposed.delivery, exposed.pieces
-        taker.rest_bytes = exposed.size_bytes
-        taker.next_frame += skipped + 1
-        self._begun.append((channel.edge.route, len(exposed.delivery.frame.image)))
+            shared_frame = SharedFrame.of(
+                broadcast.edge, replace(shared_frame.delivery, skipped=skipped)
+            )
+        subscriber.last, subscriber.rest = shared_frame.delivery, shared_frame.pieces
+        subscriber.rest_bytes = shared_frame.size_bytes
+        subscriber.next_frame += skipped + 1
+        self._started.append((broadcast.edge.route, len(shared_frame.delivery.frame.image)))
         return True
 
-    def _be_full(self, taker: Taker, sent: int) -> None:
-        """Have a taker go on once its socket has room."""
-        if sent or taker not in self._full:
-            taker.full_since = self._now()
-            self._goes_on(taker)
-        if taker not in self._full:
-            self._full.add(taker)
-            self._selector.register(taker.sock, selectors.EVENT_WRITE, taker)
+    def _wait_for_room(self, subscriber: Subscriber, sent: int) -> None:
+        """Continue with a subscriber once its socket has room."""
+        if sent or subscriber not in self._blocked:
+            subscriber.blocked_since = self._now()
+            self._note_progress(subscriber)
+        if subscriber not in self._blocked:
+            self._blocked.add(subscriber)
+            self._selector.register(subscriber.sock, selectors.EVENT_WRITE, subscriber)
 
-    def _have_room(self, taker: Taker) -> None:
-        self._full.remove(taker)
-        self._goes_on(taker)
-        self._selector.unregister(taker.sock)
+    def _stop_waiting(self, subscriber: Subscriber) -> None:
+        self._blocked.remove(subscriber)
+        self._note_progress(subscriber)
+        self._selector.unregister(subscriber.sock)
 
-    def _goes_on(self, taker: Taker) -> None:
-        if taker.is_stalling:
-            taker.is_stalling = False
-            taker.stalls.end(taker.sock)
+    def _note_progress(self, subscriber: Subscriber) -> None:
+        if subscriber.is_stalling:
+            subscriber.is_stalling = False
+            subscriber.slow_clients.end(subscriber.sock)
 
     def _count(self) -> None:
-        """Tell the metrics what has happened since it was counted last."""
-        begun, self._begun = self._begun, []
+        """Add what was sent since the last call to the metrics."""
+        started, self._started = self._started, []
         handed_over, self._handed_over = self._handed_over, []
-        for (route, image_bytes), frames in Counter(begun).items():
+        for (route, image_bytes), frames in Counter(started).items():
             self._metrics.delivered(route, image_bytes, frames)
         for captured_at, frames in Counter(handed_over).items():
             self._metrics.handed_over(captured_at, frames)

@@ -31,7 +31,7 @@ class Delivery:
     frame: Frame
     skipped: int = 0
     is_live: bool = False
-    """Whether it came while its taker was there, and is about as new as the stream has."""
+    """Whether it was committed while its client watched, and is about as new as the stream has."""
 
 
 class Playback:
@@ -74,7 +74,7 @@ class Playback:
 
         Without `follow`, up to the end that the view knows: exactly these, or it raises. With it,
         it waits for frames that are yet to be committed, until the stream ends, or ends there if it
-        is not to wait; with "live" it goes on at the newest when the taker has fallen behind.
+        is not to wait; with "live" it goes on at the newest when the client has fallen behind.
         Frames that expire meanwhile are left out then, and counted.
         """
         cursor, there_before = _Cursor(self._reader), view.frame_count

@@ -1,4 +1,4 @@
-"""A streaming response's body: its own thread sends frames, or at the live edge one for all."""
+"""A streaming response's body: sent by the request's thread, or at the live edge by one for all."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Showing:
+class StreamingBody:
     """Frames of a stream, as one client asks for them."""
 
     route: Literal["frames", "mjpg"]
@@ -30,13 +30,13 @@ class Showing:
     encode: Callable[[Delivery], Pieces]
     length: int | None = None
     """How many bytes they will be together, where it is known."""
-    farewell: Callable[[Delivery], Pieces] = lambda _: ()
+    trailer: Callable[[Delivery], Pieces] = lambda _: ()
     """Makes of the last frame what comes after it."""
     is_shared: bool = False
     """Whether all who ask for what comes next get the same."""
     skips: bool = False
     """Whether a client that is slow goes on at the newest frame."""
-    kept_ns: int = 0
+    max_lag_ns: int = 0
     """How far behind the newest frame it may be before that."""
 
     def body(
@@ -88,19 +88,19 @@ class Showing:
 
         while connection is not None and self.is_shared and not is_over:
             yield from deliver(waits=False)
-            taker = edges.serve(
+            subscriber = edges.subscribe(
                 self._edge(connection.is_chunked),
                 connection.sock,
                 at,
                 skips=self.skips,
-                stalls=connection.stalls,
+                slow_clients=connection.slow_clients,
             )
-            last, at, is_over = taker.last or last, taker.next_frame, taker.is_over
+            last, at, is_over = subscriber.last or last, subscriber.next_frame, subscriber.is_over
         yield from deliver(waits=True)
         if self.length not in {None, sent}:
             raise TryLaterError("The index tells other sizes than the frames have.")
         if last is not None:
-            yield b"".join(self.farewell(last))
+            yield b"".join(self.trailer(last))
 
     def _edge(self, is_chunked: bool) -> Edge:
         def encode(delivery: Delivery) -> Pieces:
@@ -112,5 +112,5 @@ class Showing:
             self.route,
             lambda start: self.play(start, True),
             encode,
-            self.kept_ns,
+            self.max_lag_ns,
         )

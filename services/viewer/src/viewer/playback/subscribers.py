@@ -1,4 +1,4 @@
-"""What is shown at a live edge, who takes it, and what each gets next."""
+"""A live edge, its recent frames, and its subscribers with what each gets next."""
 
 import socket
 import threading
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from viewer.delivery.response_writer import Pieces
-from viewer.delivery.slow_clients import Stalls
+from viewer.delivery.slow_clients import SlowClients
 from viewer.playback.sequences import Delivery
 
-# Frames that are ready before they are given to anybody: whoever makes more waits.
-_MOST_READY = 32
+# Frames that may be ready and not yet published: whoever makes more waits.
+_MAX_READY_FRAMES = 32
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Edge:
     """Edges with equal keys are one."""
     route: str
     deliveries: Callable[[int], Iterator[Delivery]]
-    """Makes the frames from this one on, each when it is due, until no more will come."""
+    """Yields the frames from this one on, each when it is due, until no more will come. Blocks."""
     encode: Callable[[Delivery], Pieces]
-    kept_ns: int
-    """How far behind the newest frame a taker may be."""
+    max_lag_ns: int
+    """How far behind the newest frame a subscriber may be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exposed:
-    """A frame that all get, as it is sent."""
+class SharedFrame:
+    """A frame, encoded once for all subscribers."""
 
     delivery: Delivery
     pieces: Pieces
@@ -39,64 +39,69 @@ class Exposed:
 
     @classmethod
     def of(cls, edge: Edge, delivery: Delivery) -> Self:
-        """Make a frame ready."""
+        """Encode a frame."""
         pieces = edge.encode(delivery)
         return cls(delivery, pieces, sum(map(len, pieces)))
 
 
 @dataclass(eq=False, slots=True)
-class Channel:
-    """An edge that is watched: who takes its frames, and which they may yet get."""
+class Broadcast:
+    """An edge with its subscribers, and the frames that they may still get.
+
+    Only the sending thread uses it, but for `slots`, on which the thread that makes frames waits.
+    """
 
     edge: Edge
-    takers: list["Taker"] = field(default_factory=list)
-    recent: deque[Exposed] = field(default_factory=deque)
+    subscribers: list["Subscriber"] = field(default_factory=list)
+    recent: deque[SharedFrame] = field(default_factory=deque)
     newest_frame: int = -1
-    is_deserted: bool = False
-    room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_MOST_READY))
-    """For frames that are made and not yet exposed."""
+    has_ended: bool = False
+    slots: threading.Semaphore = field(
+        default_factory=lambda: threading.Semaphore(_MAX_READY_FRAMES)
+    )
+    """Free places for frames that are made and not yet published."""
 
-    def add(self, exposed: Exposed) -> None:
-        """Take the next frame in."""
-        frame = exposed.delivery.frame
+    def add(self, shared_frame: SharedFrame) -> None:
+        """Add the newest frame, and forget those that are too old."""
+        frame = shared_frame.delivery.frame
         self.newest_frame = frame.frame_index
-        self.recent.append(exposed)
-        while frame.pts_ns - self.recent[0].delivery.frame.pts_ns > self.edge.kept_ns:
+        self.recent.append(shared_frame)
+        while frame.pts_ns - self.recent[0].delivery.frame.pts_ns > self.edge.max_lag_ns:
             self.recent.popleft()
 
-    def at(self, frame: int) -> Exposed:
+    def at(self, frame: int) -> SharedFrame:
         """Return this frame or what follows it, or the newest where it is too far behind."""
         newest = found = self.recent[-1]
-        for exposed in reversed(self.recent):
-            index = exposed.delivery.frame.frame_index
+        for shared_frame in reversed(self.recent):
+            index = shared_frame.delivery.frame.frame_index
             if index <= frame:
-                return exposed if index == frame else found
-            found = exposed
+                return shared_frame if index == frame else found
+            found = shared_frame
         return newest
 
 
 @dataclass(eq=False, slots=True)
-class Taker:
-    """Who takes an edge's frames, by a socket."""
+class Subscriber:
+    """A client at a live edge. The sending thread owns it until `left` is set."""
 
     sock: socket.socket
-    channel: Channel
+    broadcast: Broadcast
     next_frame: int
     skips: bool
-    """Whether it goes on at the newest when it is too far behind; others leave then."""
-    stalls: Stalls
-    """Knows of it while its socket is full for long."""
+    """Whether it continues at the newest frame when it is too far behind; others leave then."""
+    slow_clients: SlowClients
+    """Where it is reported while its socket is full for long."""
     is_stalling: bool = False
-    """Whether `stalls` knows of it."""
+    """Whether it is reported there."""
     last: Delivery | None = None
-    """What it was given last."""
+    """The frame that it got last, or is getting."""
     rest: Pieces = ()
-    """What its socket takes of that,"""
+    """What is yet to be sent of that frame,"""
     rest_bytes: int = 0
-    """and how much of it is yet to be taken."""
-    full_since: float = 0.0
-    """When the socket took something last."""
+    """and how many bytes that is."""
+    blocked_since: float = 0.0
+    """When the socket accepted something last."""
     is_over: bool = False
-    """Whether no more frames come here."""
+    """Whether the edge has ended."""
     error: OSError | None = None
     left: threading.Event = field(default_factory=threading.Event)

@@ -1,4 +1,4 @@
-"""Places in streams, kept as the committed offsets of consumer groups."""
+"""Positions in streams, kept as the committed offsets of consumer groups."""
 
 import logging
 from typing import Protocol

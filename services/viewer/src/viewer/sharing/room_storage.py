@@ -12,8 +12,8 @@ from confluent_kafka.admin import AdminClient
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.model.errors import BadRequestError, NeverWasError
-from viewer.sharing.place import place_from
-from viewer.sharing.rooms import Kept
+from viewer.sharing.playback_state import playback_state_from
+from viewer.sharing.rooms import StoredState
 from viewer.telemetry.metrics import Metrics
 
 _TIMEOUT_SECONDS = 2.0
@@ -22,7 +22,7 @@ _TIMEOUT_SECONDS = 2.0
 class GroupRooms:
     """Rooms as the offsets of groups `viewer.room/<name>`, which have no members.
 
-    The offset is the frame's; what else there is to a place is in the offset's metadata.
+    The offset is the frame's; the rest of the state is in the offset's metadata.
     """
 
     def __init__(
@@ -34,16 +34,16 @@ class GroupRooms:
         self._topic = topic
         self._metrics = metrics
 
-    def write(self, name: str, kept: Kept) -> None:
-        """Commit a room's place; a failure is only counted, for the next move mends it."""
-        place = kept.place
+    def write(self, name: str, stored: StoredState) -> None:
+        """Commit a room's state without waiting; a failure is only counted."""
+        state = stored.state
         with suppress(NeverWasError):
-            view = self._catalogue.stream(place.stream_id)
+            view = self._catalogue.stream(state.stream_id)
             where = TopicPartition(
                 self._topic,
                 view.stream.partition or 0,
-                self._catalogue.offset_of(view, place.frame) or 0,
-                json.dumps({**asdict(place), "arrived_us": kept.arrived_us}),
+                self._catalogue.offset_of(view, state.frame) or 0,
+                json.dumps({**asdict(state), "arrived_us": stored.arrived_us}),
             )
             request = ConsumerGroupTopicPartitions(_group(name), [where])
             try:
@@ -53,10 +53,13 @@ class GroupRooms:
             except KafkaException:
                 self._metrics.position_failures.inc()
             else:
-                answer[_group(name)].add_done_callback(self._heed)
+                answer[_group(name)].add_done_callback(self._on_written)
 
-    def read(self, names: Collection[str]) -> Mapping[str, Kept]:
-        """Return the latest place of each room that has one; a failure is only counted."""
+    def read(self, names: Collection[str]) -> Mapping[str, StoredState]:
+        """Return the latest state of each room that has one; a failure is only counted.
+
+        Waits for Kafka's answer, for about two seconds at most.
+        """
         asked = {name: ConsumerGroupTopicPartitions(_group(name)) for name in names}
         answers = {
             name: self._admin.list_consumer_group_offsets(
@@ -71,29 +74,29 @@ class GroupRooms:
             except KafkaException:
                 self._metrics.position_failures.inc()
                 continue
-            # A room has been in streams of several partitions: each has a place of its own.
+            # A room has been in streams of several partitions: each partition keeps one state.
             # Others who share the cluster may have rooms of that name, in topics of their own.
-            places = [
-                kept
+            states = [
+                stored
                 for offset in offsets
-                if offset.topic == self._topic and (kept := _kept(offset.metadata))
+                if offset.topic == self._topic and (stored := _stored(offset.metadata))
             ]
-            if places:
-                found[name] = max(places, key=lambda kept: kept.arrived_us)
+            if states:
+                found[name] = max(states, key=lambda stored: stored.arrived_us)
         return found
 
-    def _heed(self, answer: "Future[Any]") -> None:
+    def _on_written(self, answer: "Future[Any]") -> None:
         if answer.exception() is None:
             self._metrics.position_commits.inc()
         else:
             self._metrics.position_failures.inc()
 
 
-def _kept(metadata: str | None) -> Kept | None:
+def _stored(metadata: str | None) -> StoredState | None:
     """Read what was kept; None when somebody else wrote something else there."""
     try:
         body = json.loads(metadata or "null")
-        return Kept(place_from(body), int(body["arrived_us"]))
+        return StoredState(playback_state_from(body), int(body["arrived_us"]))
     except (BadRequestError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 

@@ -1,4 +1,4 @@
-"""Rooms: places in a video that several people share, whichever replica each has reached."""
+"""Rooms: several people watch one video at the same frame, whichever replica each has reached."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from viewer.model.errors import TryLaterError
-from viewer.sharing.place import Place
+from viewer.sharing.playback_state import PlaybackState
 
 _LIMIT = 1000
 _IDLE_SECONDS = 3600.0
@@ -23,41 +23,47 @@ _CLOCK_SLACK_US = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A place, and when it came to a viewer: microseconds since 1970 by that viewer's clock."""
+class StoredState:
+    """A room's state, and when it came to a viewer: microseconds since 1970 by its clock."""
 
-    place: Place
+    state: PlaybackState
     arrived_us: int
 
 
 class RoomStore(Protocol):
     """Where rooms are for all replicas."""
 
-    def write(self, name: str, kept: Kept) -> None:
-        """Keep a room's place, as soon as may be; called by one thread at a time."""
+    def write(self, name: str, stored: StoredState) -> None:
+        """Store a room's state. One thread at a time calls; it must not wait for the cluster."""
 
-    def read(self, names: Collection[str]) -> Mapping[str, Kept]:
-        """Return the places of those of these rooms that have one, as far as they can be read."""
+    def read(self, names: Collection[str]) -> Mapping[str, StoredState]:
+        """Return the states of those of these rooms that have one, as far as they can be read.
+
+        May wait for the cluster for seconds. Several threads may call at once.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A room's place; `version` grows with every move of any room that this process learns of."""
+    """A room's state; `version` grows with every move of any room that this process learns of."""
 
-    kept: Kept
+    stored: StoredState
     version: int
 
     @property
-    def place(self) -> Place:
+    def state(self) -> PlaybackState:
         """Where the room is."""
-        return self.kept.place
+        return self.stored.state
 
 
 class Rooms:
     """The rooms by name. Safe to share by threads.
 
-    A move is told at once to those who are here, and through the store to those elsewhere. Of
-    two moves, the one that arrived later at its replica stands, and every replica comes to it.
+    A move reaches the people at this replica at once, and those at others through the store. Of two
+    moves, the one that arrived later at its replica counts, and every replica comes to it.
+
+    Threads of requests call `move`, `wait` and `joined`; one thread of its own runs `follow`. The
+    lock is never held while the store is read or written.
     """
 
     def __init__(
@@ -83,11 +89,11 @@ class Rooms:
         self._moves: OrderedDict[str, Move] = OrderedDict()
         self._joined: Counter[str] = Counter()
         self._version = 0
-        # The latest places that the store has not been given, and whether a thread gives them now.
-        self._unwritten: dict[str, Kept] = {}
+        # The latest states that are yet to be written, and whether a thread writes them now.
+        self._unwritten: dict[str, StoredState] = {}
         self._is_writing = False
 
-    def move(self, name: str, place: Place) -> Move:
+    def move(self, name: str, state: PlaybackState) -> Move:
         """Move a room, and return where it then is.
 
         The last to arrive wins, for no two senders' clocks need agree; but what one sender sent
@@ -99,10 +105,10 @@ class Rooms:
             current = self._moves.get(name)
             if current is None and not self._make_room():
                 raise TryLaterError(f"There are {self._limit} rooms, as many as may be; try again.")
-            if current is not None and _is_overtaken(place, current.place):
+            if current is not None and _is_overtaken(state, current.state):
                 return current
-            moved = self._put(name, Kept(place, self._now_us()))
-            self._unwritten[name] = moved.kept
+            moved = self._put(name, StoredState(state, self._now_us()))
+            self._unwritten[name] = moved.stored
         self._write()
         return moved
 
@@ -145,22 +151,22 @@ class Rooms:
 
     def age_us(self, move: Move) -> int:
         """Tell how long ago a move arrived, in microseconds."""
-        return max(self._now_us() - move.kept.arrived_us, 0)
+        return max(self._now_us() - move.stored.arrived_us, 0)
 
     def _learn(self, names: Collection[str]) -> None:
         found = self._store.read(names)
         with self._changed:
             self._forget_idle()
-            for name, kept in found.items():
-                if kept.arrived_us > self._now_us() + _CLOCK_SLACK_US:
+            for name, stored in found.items():
+                if stored.arrived_us > self._now_us() + _CLOCK_SLACK_US:
                     continue
                 own = self._moves.get(name)
-                known_us = own.kept.arrived_us if own else self._now_us() - self._idle_us
-                if kept.arrived_us > known_us and (own or self._make_room()):
-                    self._put(name, kept)
-                elif own and kept.arrived_us < known_us:
+                known_us = own.stored.arrived_us if own else self._now_us() - self._idle_us
+                if stored.arrived_us > known_us and (own or self._make_room()):
+                    self._put(name, stored)
+                elif own and stored.arrived_us < known_us:
                     # An older move was written over it from elsewhere.
-                    self._unwritten[name] = own.kept
+                    self._unwritten[name] = own.stored
         self._write()
 
     def _write(self) -> None:
@@ -173,10 +179,10 @@ class Rooms:
                 if self._is_writing or not self._unwritten:
                     return
                 name = next(iter(self._unwritten))
-                kept = self._unwritten.pop(name)
+                stored = self._unwritten.pop(name)
                 self._is_writing = True
             try:
-                self._store.write(name, kept)
+                self._store.write(name, stored)
             finally:
                 with self._changed:
                     self._is_writing = False
@@ -190,9 +196,9 @@ class Rooms:
             del self._moves[left]
         return True
 
-    def _put(self, name: str, kept: Kept) -> Move:
+    def _put(self, name: str, stored: StoredState) -> Move:
         self._version += 1
-        moved = self._moves[name] = Move(kept, self._version)
+        moved = self._moves[name] = Move(stored, self._version)
         self._moves.move_to_end(name)
         self._changed.notify_all()
         return moved
@@ -202,14 +208,15 @@ class Rooms:
 
     def _forget_idle(self) -> None:
         before = self._now_us() - self._idle_us
-        while self._moves and next(iter(self._moves.values())).kept.arrived_us < before:
+        while self._moves and next(iter(self._moves.values())).stored.arrived_us < before:
             self._moves.popitem(last=False)
 
 
-def _is_overtaken(place: Place, current: Place) -> bool:
+def _is_overtaken(state: PlaybackState, current: PlaybackState) -> bool:
     """Whether the sender of both sent this one first.
 
-    A clock that was set back, or somebody with another's name, is no reason to hear nobody.
+    A lead of more than a few seconds means that a clock was set back or that two senders share a
+    name: the move counts then.
     """
-    lead_us = current.at_us - place.at_us
-    return place.by == current.by and 0 < lead_us <= _OVERTAKING_US
+    lead_us = current.at_us - state.at_us
+    return state.by == current.by and 0 < lead_us <= _OVERTAKING_US

@@ -61,9 +61,9 @@ class StatusWatch:
         self._threads = [
             threading.Thread(target=self._repeat, args=work, name="status", daemon=True)
             for work in (
-                (INTERVAL_SECONDS, self._look_at_services),
-                (_CLUSTER_INTERVAL_SECONDS, self._look_at_cluster),
-                (_CLUSTER_INTERVAL_SECONDS, self._look_at_files),
+                (INTERVAL_SECONDS, self._check_services),
+                (_CLUSTER_INTERVAL_SECONDS, self._check_cluster),
+                (_CLUSTER_INTERVAL_SECONDS, self._check_files),
             )
         ]
 
@@ -81,7 +81,7 @@ class StatusWatch:
         """End the threads, once what they ask now has answered: nobody need wait for that."""
         self._stopping.set()
 
-    def _look_at_services(self) -> None:
+    def _check_services(self) -> None:
         """Read the viewer's own metrics and ask ingest for its."""
         at_ms = int(time.time() * 1000)
         ahead_ms = at_ms - int(time.monotonic() * 1000)
@@ -94,7 +94,7 @@ class StatusWatch:
         own = reading_of(self._metrics.collect(), NAMES)
         self._board.history.add(Moment(at_ms, own, readings))
 
-    def _look_at_cluster(self) -> None:
+    def _check_cluster(self) -> None:
         """Ask Kafka and the registry how they are, and Kafka what is in the topics."""
         settings = self._settings
         [kafka] = _dated([ask_kafka(self._admin, settings.bootstrap_servers)])
@@ -118,14 +118,14 @@ class StatusWatch:
             # What was known last stands; how Kafka is will be said in a moment.
             logger.debug("event=topics_unknown reason=%r", str(error))
 
-    def _look_at_files(self) -> None:
+    def _check_files(self) -> None:
         """Ask ingest of which files there is something to say."""
         self._board.files = ask_files(self._ingest, self._settings.ingest_urls)
 
-    def _repeat(self, interval_seconds: float, look: Callable[[], None]) -> None:
+    def _repeat(self, interval_seconds: float, check: Callable[[], None]) -> None:
         while not self._stopping.is_set():
             try:
-                look()
+                check()
             # A page that tells of faults must not end by one.
             except Exception:
                 logger.exception("event=status_unknown")

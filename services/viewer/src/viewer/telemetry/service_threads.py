@@ -46,9 +46,9 @@ class Threads:
 def log_what_escapes() -> None:
     """Have what ends a thread told in the log, as an event like any other."""
 
-    def told(raised: threading.ExceptHookArgs) -> None:
+    def on_thread_end(raised: threading.ExceptHookArgs) -> None:
         name = raised.thread.name if raised.thread is not None else "unknown"
         if raised.exc_value is not None:
             logger.error("event=thread_ended name=%r", name, exc_info=raised.exc_value)
 
-    threading.excepthook = told
+    threading.excepthook = on_thread_end

@@ -104,7 +104,7 @@ class Access:
 
     def _require_turn(self, who: Hashable, *, waits: bool) -> None:
         """Wait for a turn where there were wrong tries. Raises TooManyRequestsError."""
-        wait_seconds = self._turns.take(who, _LONGEST_WAIT_SECONDS if waits else 0)
+        wait_seconds = self._turns.claim(who, _LONGEST_WAIT_SECONDS if waits else 0)
         if wait_seconds <= 0:
             return
         if wait_seconds <= _LONGEST_WAIT_SECONDS and waits and self._waiting.acquire(False):
@@ -147,7 +147,7 @@ class _Turns:
         self._lock = threading.Lock()
         self._guessers: OrderedDict[Hashable, _Guesser] = OrderedDict()
 
-    def take(self, who: Hashable, most_seconds: float) -> float:
+    def claim(self, who: Hashable, most_seconds: float) -> float:
         """Tell how long to wait for a turn; it is given away unless that is too long."""
         with self._lock:
             guesser, now = self._guessers.get(who), self._now()

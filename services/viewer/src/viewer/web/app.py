@@ -9,8 +9,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from viewer.telemetry.spans import Traces
 from viewer.web import error_responses, request_spans
 from viewer.web.access import Access
-from viewer.web.cache_headers import Caching
-from viewer.web.cross_site import Sites
+from viewer.web.cache_headers import CacheHeaders
+from viewer.web.cross_site import SitePolicy
 from viewer.web.request_boundary import MOST_BODY_BYTES
 
 DEVICE_COOKIE = "framelog_device"
@@ -32,12 +32,15 @@ def create_app(
     blueprints: Iterable[Blueprint],
     *,
     access: Access,
-    sites: Sites,
-    caching: Caching,
+    site_policy: SitePolicy,
+    cache_headers: CacheHeaders,
     traces: Traces,
     behind_proxy: bool,
 ) -> Flask:
-    """Make the application that serves these blueprints to whom `access` and `sites` let in."""
+    """Make the application that serves these blueprints.
+
+    `access` checks credentials, `site_policy` what other sites' pages may do.
+    """
     app = Flask("viewer")
     app.config["MAX_CONTENT_LENGTH"] = MOST_BODY_BYTES
     if behind_proxy:
@@ -48,7 +51,7 @@ def create_app(
         app.register_blueprint(routes)
 
     error_responses.register(app, access)
-    app.after_request(caching.settle)
+    app.after_request(cache_headers.settle)
 
     @app.before_request
     def drop_impossible_dates() -> None:
@@ -63,8 +66,8 @@ def create_app(
     def let_in() -> Response | None:
         g.device = None
         if request.endpoint not in _PROBES:
-            sites.require_own_name(request)
-        preflight = sites.preflight(request)
+            site_policy.require_own_name(request)
+        preflight = site_policy.preflight(request)
         if preflight is not None:
             return preflight
         if request.blueprint != "health":
@@ -73,13 +76,13 @@ def create_app(
                 request.remote_addr or "",
                 request.cookies.get(DEVICE_COOKIE, ""),
             )
-        sites.require_own_page(request)
+        site_policy.require_own_page(request)
         return None
 
     @app.after_request
     def secure(response: Response) -> Response:
         response.headers.update(_SECURITY_HEADERS)
-        sites.tell(request, response)
+        site_policy.add_headers(request, response)
         if g.get("device") is not None:
             response.set_cookie(
                 DEVICE_COOKIE,

@@ -14,7 +14,7 @@ _PRIVATE_SECONDS, _SHARED_SECONDS = 3600, 10
 
 
 @dataclass(frozen=True)
-class Caching:
+class CacheHeaders:
     """Marks answers for caches."""
 
     is_private: bool

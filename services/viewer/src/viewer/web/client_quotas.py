@@ -31,14 +31,14 @@ def network_of(client: str) -> str:
 
 
 @dataclass(slots=True)
-class _Purse:
+class _Quota:
     """How many new things a client may have kept, as of some time."""
 
     left: float
     at: float
 
 
-class Allowances:
+class ClientQuotas:
     """Bounds what each client has kept that is new: rooms and positions. Safe to share by threads.
 
     So many at once, and then one in so many seconds; what is known already costs nothing. Clients
@@ -58,26 +58,26 @@ class Allowances:
         self._seconds_for_one_more = seconds_for_one_more
         self._now = now
         self._lock = threading.Lock()
-        self._purses: OrderedDict[str, _Purse] = OrderedDict()
+        self._quotas: OrderedDict[str, _Quota] = OrderedDict()
         self._known: OrderedDict[str, None] = OrderedDict()
 
-    def know(self, thing: str) -> None:
+    def mark_known(self, thing: str) -> None:
         """Note that a thing is kept already."""
         with self._lock:
             self._note(thing)
 
-    def take(self, client: str, thing: str) -> None:
+    def spend(self, client: str, thing: str) -> None:
         """Let a client have a thing kept. Raises TooManyRequestsError when it is one too many."""
         with self._lock:
             if thing not in self._known:
-                purse = self._purse(network_of(client))
-                if purse.left < 1:
+                quota = self._quota(network_of(client))
+                if quota.left < 1:
                     self._metrics.denied.labels("too_many_new").inc()
                     raise TooManyRequestsError(
                         "This client has had too many new rooms and positions kept; wait a while.",
-                        ceil((1 - purse.left) * self._seconds_for_one_more),
+                        ceil((1 - quota.left) * self._seconds_for_one_more),
                     )
-                purse.left -= 1
+                quota.left -= 1
             self._note(thing)
 
     def _note(self, thing: str) -> None:
@@ -86,12 +86,12 @@ class Allowances:
         while len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
 
-    def _purse(self, client: str) -> _Purse:
+    def _quota(self, client: str) -> _Quota:
         now = self._now()
-        purse = self._purses.setdefault(client, _Purse(self._most_new, now))
-        earned = (now - purse.at) / self._seconds_for_one_more
-        purse.left, purse.at = min(purse.left + earned, self._most_new), now
-        self._purses.move_to_end(client)
-        while len(self._purses) > _MOST_CLIENTS:
-            self._purses.popitem(last=False)
-        return purse
+        quota = self._quotas.setdefault(client, _Quota(self._most_new, now))
+        earned = (now - quota.at) / self._seconds_for_one_more
+        quota.left, quota.at = min(quota.left + earned, self._most_new), now
+        self._quotas.move_to_end(client)
+        while len(self._quotas) > _MOST_CLIENTS:
+            self._quotas.popitem(last=False)
+        return quota

@@ -1,8 +1,8 @@
-"""The gate: holds all connections, and lets a request in only once it has come whole.
+"""The gate: holds all connections, and passes a request on only once it is complete.
 
-One thread reads requests, sends what is left of short answers and closes, and never waits for a
-client. So no client takes a thread but by a stream, which are counted; it may only hold a
-connection, and of those the oldest are closed when there are too many.
+One thread reads requests, sends the rest of short answers and closes connections. It never waits
+for a client. So a client can occupy a thread only with a stream, and streams are counted. All
+other clients only hold a connection; when there are too many, the oldest is closed.
 """
 
 import errno
@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from viewer.delivery.response_writer import Pieces, send_some
-from viewer.web.request_boundary import Arriving, RefusedError
+from viewer.web.request_boundary import RefusedError, RequestBoundary
 
 logger = logging.getLogger(__name__)
 
-# How much of a live stream may wait unsent in the kernel: what is there already is old.
+# How much of a live stream may wait unsent in the kernel: frames that wait there grow old.
 _UNSENT_BYTES = 64 << 10
 _READ_BYTES = 16 << 10
 _ACCEPTED_AT_ONCE = 64
@@ -77,16 +77,19 @@ class _Phase(Enum):
 
 
 @dataclass(eq=False, slots=True)
-class Visit:
-    """A connection."""
+class ClientConnection:
+    """A connection and its state. Only the gate's thread changes it.
+
+    While a request is answered, the answering thread reads `sock`, `client`, `server` and `path`.
+    """
 
     sock: socket.socket
     client: tuple[str, int]
     server: tuple[str, int]
     received: bytearray = field(default_factory=bytearray)
-    """What has come of requests that nobody serves yet."""
-    arriving: Arriving = field(default_factory=Arriving)
-    """How far the first of them has been looked through."""
+    """Bytes of requests that are not being served yet."""
+    boundary: RequestBoundary = field(default_factory=RequestBoundary)
+    """Where the first of these requests ends, as far as it has been read."""
     rest: Pieces = ()
     """What is left of an answer,"""
     rest_bytes: int = 0
@@ -98,48 +101,55 @@ class Visit:
     deadline: float = 0.0
     lingered_bytes: int = 0
     was_told_to_go_ahead: bool = False
-    watched_for: int = 0
+    watched_events: int = 0
 
 
 class Gate:
-    """All connections. Everything is to be called by one thread, but for `served`."""
+    """All connections, in one event loop.
+
+    One thread, gunicorn's main thread in the worker, calls everything but `on_answered`, which any
+    thread may call. No method blocks, but for `run_once`, which waits for events.
+    """
 
     def __init__(
         self,
         listeners: Sequence[socket.socket],
-        serve: Callable[[Visit, bytes, bytes], bool],
-        dropped: Callable[[Visit, Drop], None],
+        serve: Callable[[ClientConnection, bytes, bytes], bool],
+        on_dropped: Callable[[ClientConnection, Drop], None],
         limits: Limits,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take connections of listeners.
+        """Accept connections of these listeners.
 
-        `serve` is given a whole request and its target, and returns at once: whether there is
-        somebody to serve it, who says so by `served` when the answer is made. `dropped` hears of
-        each connection that was closed for a fault of its client. `now` gives seconds.
+        The gate calls `serve` with each whole request and its target. `serve` must not block. It
+        returns False when the server is too busy; otherwise some thread makes the answer and then
+        calls `on_answered`. The gate calls `on_dropped` for each connection that it closes because
+        of its client. `now` gives seconds.
         """
         self._listeners = listeners
         self._serve = serve
-        self._dropped = dropped
+        self._on_dropped = on_dropped
         self._limits = limits
         self._now = now
         self._selector = selectors.DefaultSelector()
         # Each in the order in which it came to be so; of those that flush, by their last progress.
-        self._visits: dict[_Phase, OrderedDict[Visit, None]] = {
+        self._connections: dict[_Phase, OrderedDict[ClientConnection, None]] = {
             phase: OrderedDict() for phase in _Phase
         }
         self._unsent_bytes = 0
-        self._answered: queue.SimpleQueue[tuple[Visit, Pieces, After]] = queue.SimpleQueue()
-        self._bell, self._rope = socket.socketpair()
-        for end in (self._bell, self._rope):
+        self._answered: queue.SimpleQueue[tuple[ClientConnection, Pieces, After]] = (
+            queue.SimpleQueue()
+        )
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        for end in (self._wake_reader, self._wake_writer):
             end.setblocking(False)
-        self._selector.register(self._bell, selectors.EVENT_READ, None)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
         self._is_accepting = False
-        self._next_round = 0.0
+        self._next_check = 0.0
 
     def __len__(self) -> int:
         """How many connections are held."""
-        return sum(map(len, self._visits.values()))
+        return sum(map(len, self._connections.values()))
 
     def open(self) -> None:
         """Begin to accept."""
@@ -156,52 +166,56 @@ class Gate:
                 self._selector.unregister(listener)
 
     def close(self) -> None:
-        """Close all connections, also under those who serve them."""
-        for visit in [visit for visits in self._visits.values() for visit in visits]:
-            if visit.phase is _Phase.SERVED:
-                # Wakes who waits for its client; it is closed by the process's end.
-                _shut_down(visit.sock, socket.SHUT_RDWR)
+        """Close all connections, also those that threads are answering."""
+        for connection in [
+            connection for connections in self._connections.values() for connection in connections
+        ]:
+            if connection.phase is _Phase.SERVED:
+                # Wakes the thread that waits for its client. The process's end closes it.
+                _shut_down(connection.sock, socket.SHUT_RDWR)
             else:
-                self._end(visit)
+                self._end(connection)
         self._selector.close()
-        for end in (self._bell, self._rope):
+        for end in (self._wake_reader, self._wake_writer):
             end.close()
 
-    def served(self, visit: Visit, rest: Pieces, after: After) -> None:
-        """Take a connection back, with what is left of the answer to send. Any thread may."""
-        self._answered.put((visit, rest, after))
-        # It may ring already, and then nobody need hear it.
+    def on_answered(self, connection: ClientConnection, rest: Pieces, after: After) -> None:
+        """Take a connection back, with what is left of the answer to send. Any thread may call."""
+        self._answered.put((connection, rest, after))
+        # When the socket is full, the gate has been woken already.
         with suppress(OSError):
-            self._rope.send(b"!")
+            self._wake_writer.send(b"!")
 
-    def turn(self, timeout_seconds: float) -> None:
-        """Do what there is to do, or wait for it so long."""
-        self._heed(timeout_seconds)
-        if self._now() >= self._next_round:
-            # If this process stood still, clients may have done in time what nobody saw.
-            self._heed(0)
+    def run_once(self, timeout_seconds: float) -> None:
+        """Handle the events that are due; wait for one for at most so long."""
+        self._handle_events(timeout_seconds)
+        if self._now() >= self._next_check:
+            # After a pause of this process, events that came in time are handled first.
+            self._handle_events(0)
             now = self._now()
-            self._next_round = now + 0.25
-            self._end_late(now)
+            self._next_check = now + 0.25
+            self._end_overdue(now)
 
-    def _heed(self, timeout_seconds: float) -> None:
+    def _handle_events(self, timeout_seconds: float) -> None:
         for key, _ in self._selector.select(timeout_seconds):
             if key.data is None:
                 self._take_answers()
-            elif not isinstance(key.data, Visit):
+            elif not isinstance(key.data, ClientConnection):
                 self._accept(key.data)
-            elif key.data.watched_for:
-                self._guarded(key.data, self._advance)
+            elif key.data.watched_events:
+                self._end_on_error(key.data, self._advance)
 
-    def _guarded(self, visit: Visit, act: Callable[..., None], *args: object) -> None:
-        """Let no connection end the gate."""
+    def _end_on_error(
+        self, connection: ClientConnection, act: Callable[..., None], *args: object
+    ) -> None:
+        """Act on a connection; an error ends that connection only, not the gate."""
         try:
-            act(visit, *args)
+            act(connection, *args)
         except OSError:
-            self._end(visit)
+            self._end(connection)
         except Exception:
-            logger.exception("event=connection_failed peer=%s", visit.client[0])
-            self._end(visit)
+            logger.exception("event=connection_failed peer=%s", connection.client[0])
+            self._end(connection)
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):
@@ -214,168 +228,172 @@ class Gate:
                     logger.warning("event=connection_refused reason=%r", str(error))
                     return
                 continue
-            visit = Visit(sock, client[:2], listener.getsockname()[:2])
-            visit.deadline = self._now() + self._limits.request_seconds
-            self._visits[visit.phase][visit] = None
-            self._guarded(visit, self._welcome)
+            connection = ClientConnection(sock, client[:2], listener.getsockname()[:2])
+            connection.deadline = self._now() + self._limits.request_seconds
+            self._connections[connection.phase][connection] = None
+            self._end_on_error(connection, self._set_up)
             while len(self) > self._limits.connections and self._shed():
                 pass
 
-    def _welcome(self, visit: Visit) -> None:
-        visit.sock.setblocking(False)
+    def _set_up(self, connection: ClientConnection) -> None:
+        connection.sock.setblocking(False)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            visit.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         # Most clients ask at once.
-        self._read(visit)
+        self._read(connection)
 
-    def _advance(self, visit: Visit) -> None:
-        if visit.phase is _Phase.WAITING:
-            self._read(visit)
-        elif visit.phase is _Phase.FLUSHING:
-            self._flush(visit)
-        elif visit.phase is _Phase.LINGERING:
-            data = visit.sock.recv(_READ_BYTES)
-            visit.lingered_bytes += len(data)
-            if not data or visit.lingered_bytes > _MOST_LINGERED_BYTES:
-                self._end(visit)
+    def _advance(self, connection: ClientConnection) -> None:
+        if connection.phase is _Phase.WAITING:
+            self._read(connection)
+        elif connection.phase is _Phase.FLUSHING:
+            self._flush(connection)
+        elif connection.phase is _Phase.LINGERING:
+            data = connection.sock.recv(_READ_BYTES)
+            connection.lingered_bytes += len(data)
+            if not data or connection.lingered_bytes > _MOST_LINGERED_BYTES:
+                self._end(connection)
 
-    def _read(self, visit: Visit) -> None:
+    def _read(self, connection: ClientConnection) -> None:
         try:
-            data = visit.sock.recv(_READ_BYTES)
+            data = connection.sock.recv(_READ_BYTES)
         except BlockingIOError:
-            self._watch(visit, selectors.EVENT_READ)
+            self._watch(connection, selectors.EVENT_READ)
             return
         if not data:
-            self._end(visit)
+            self._end(connection)
             return
-        if not visit.received:
-            visit.deadline = self._now() + self._limits.request_seconds
-        visit.received += data
-        self._try_to_serve(visit)
+        if not connection.received:
+            connection.deadline = self._now() + self._limits.request_seconds
+        connection.received += data
+        self._try_to_serve(connection)
 
-    def _try_to_serve(self, visit: Visit) -> None:
-        """Have a request served, once it has come whole."""
+    def _try_to_serve(self, connection: ClientConnection) -> None:
+        """Pass a request on to be served once it is complete."""
         try:
-            arrival = visit.arriving.look(visit.received)
+            received_so_far = connection.boundary.find_end(connection.received)
         except RefusedError as refused:
-            self._refuse(visit, refused.status, str(refused))
+            self._refuse(connection, refused.status, str(refused))
             return
-        if arrival.end is None:
-            if arrival.expects_go_ahead and not visit.was_told_to_go_ahead:
-                visit.was_told_to_go_ahead = True
-                visit.sock.send(_GO_AHEAD)
-            self._watch(visit, selectors.EVENT_READ)
+        if received_so_far.end is None:
+            if received_so_far.expects_go_ahead and not connection.was_told_to_go_ahead:
+                connection.was_told_to_go_ahead = True
+                connection.sock.send(_GO_AHEAD)
+            self._watch(connection, selectors.EVENT_READ)
             return
-        request = bytes(visit.received[: arrival.end])
-        del visit.received[: arrival.end]
-        visit.arriving = Arriving()
-        visit.was_told_to_go_ahead = False
-        visit.path = arrival.target.partition(b"?")[0].decode("latin-1")
-        self._become(visit, _Phase.SERVED)
-        if not self._serve(visit, request, arrival.target):
-            self._answer(visit, BUSY, After.END)
+        request = bytes(connection.received[: received_so_far.end])
+        del connection.received[: received_so_far.end]
+        connection.boundary = RequestBoundary()
+        connection.was_told_to_go_ahead = False
+        connection.path = received_so_far.target.partition(b"?")[0].decode("latin-1")
+        self._enter_phase(connection, _Phase.SERVED)
+        if not self._serve(connection, request, received_so_far.target):
+            self._answer(connection, BUSY, After.END)
 
-    def _refuse(self, visit: Visit, status: int, sentence: str) -> None:
-        self._answer(visit, _refusal(status, sentence), After.END)
+    def _refuse(self, connection: ClientConnection, status: int, sentence: str) -> None:
+        self._answer(connection, _refusal(status, sentence), After.END)
 
     def _take_answers(self) -> None:
         with suppress(BlockingIOError):
-            self._bell.recv(4096)
+            self._wake_reader.recv(4096)
         while not self._answered.empty():
-            visit, rest, after = self._answered.get()
-            self._guarded(visit, self._answer, rest, after)
+            connection, rest, after = self._answered.get()
+            self._end_on_error(connection, self._answer, rest, after)
 
-    def _answer(self, visit: Visit, rest: Pieces, after: After) -> None:
+    def _answer(self, connection: ClientConnection, rest: Pieces, after: After) -> None:
         if after is After.BREAK:
-            self._end(visit)
+            self._end(connection)
             return
-        visit.rest, visit.rest_bytes, visit.after = rest, sum(map(len, rest)), after
-        self._unsent_bytes += visit.rest_bytes
-        visit.deadline = self._now() + self._limits.stall_seconds
-        self._become(visit, _Phase.FLUSHING)
-        self._flush(visit)
+        connection.rest, connection.rest_bytes, connection.after = rest, sum(map(len, rest)), after
+        self._unsent_bytes += connection.rest_bytes
+        connection.deadline = self._now() + self._limits.stall_seconds
+        self._enter_phase(connection, _Phase.FLUSHING)
+        self._flush(connection)
         while self._unsent_bytes > self._limits.unsent_bytes:
-            self._drop(next(iter(self._visits[_Phase.FLUSHING])), Drop.SHED)
+            self._drop(next(iter(self._connections[_Phase.FLUSHING])), Drop.SHED)
 
-    def _flush(self, visit: Visit) -> None:
-        before = visit.rest_bytes
-        visit.rest = send_some(visit.sock, visit.rest)
-        visit.rest_bytes = sum(map(len, visit.rest))
-        self._unsent_bytes -= before - visit.rest_bytes
-        if visit.rest:
-            if visit.rest_bytes < before:
-                visit.deadline = self._now() + self._limits.stall_seconds
-                self._visits[_Phase.FLUSHING].move_to_end(visit)
-            self._watch(visit, selectors.EVENT_WRITE)
-        elif visit.after is After.ANOTHER:
-            self._become(visit, _Phase.WAITING)
-            seconds = self._limits.request_seconds if visit.received else self._limits.idle_seconds
-            visit.deadline = self._now() + seconds
-            if visit.received:
-                self._try_to_serve(visit)
+    def _flush(self, connection: ClientConnection) -> None:
+        before = connection.rest_bytes
+        connection.rest = send_some(connection.sock, connection.rest)
+        connection.rest_bytes = sum(map(len, connection.rest))
+        self._unsent_bytes -= before - connection.rest_bytes
+        if connection.rest:
+            if connection.rest_bytes < before:
+                connection.deadline = self._now() + self._limits.stall_seconds
+                self._connections[_Phase.FLUSHING].move_to_end(connection)
+            self._watch(connection, selectors.EVENT_WRITE)
+        elif connection.after is After.ANOTHER:
+            self._enter_phase(connection, _Phase.WAITING)
+            seconds = (
+                self._limits.request_seconds if connection.received else self._limits.idle_seconds
+            )
+            connection.deadline = self._now() + seconds
+            if connection.received:
+                self._try_to_serve(connection)
             else:
-                self._watch(visit, selectors.EVENT_READ)
+                self._watch(connection, selectors.EVENT_READ)
         else:
             # Closed at once, what the client still sends would take the answer from it.
-            _shut_down(visit.sock, socket.SHUT_WR)
-            self._become(visit, _Phase.LINGERING)
-            visit.deadline = self._now() + self._limits.linger_seconds
-            self._watch(visit, selectors.EVENT_READ)
+            _shut_down(connection.sock, socket.SHUT_WR)
+            self._enter_phase(connection, _Phase.LINGERING)
+            connection.deadline = self._now() + self._limits.linger_seconds
+            self._watch(connection, selectors.EVENT_READ)
 
-    def _end_late(self, now: float) -> None:
+    def _end_overdue(self, now: float) -> None:
         for phase in (_Phase.WAITING, _Phase.FLUSHING, _Phase.LINGERING):
-            for visit in [visit for visit in self._visits[phase] if visit.deadline < now]:
+            for connection in [
+                connection for connection in self._connections[phase] if connection.deadline < now
+            ]:
                 if phase is _Phase.FLUSHING:
-                    self._drop(visit, Drop.STALLED)
-                elif phase is _Phase.WAITING and visit.received:
-                    self._dropped(visit, Drop.SLOW)
+                    self._drop(connection, Drop.STALLED)
+                elif phase is _Phase.WAITING and connection.received:
+                    self._on_dropped(connection, Drop.SLOW)
                     late = f"A request has {self._limits.request_seconds:g} s to come whole."
-                    visit.received.clear()
-                    visit.arriving = Arriving()
-                    self._guarded(visit, self._refuse, 408, late)
+                    connection.received.clear()
+                    connection.boundary = RequestBoundary()
+                    self._end_on_error(connection, self._refuse, 408, late)
                 else:
-                    self._end(visit)
+                    self._end(connection)
 
     def _shed(self) -> bool:
-        """Close the connection that has been of the least use for longest, if there is one."""
+        """Close the oldest connection of the least useful phase; False when all are served."""
         for phase in (_Phase.LINGERING, _Phase.WAITING, _Phase.FLUSHING):
-            if self._visits[phase]:
-                self._drop(next(iter(self._visits[phase])), Drop.SHED)
+            if self._connections[phase]:
+                self._drop(next(iter(self._connections[phase])), Drop.SHED)
                 return True
         return False
 
-    def _drop(self, visit: Visit, why: Drop) -> None:
-        self._dropped(visit, why)
-        self._end(visit)
+    def _drop(self, connection: ClientConnection, why: Drop) -> None:
+        self._on_dropped(connection, why)
+        self._end(connection)
 
-    def _become(self, visit: Visit, phase: _Phase) -> None:
-        del self._visits[visit.phase][visit]
-        visit.phase = phase
-        self._visits[phase][visit] = None
+    def _enter_phase(self, connection: ClientConnection, phase: _Phase) -> None:
+        del self._connections[connection.phase][connection]
+        connection.phase = phase
+        self._connections[phase][connection] = None
         if phase is _Phase.SERVED:
-            self._watch(visit, 0)
+            self._watch(connection, 0)
 
-    def _watch(self, visit: Visit, events: int) -> None:
-        if events == visit.watched_for:
+    def _watch(self, connection: ClientConnection, events: int) -> None:
+        if events == connection.watched_events:
             return
         if not events:
-            self._selector.unregister(visit.sock)
-        elif visit.watched_for:
-            self._selector.modify(visit.sock, events, visit)
+            self._selector.unregister(connection.sock)
+        elif connection.watched_events:
+            self._selector.modify(connection.sock, events, connection)
         else:
-            self._selector.register(visit.sock, events, visit)
-        visit.watched_for = events
+            self._selector.register(connection.sock, events, connection)
+        connection.watched_events = events
 
-    def _end(self, visit: Visit) -> None:
-        if visit not in self._visits[visit.phase]:
+    def _end(self, connection: ClientConnection) -> None:
+        if connection not in self._connections[connection.phase]:
             return
-        del self._visits[visit.phase][visit]
-        self._unsent_bytes -= visit.rest_bytes
-        visit.rest, visit.rest_bytes = (), 0
+        del self._connections[connection.phase][connection]
+        self._unsent_bytes -= connection.rest_bytes
+        connection.rest, connection.rest_bytes = (), 0
         try:
-            self._watch(visit, 0)
+            self._watch(connection, 0)
         finally:
-            visit.sock.close()
+            connection.sock.close()
 
 
 def _refusal(status: int, sentence: str) -> Pieces:

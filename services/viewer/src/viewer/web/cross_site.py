@@ -27,7 +27,7 @@ _PREFLIGHT = {
 }
 
 
-class Sites:
+class SitePolicy:
     """What the names and origins in requests allow. Safe to share by threads."""
 
     def __init__(self, hosts: Collection[str], origins: Collection[str], metrics: Metrics) -> None:
@@ -76,7 +76,7 @@ class Sites:
             return None
         return Response(status=204, headers=_PREFLIGHT)
 
-    def tell(self, request: Request, response: Response) -> None:
+    def add_headers(self, request: Request, response: Response) -> None:
         """Add what lets a page of another origin read an answer, where it may."""
         if not self._origins:
             return

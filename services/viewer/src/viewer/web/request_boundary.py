@@ -1,6 +1,7 @@
-"""Where a request ends in what has come of it: the head, and a body of a length or of chunks.
+"""Finds where a request ends in the bytes received: its head, then a body by length or in chunks.
 
-RFC 9112. What is no HTTP is passed on as it is: the server's parser says what is wrong with it.
+Follows RFC 9112. Bytes that are not HTTP are passed on unchanged: the server's parser says what is
+wrong with them.
 """
 
 import re
@@ -23,19 +24,19 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """What has come of a request."""
+class Received:
+    """What the bytes received so far tell of a request."""
 
     end: int | None
-    """Where it ends; None when more must come."""
+    """Where it ends; None while it is incomplete."""
     target: bytes = b""
     """What it asks for, as it is written; empty until the head is there."""
     expects_go_ahead: bool = False
     """Whether its body waits for a 100 (Continue)."""
 
 
-class Arriving:
-    """Looks through what comes of one request: each byte once, into however many it is cut."""
+class RequestBoundary:
+    """Finds the end of one request. Reads each byte once, in however many pieces they arrive."""
 
     __slots__ = ("_at", "_body", "_body_bytes", "_expects", "_is_chunked", "_target")
 
@@ -48,14 +49,14 @@ class Arriving:
         self._target = b""
         self._expects = False
 
-    def look(self, data: bytes | bytearray) -> Arrival:
-        """Tell what has come of the request, all of which is in `data`. Raises RefusedError."""
+    def find_end(self, data: bytes | bytearray) -> Received:
+        """Look for the end; `data` holds the request from its start. Raises RefusedError."""
         if not self._body and not self._read_head(data):
-            return Arrival(len(data) if b"\n\n" in data else None)
+            return Received(len(data) if b"\n\n" in data else None)
         end = self._end_of_chunks(data) if self._is_chunked else self._body + self._body_bytes
         if end is not None and end <= len(data):
-            return Arrival(end, self._target)
-        return Arrival(None, self._target, self._expects)
+            return Received(end, self._target)
+        return Received(None, self._target, self._expects)
 
     def _read_head(self, data: bytes | bytearray) -> bool:
         """Read the head, and tell whether it is there."""

@@ -30,10 +30,10 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 from viewer.config.settings import Settings
 from viewer.delivery.response_writer import Outlet, Pieces, send_some
-from viewer.delivery.slow_clients import Stalls
+from viewer.delivery.slow_clients import SlowClients
 from viewer.telemetry.metrics import Metrics
-from viewer.web.connection_gate import BUSY, After, Drop, Gate, Limits, Visit
-from viewer.web.thread_lanes import MOST_WAITING, lane_of, lanes_for
+from viewer.web.connection_gate import BUSY, After, ClientConnection, Drop, Gate, Limits
+from viewer.web.request_pools import MOST_WAITING, make_pools, pool_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Viewer:
     app: Flask
     stopping: threading.Event
     """Once set, every open stream ends."""
-    stalls: Stalls
+    slow_clients: SlowClients
     metrics: Metrics
     close: Callable[[], None]
     """Ends its threads and its clients of Kafka; takes seconds at most."""
@@ -150,38 +150,38 @@ class PlainLogger(Logger):  # type: ignore[misc]
 class _Answering:
     """What gunicorn wants to know of a connection while a request is answered."""
 
-    def __init__(self, visit: Visit, outlet: Outlet) -> None:
+    def __init__(self, connection: ClientConnection, outlet: Outlet) -> None:
         self.sock = outlet
-        self.client = visit.client
-        self.server = visit.server
+        self.client = connection.client
+        self.server = connection.server
 
 
 class GatedWorker(ThreadWorker):  # type: ignore[misc]
-    """A threaded worker whose threads get whole requests, and that ends streams when it is told."""
+    """A threaded worker whose threads get whole requests, and that ends streams when it stops."""
 
     app: ViewerServer
 
     def run(self) -> None:
         """Serve until told to stop, as gunicorn asks."""
         settings = self.app.settings
-        lanes = self._lanes = lanes_for(settings.threads)
+        pools = self._pools = make_pools(settings.threads)
         limits = Limits(
             connections=min(self.cfg.worker_connections, _most_files() - _OWN_FILES),
             idle_seconds=_KEEPALIVE_SECONDS,
             stall_seconds=settings.stall_seconds,
         )
-        gate = self._gate = Gate(self.sockets, self._serve, self._dropped, limits)
+        gate = self._gate = Gate(self.sockets, self._serve, self._on_dropped, limits)
         gate.open()
         while self.alive and self.is_parent_alive():
-            self._turn(gate)
+            self._run_once(gate)
         gate.shut()
         # A request may be on its way; its answer says that it is the connection's last.
         until = time.monotonic() + self.cfg.graceful_timeout
         while len(gate) and time.monotonic() < until:
-            self._turn(gate)
+            self._run_once(gate)
         gate.close()
-        for lane in lanes.values():
-            lane.close()
+        for pool in pools.values():
+            pool.close()
         for listener in self.sockets:
             listener.close()
 
@@ -195,67 +195,67 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
         self.app.stop_streams()
         super().handle_quit(sig, frame)
 
-    def _turn(self, gate: Gate) -> None:
+    def _run_once(self, gate: Gate) -> None:
         self.notify()
-        gate.turn(0.25)
+        gate.run_once(0.25)
         if self.app.viewer is not None:
             self.app.viewer.metrics.connections.set(len(gate))
 
-    def _serve(self, visit: Visit, request: bytes, target: bytes) -> bool:
-        return self._lanes[lane_of(target)].run(
-            partial(self._answer, visit, request),
-            partial(self._gate.served, visit, BUSY, After.END),
+    def _serve(self, connection: ClientConnection, request: bytes, target: bytes) -> bool:
+        return self._pools[pool_of(target)].run(
+            partial(self._answer, connection, request),
+            partial(self._gate.on_answered, connection, BUSY, After.END),
         )
 
-    def _answer(self, visit: Visit, request: bytes) -> None:
+    def _answer(self, connection: ClientConnection, request: bytes) -> None:
         """Answer a request; a thread's work."""
         viewer = self.app.viewer
         assert viewer is not None, "it serves once the application is made"
-        outlet = Outlet(visit.sock, self.app.settings.stall_seconds, viewer.stalls)
+        outlet = Outlet(connection.sock, self.app.settings.stall_seconds, viewer.slow_clients)
         rest: Pieces = ()
         after = After.BREAK
         try:
-            keeps = self._respond(visit, request, outlet)
+            keeps = self._respond(connection, request, outlet)
             if not outlet.is_broken:
                 # Mostly there is room for all of it.
-                rest = send_some(visit.sock, outlet.take())
+                rest = send_some(connection.sock, outlet.take())
                 after = After.ANOTHER if keeps else After.END
         except BlockingIOError:
-            self._dropped(visit, Drop.STALLED)
+            self._on_dropped(connection, Drop.STALLED)
         except OSError as error:
             if error.errno not in {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN}:
-                logger.warning("event=client_lost path=%s reason=%r", visit.path, str(error))
+                logger.warning("event=client_lost path=%s reason=%r", connection.path, str(error))
         finally:
-            self._gate.served(visit, rest, after)
+            self._gate.on_answered(connection, rest, after)
 
-    def _respond(self, visit: Visit, request: bytes, outlet: Outlet) -> bool:
+    def _respond(self, connection: ClientConnection, request: bytes, outlet: Outlet) -> bool:
         """Write the answer, and tell whether another may follow it."""
         asked = None
         try:
             # The whole request: the parser can't read on.
-            asked = next(http.get_parser(self.cfg, [request], visit.client))
+            asked = next(http.get_parser(self.cfg, [request], connection.client))
             # What is wrong with the body is found out here, and not by whoever wants it.
             asked.body = BytesIO(asked.body.read())
             # The gate has said it.
             asked._expected_100_continue = False  # noqa: SLF001 (gunicorn has no other way)
-            return bool(self.handle_request(asked, _Answering(visit, outlet)))
+            return bool(self.handle_request(asked, _Answering(connection, outlet)))
         except (http.errors.NoMoreData, StopIteration):
             return False
         except OSError:
             raise
         except Exception as error:
             outlet.take()
-            self.handle_error(asked, outlet, visit.client, error)
+            self.handle_error(asked, outlet, connection.client, error)
             return False
 
-    def _dropped(self, visit: Visit, why: Drop) -> None:
+    def _on_dropped(self, connection: ClientConnection, why: Drop) -> None:
         if self.app.viewer is None:
             return
         metrics = self.app.viewer.metrics
         if why is Drop.STALLED:
             logger.warning(
                 "event=client_dropped reason='stalled' peer=%s path=%s",
-                visit.client, visit.path, extra=_whose(visit.path),
+                connection.client, connection.path, extra=_whose(connection.path),
             )  # fmt: skip
             metrics.stalled.inc()
         else:

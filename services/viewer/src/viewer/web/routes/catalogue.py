@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from viewer.catalogue.catalogue import Catalogue, Changes
 from viewer.catalogue.stream_view import iso
-from viewer.delivery.open_streams import Watchers
+from viewer.delivery.open_streams import OpenStreams
 from viewer.delivery.server_sent_events import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
@@ -20,7 +20,7 @@ from viewer.frames.reader import FrameReader, require_available
 from viewer.kafka.retention import Retention
 from viewer.model import request_params
 from viewer.model.errors import ExpiredError, NeverWasError
-from viewer.web.cache_headers import Caching
+from viewer.web.cache_headers import CacheHeaders
 from viewer.web.health import Health
 from viewer.web.stream_lookup import StreamLookup
 
@@ -34,8 +34,8 @@ def blueprint(
     lookup: StreamLookup,
     reader: FrameReader,
     topic_retention: Retention,
-    watchers: Watchers,
-    caching: Caching,
+    open_streams: OpenStreams,
+    cache_headers: CacheHeaders,
     health: Health,
 ) -> Blueprint:
     """Serve what the catalogue knows.
@@ -84,7 +84,7 @@ def blueprint(
             # More may come.
             return response
         etag = f"{view.run_id}-{first}-{count}-{stride}"
-        caching.mark(response, etag, names_run=run_id is not None and "from" in request.args)
+        cache_headers.mark(response, etag, names_run=run_id is not None and "from" in request.args)
         response.make_conditional(request)
         return response
 
@@ -119,14 +119,14 @@ def blueprint(
 
     @routes.get("/api/events")
     def events() -> Response:
-        return event_stream(watchers, "events", _events(catalogue, watchers))
+        return event_stream(open_streams, "events", _events(catalogue, open_streams))
 
     return routes
 
 
-def _events(catalogue: Catalogue, watchers: Watchers) -> Iterator[bytes]:
+def _events(catalogue: Catalogue, open_streams: OpenStreams) -> Iterator[bytes]:
     """Yield the whole list, then what changes, at most so often as the interval allows."""
-    stopping = watchers.stopping
+    stopping = open_streams.stopping
     changes = catalogue.changes_since(0)
     yield b"retry: 1000\n\n" + event("streams", _streams(changes))
     quiet_seconds = 0.0

@@ -6,7 +6,7 @@ from typing import cast
 from flask import Blueprint, Response, request
 
 from viewer.catalogue.catalogue import Catalogue
-from viewer.delivery.open_streams import Watchers
+from viewer.delivery.open_streams import OpenStreams
 from viewer.delivery.response_writer import Connection, breaking, pass_on
 from viewer.export.clip import clip_of
 from viewer.export.exports import CONTENT_TYPES, Exports, Kind
@@ -21,7 +21,7 @@ def blueprint(
     catalogue: Catalogue,
     lookup: StreamLookup,
     exports: Exports,
-    watchers: Watchers,
+    open_streams: OpenStreams,
     health: Health,
 ) -> Blueprint:
     """Serve what `exports` makes."""
@@ -38,7 +38,7 @@ def blueprint(
         if first >= stop and "to" in request.args:
             raise BadRequestError(f"to is {stop}; it must be above the first frame, {first}.")
         clip = clip_of(catalogue, view, first, max(stop, first + 1))
-        leave = watchers.enter("export")
+        leave = open_streams.enter("export")
         try:
             made = exports.export(clip, cast("Kind", kind))
         except BaseException:

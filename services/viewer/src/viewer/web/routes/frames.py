@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.stream_view import StreamView
-from viewer.delivery.open_streams import Watchers
+from viewer.delivery.open_streams import OpenStreams
 from viewer.delivery.response_writer import Connection, Pieces, pass_on
 from viewer.frames.reader import FrameReader, Segment, require_available
 from viewer.model import request_params
@@ -16,10 +16,10 @@ from viewer.model.errors import BadRequestError, NeverWasError
 from viewer.playback.framing import HEADER, MULTIPART_TYPE, WINDOW_TYPE, part, record
 from viewer.playback.live_edge import LiveEdges
 from viewer.playback.sequences import LIVE_SLACK_NS, Delivery, Playback
-from viewer.playback.streaming_body import Showing
+from viewer.playback.streaming_body import StreamingBody
 from viewer.playback.window import Window, start_asked, window_asked
 from viewer.telemetry.metrics import Metrics
-from viewer.web.cache_headers import Caching
+from viewer.web.cache_headers import CacheHeaders
 from viewer.web.health import Health
 from viewer.web.stream_lookup import StreamLookup
 
@@ -34,8 +34,8 @@ def blueprint(
     reader: FrameReader,
     playback: Playback,
     live_edges: LiveEdges,
-    watchers: Watchers,
-    caching: Caching,
+    open_streams: OpenStreams,
+    cache_headers: CacheHeaders,
     metrics: Metrics,
     health: Health,
     frames_topic: str,
@@ -44,7 +44,7 @@ def blueprint(
     routes = Blueprint("frames", __name__)
     routes.before_request(health.require_ready)
 
-    stream = partial(_stream, metrics=metrics, live_edges=live_edges, watchers=watchers)
+    stream = partial(_stream, metrics=metrics, live_edges=live_edges, open_streams=open_streams)
 
     @routes.get("/streams/<stream_id>/frames/<number>")
     def frame(stream_id: str, number: str) -> AnyResponse:
@@ -61,7 +61,7 @@ def blueprint(
         require_available(view, wanted)
         etag, names_run = f"{view.run_id}-{wanted}", run_id is not None
         if request.if_none_match.contains(etag):
-            return caching.mark(Response(status=304), etag, names_run=names_run)
+            return cache_headers.mark(Response(status=304), etag, names_run=names_run)
         found = reader.frame(view, wanted)
         response = Response(found.image, mimetype=found.content_type)
         response.headers.update(
@@ -78,7 +78,7 @@ def blueprint(
         metrics.delivered("frame", len(found.image))
         seek_seconds = metrics.seek_seconds
         response.call_on_close(lambda: seek_seconds.observe(time.perf_counter() - began))
-        caching.mark(response, etag, names_run=names_run)
+        cache_headers.mark(response, etag, names_run=names_run)
         length = len(found.image)
         return response.make_conditional(
             request, accept_ranges=_has_one_range_at_most(), complete_length=length
@@ -91,9 +91,9 @@ def blueprint(
         is_kept = window.follow == "no"
         if is_kept and request.if_none_match.contains(window.etag):
             unchanged = Response(status=304)
-            return caching.mark(unchanged, window.etag, names_run=window.is_lasting)
+            return cache_headers.mark(unchanged, window.etag, names_run=window.is_lasting)
         first = _read(reader, view, window.start, window.in_a_row)
-        showing = Showing(
+        streaming_body = StreamingBody(
             "frames",
             view,
             window.start,
@@ -104,12 +104,12 @@ def blueprint(
             length=_length(catalogue, window, first) if is_kept else None,
             is_shared=not is_kept and window.count is None and window.stride == 1,
             skips=window.follow == "live",
-            kept_ns=LIVE_SLACK_NS,
+            max_lag_ns=LIVE_SLACK_NS,
         )
-        response = stream(showing, WINDOW_TYPE)
+        response = stream(streaming_body, WINDOW_TYPE)
         response.headers["X-Stream-Run-Id"] = view.run_id
         if is_kept:
-            caching.mark(response, window.etag, names_run=window.is_lasting)
+            cache_headers.mark(response, window.etag, names_run=window.is_lasting)
             return response
         return _unkept(response)
 
@@ -119,17 +119,17 @@ def blueprint(
         speed = request_params.number(request.args, "speed", 1.0, 0.1, 16.0)
         start = start_asked(view, request.args)
         _read(reader, view, start)
-        showing = Showing(
+        streaming_body = StreamingBody(
             "mjpg",
             view,
             start,
             lambda start, waits: playback.paced(view, start, speed, waits=waits),
             lambda delivery: part(delivery.frame),
-            farewell=_farewell,
+            trailer=_trailer,
             is_shared=speed == 1,
             skips=True,
         )
-        return _unkept(stream(showing, MULTIPART_TYPE))
+        return _unkept(stream(streaming_body, MULTIPART_TYPE))
 
     return routes
 
@@ -143,21 +143,21 @@ def _has_one_range_at_most() -> bool:
 
 
 def _stream(
-    showing: Showing,
+    streaming_body: StreamingBody,
     content_type: str,
     *,
     metrics: Metrics,
     live_edges: LiveEdges,
-    watchers: Watchers,
+    open_streams: OpenStreams,
 ) -> Response:
     """Answer with frames as they come."""
-    connection = Connection.of(request.environ, showing.length)
-    body = showing.body(connection, metrics, live_edges)
+    connection = Connection.of(request.environ, streaming_body.length)
+    body = streaming_body.body(connection, metrics, live_edges)
     response = Response(body, content_type=content_type)
-    response.call_on_close(watchers.enter(showing.route))
+    response.call_on_close(open_streams.enter(streaming_body.route))
     pass_on(request.environ)
-    if showing.length is not None:
-        response.content_length = showing.length
+    if streaming_body.length is not None:
+        response.content_length = streaming_body.length
     return response
 
 
@@ -169,7 +169,7 @@ def _unkept(response: Response) -> Response:
     return response
 
 
-def _farewell(last: Delivery) -> Pieces:
+def _trailer(last: Delivery) -> Pieces:
     # Browsers paint a part when the next one's header arrives: without a copy of it behind,
     # the last frame would never be seen. There is no closing delimiter: FFmpeg takes it for a part
     # that is broken.

@@ -10,7 +10,7 @@ from viewer.model.errors import BadRequestError, NeverWasError
 from viewer.model.request_bodies import json_of
 from viewer.model.request_params import MAX_INTEGER
 from viewer.sharing.positions import Positions
-from viewer.web.client_quotas import Allowances
+from viewer.web.client_quotas import ClientQuotas
 from viewer.web.health import Health
 
 COOKIE = "framelog_viewer"
@@ -19,9 +19,9 @@ _VIEWER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def blueprint(
-    *, catalogue: Catalogue, positions: Positions, allowances: Allowances, health: Health
+    *, catalogue: Catalogue, positions: Positions, quotas: ClientQuotas, health: Health
 ) -> Blueprint:
-    """Serve the positions that `positions` keeps; `allowances` bound how many a client makes."""
+    """Serve the positions that `positions` keeps; `quotas` bound how many a client makes."""
     routes = Blueprint("positions", __name__)
     routes.before_request(health.require_ready)
 
@@ -33,7 +33,7 @@ def blueprint(
         if partition is not None and viewer_id is not None:
             offset = positions.get(viewer_id, stream_id, partition)
             if offset is not None:
-                allowances.know(_thing(viewer_id, stream_id))
+                quotas.mark_known(_thing(viewer_id, stream_id))
                 frame = catalogue.frame_at_offset(view, offset)
         return _remembered(jsonify(frame=frame), viewer_id)
 
@@ -47,14 +47,14 @@ def blueprint(
             raise NeverWasError(
                 f"Stream {stream_id!r} has no frame {frame}: it has {view.frame_count} frames."
             )
-        # The end is a place too: the next frame to show is one that isn't there yet.
+        # The end is a position too: the next frame to show is one that isn't there yet.
         offset = (
             last_offset + 1
             if frame == view.frame_count
             else catalogue.offset_of(view, max(frame, view.first_available_frame))
         )
         viewer_id = _viewer_id() or secrets.token_urlsafe(16)
-        allowances.take(request.remote_addr or "", _thing(viewer_id, stream_id))
+        quotas.spend(request.remote_addr or "", _thing(viewer_id, stream_id))
         positions.put(viewer_id, stream_id, partition, offset or 0)
         return _remembered(jsonify(frame=frame), viewer_id)
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from viewer.catalogue.catalogue import Catalogue
-from viewer.delivery.open_streams import Watchers
+from viewer.delivery.open_streams import OpenStreams
 from viewer.delivery.server_sent_events import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
@@ -18,9 +18,9 @@ from viewer.delivery.server_sent_events import (
 )
 from viewer.model.errors import BadRequestError
 from viewer.model.request_bodies import json_of
-from viewer.sharing.place import place_from, require_name
+from viewer.sharing.playback_state import playback_state_from, require_name
 from viewer.sharing.rooms import Move, Rooms
-from viewer.web.client_quotas import Allowances
+from viewer.web.client_quotas import ClientQuotas
 from viewer.web.health import Health
 
 # A browser's pages listen to all their rooms by one connection.
@@ -31,18 +31,18 @@ def blueprint(
     *,
     catalogue: Catalogue,
     rooms: Rooms,
-    watchers: Watchers,
-    allowances: Allowances,
+    open_streams: OpenStreams,
+    quotas: ClientQuotas,
     health: Health,
 ) -> Blueprint:
-    """Serve the rooms; `allowances` bound how many a client makes."""
+    """Serve the rooms; `quotas` bound how many a client makes."""
     routes = Blueprint("rooms", __name__)
     routes.before_request(health.require_ready)
 
     @routes.get("/api/rooms/<name>/events")
     def events(name: str) -> Response:
         require_name("A room's name", name)
-        return event_stream(watchers, "room", _events(rooms, watchers, [name]))
+        return event_stream(open_streams, "room", _events(rooms, open_streams, [name]))
 
     @routes.get("/api/rooms/events")
     def events_of_several() -> Response:
@@ -51,37 +51,37 @@ def blueprint(
             raise BadRequestError(f"room must be given, for 1 to {_MOST_ROOMS} rooms.")
         for name in names:
             require_name("A room's name", name)
-        return event_stream(watchers, "room", _events(rooms, watchers, names))
+        return event_stream(open_streams, "room", _events(rooms, open_streams, names))
 
     @routes.post("/api/rooms/<name>")
     def move(name: str) -> Response:
         require_name("A room's name", name)
-        place = place_from(json_of(request))
-        catalogue.stream(place.stream_id)
-        allowances.take(request.remote_addr or "", f"room {name}")
-        response = jsonify(_told(rooms, rooms.move(name, place)))
+        state = playback_state_from(json_of(request))
+        catalogue.stream(state.stream_id)
+        quotas.spend(request.remote_addr or "", f"room {name}")
+        response = jsonify(_as_json(rooms, rooms.move(name, state)))
         response.headers["Cache-Control"] = "no-store"
         return response
 
     return routes
 
 
-def _events(rooms: Rooms, watchers: Watchers, names: Sequence[str]) -> Iterator[bytes]:
+def _events(rooms: Rooms, open_streams: OpenStreams, names: Sequence[str]) -> Iterator[bytes]:
     """Yield where each room is, if it is anywhere, and then each of their moves."""
     with rooms.joined(*names):
         yield b"retry: 1000\n\n"
         version, quiet_seconds = 0, 0.0
-        while not watchers.stopping.is_set():
+        while not open_streams.stopping.is_set():
             moved = rooms.wait(names, version, WAIT_SECONDS)
             if moved:
                 version, quiet_seconds = max(move.version for move in moved.values()), 0.0
                 for name, move in moved.items():
-                    told = {"room": name, **_told(rooms, move)}
-                    yield event("room", json.dumps(told))
+                    body = {"room": name, **_as_json(rooms, move)}
+                    yield event("room", json.dumps(body))
             elif (quiet_seconds := quiet_seconds + WAIT_SECONDS) >= HEARTBEAT_SECONDS:
                 quiet_seconds = 0.0
                 yield HEARTBEAT
 
 
-def _told(rooms: Rooms, move: Move) -> dict[str, Any]:
-    return {**asdict(move.place), "age_us": rooms.age_us(move)}
+def _as_json(rooms: Rooms, move: Move) -> dict[str, Any]:
+    return {**asdict(move.state), "age_us": rooms.age_us(move)}

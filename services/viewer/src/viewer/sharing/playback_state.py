@@ -1,4 +1,4 @@
-"""A place in a stream as a room has it, and how it is read from what others wrote."""
+"""What a room shares: the stream, the frame and how it plays; read from what others sent."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ _MAX_SPEED = 16.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a room is, as the one who moved it said."""
+class PlaybackState:
+    """Where a room is and how it plays, as told by whoever moved it last."""
 
     stream_id: str
     frame: int
@@ -27,8 +27,8 @@ class Place:
     mark_out: int | None = None
 
 
-def place_from(body: object) -> Place:
-    """Read a place. Raises BadRequestError with a sentence."""
+def playback_state_from(body: object) -> PlaybackState:
+    """Read a state. Raises BadRequestError with a sentence."""
     if not isinstance(body, dict):
         raise BadRequestError("The body must be a JSON object that says where the room is.")
     stream_id, playing, speed = body.get("stream_id"), body.get("playing"), body.get("speed")
@@ -47,7 +47,7 @@ def place_from(body: object) -> Place:
     if not isinstance(by, str):
         raise BadRequestError("by must be the sender's name.")
     require_name("by", by)
-    return Place(
+    return PlaybackState(
         stream_id=stream_id,
         frame=_count(body, "frame"),
         pts_ns=_count(body, "pts_ns"),

@@ -1,4 +1,4 @@
-"""Lanes: the threads that answer requests, by what is asked, so that no kind holds up another."""
+"""The pools of threads that answer requests: one for each kind, so that none delays another."""
 
 import re
 import time
@@ -9,17 +9,17 @@ from gunicorn import util  # type: ignore[import-untyped]
 
 from viewer.web.access import MOST_WAITING as MOST_WHO_GUESS
 
-# Whole requests that may wait for a thread of their lane; more are answered 503 at once,
+# Complete requests that may wait for a thread of their pool. More get 503 at once,
 MOST_WAITING = {"streams": 256, "log": 512, "pages": 1024, "probes": 64, "metrics": 16}
-# and so is one that has waited for so long, as many do where each waits for a Kafka that is away.
+# and so does one that has waited this long, as happens while Kafka is away.
 _LONGEST_WAIT_SECONDS = 10.0
-# What is answered from memory has few threads, for they would only wait for each other: with
-# hundreds that want to run, each waits for all the others' turns. Those that let somebody who
-# guesses passwords wait are besides. What asks Kafka has more.
+# Requests that are answered from memory get few threads: more would only compete for the
+# interpreter. Threads that delay somebody who guesses passwords come on top. Requests that ask
+# Kafka get more, because they wait for its answer.
 PAGE_THREADS = 4 + MOST_WHO_GUESS
 _LOG_THREADS = 16
 _PROBE_THREADS = 2
-_LANES = (
+_POOL_PATHS = (
     ("probes", re.compile(r"/(healthz|readyz)")),
     ("metrics", re.compile(r"/metrics")),
     ("streams", re.compile(
@@ -32,19 +32,22 @@ _LANES = (
 )  # fmt: skip
 
 
-class Lane:
-    """Threads for one kind of requests, and how many may be with them."""
+class RequestPool:
+    """Threads for one kind of requests, with a bounded queue. Only the gate's thread calls it."""
 
     def __init__(self, name: str, threads: int, now: Callable[[], float] = time.monotonic) -> None:
-        """Have so many threads for requests of a kind; `now` gives seconds."""
+        """Start up to `threads` threads; the queue's bound goes by `name`. `now` gives seconds."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._most = threads + MOST_WAITING[name]
         self._now = now
-        # One thread counts up, many down: by the futures, which know.
+        # The gate's thread adds; the thread that completes a future removes it.
         self._open: set[Future[None]] = set()
 
     def run(self, work: Callable[[], None], refuse: Callable[[], None]) -> bool:
-        """Have work done, unless there is too much of it; what has waited for long is refused."""
+        """Queue `work`; return False when the queue is full. Does not block.
+
+        A thread of the pool calls `work`, or `refuse` when the request has waited too long.
+        """
         if len(self._open) >= self._most:
             return False
         late_at = self._now() + _LONGEST_WAIT_SECONDS
@@ -54,24 +57,24 @@ class Lane:
         return True
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Start no more work; what runs is not waited for."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def lanes_for(stream_threads: int) -> Mapping[str, Lane]:
-    """Make the lanes, by name."""
+def make_pools(stream_threads: int) -> Mapping[str, RequestPool]:
+    """Make the pools, by name."""
     threads = {
         "streams": stream_threads, "log": _LOG_THREADS, "pages": PAGE_THREADS,
         "probes": _PROBE_THREADS, "metrics": 1,
     }  # fmt: skip
-    return {name: Lane(name, count) for name, count in threads.items()}
+    return {name: RequestPool(name, count) for name, count in threads.items()}
 
 
-def lane_of(target: bytes) -> str:
-    """Tell whose threads answer a request for this, however its path is spelled."""
+def pool_of(target: bytes) -> str:
+    """Name the pool that answers a request for this target, however its path is spelled."""
     try:
         path = util.split_request_uri(target.decode("latin-1")).path
     except ValueError:
         return "pages"  # the parser refuses it
     path = util.unquote_to_wsgi_str(path)
-    return next((name for name, paths in _LANES if paths.fullmatch(path)), "pages")
+    return next((name for name, paths in _POOL_PATHS if paths.fullmatch(path)), "pages")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from viewer.web.access import MOST_WAITING
-from viewer.web.thread_lanes import PAGE_THREADS, Lane, lane_of
+from viewer.web.request_pools import PAGE_THREADS, RequestPool, pool_of
 
 from tests.viewer.builders import STREAM_ID
 from tests.viewer.world import FakeClock
@@ -27,7 +27,7 @@ GIVEN = {
 class Noting:
     """Stands for a connection, and notes whether its thread would send a stream."""
 
-    stall_seconds, sock, stalls = 1.0, None, None
+    stall_seconds, sock, slow_clients = 1.0, None, None
 
     def __init__(self) -> None:
         self.is_stream = False
@@ -47,7 +47,7 @@ def test_what_is_sent_as_it_comes_is_no_pages_work(viewer: World, client: FlaskC
         connection, url = Noting(), f"{path}?room=den"
         environ = {"gunicorn.socket": connection, "SERVER_PROTOCOL": "HTTP/1.1"}
         client.get(url, environ_overrides=environ, buffered=False).close()
-        assert (lane_of(url.encode()) == "streams") == connection.is_stream, url
+        assert (pool_of(url.encode()) == "streams") == connection.is_stream, url
         streams |= {rule.endpoint} if connection.is_stream else set()
     assert len(streams) == 6, streams
 
@@ -76,31 +76,35 @@ def test_what_is_sent_as_it_comes_is_no_pages_work(viewer: World, client: FlaskC
         ("\xff", "pages"),
     ],
 )
-def test_a_path_has_one_lane_however_it_is_spelled(target: str, lane: str) -> None:
-    assert lane_of(target.encode("latin-1")) == lane
+def test_a_path_has_one_lane_however_it_is_spelled(target: str, pool: str) -> None:
+    assert pool_of(target.encode("latin-1")) == pool
 
 
 def test_who_guesses_passwords_leaves_threads_for_pages() -> None:
-    lane, let_go, answered = Lane("pages", PAGE_THREADS), threading.Event(), threading.Event()
+    pool, let_go, answered = (
+        RequestPool("pages", PAGE_THREADS),
+        threading.Event(),
+        threading.Event(),
+    )
 
     def wait() -> None:
         let_go.wait(60)
 
     try:
         for _ in range(MOST_WAITING):
-            assert lane.run(wait, let_go.set)
-        assert lane.run(answered.set, let_go.set)
+            assert pool.run(wait, let_go.set)
+        assert pool.run(answered.set, let_go.set)
         assert answered.wait(60)
         assert not let_go.is_set()
     finally:
         let_go.set()
-        lane.close()
+        pool.close()
 
 
 def test_what_has_waited_for_long_is_refused_and_holds_up_nobody() -> None:
     """As where each waits for a Kafka that is away: the last of many would wait for minutes."""
     clock, let_go, begun = FakeClock(), threading.Event(), threading.Event()
-    lane = Lane("log", 1, clock)
+    pool = RequestPool("log", 1, clock)
     answers: list[str] = []
 
     def wait() -> None:
@@ -109,15 +113,15 @@ def test_what_has_waited_for_long_is_refused_and_holds_up_nobody() -> None:
         answers.append("answered")
 
     try:
-        assert lane.run(wait, lambda: answers.append("refused"))
+        assert pool.run(wait, lambda: answers.append("refused"))
         assert begun.wait(60)
-        assert lane.run(lambda: answers.append("late"), lambda: answers.append("refused"))
+        assert pool.run(lambda: answers.append("late"), lambda: answers.append("refused"))
         clock.seconds = 11
         done = threading.Event()
-        assert lane.run(done.set, done.clear)
+        assert pool.run(done.set, done.clear)
         let_go.set()
         assert done.wait(60)
     finally:
         let_go.set()
-        lane.close()
+        pool.close()
     assert answers == ["answered", "refused"]
