@@ -53,7 +53,7 @@ def test_what_is_sent_as_it_comes_is_no_pages_work(viewer: World, client: FlaskC
 
 
 @pytest.mark.parametrize(
-    ("target", "lane"),
+    ("target", "pool"),
     [
         ("/api/events", "streams"),
         ("/api/%65vents", "streams"),
@@ -76,7 +76,7 @@ def test_what_is_sent_as_it_comes_is_no_pages_work(viewer: World, client: FlaskC
         ("\xff", "pages"),
     ],
 )
-def test_a_path_has_one_lane_however_it_is_spelled(target: str, pool: str) -> None:
+def test_a_path_has_one_pool_however_it_is_spelled(target: str, pool: str) -> None:
     assert pool_of(target.encode("latin-1")) == pool
 
 
