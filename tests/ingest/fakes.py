@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ingest.kafka.committed_log import Ledger
+from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.publisher import Advance
 from ingest.kafka.record_limits import RecordLimits
 from ingest.model.errors import (
@@ -85,7 +85,7 @@ class FakeLog:
 
     def connect(self, fingerprint: str) -> tuple["FakePublisher", "FakeLedger"]:
         """Open the one publisher of this content, as ingest.cluster.connect does."""
-        return self.call("open", lambda: (self._open(fingerprint), FakeLedger(self)))
+        return self.call("open", lambda: (self._open(fingerprint), FakeCommittedLog(self)))
 
     def call(self, what: str, act: Callable[[], T]) -> T:
         """Do act, unless a fault is due."""
@@ -153,18 +153,18 @@ class FakePublisher:
         """See ingest.publisher.Publisher."""
 
 
-class FakeLedger(Ledger):
+class FakeCommittedLog(CommittedLog):
     """Reads a FakeLog."""
 
     def __init__(self, log: FakeLog) -> None:
         self._log = log
 
     def has_lost(self, stream: Stream) -> bool:
-        """See ingest.ledger.Ledger."""
+        """See CommittedLog."""
         return bool(stream.frame_count) and stream.frames_topic_id != self._log.topic_id
 
     def find(self, fingerprint: str) -> list[Stream]:
-        """See ingest.ledger.Ledger."""
+        """See CommittedLog."""
         latest: dict[str, Stream] = {}
         for state in self._log.states:
             latest.pop(state.stream_id, None)
@@ -173,17 +173,17 @@ class FakeLedger(Ledger):
         return self._log.call("find", lambda: found)
 
     def holds_all(self, stream: Stream) -> bool:
-        """See ingest.ledger.Ledger."""
+        """See CommittedLog."""
         held = [written for written in self._log.frames if written.run_id == stream.run_id]
         whole = len(held) == stream.frame_count
         return whole and stream.frames_topic_id in (None, self._log.topic_id)
 
     def frames_topic_id(self) -> str | None:
-        """See ingest.ledger.Ledger."""
+        """See CommittedLog."""
         return self._log.topic_id
 
     def hash_images(self, stream: Stream) -> "hashlib._Hash | None":
-        """See ingest.ledger.Ledger."""
+        """See CommittedLog."""
         images = [
             written.frame.image
             for written in self._log.frames

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from ingest.kafka.avro_codec import Codec
-from ingest.kafka.committed_log import Ledger
+from ingest.kafka.committed_log import CommittedLog
 from ingest.model.errors import Unavailable
 from ingest.model.frame import Frame
 from ingest.model.stream import Stream
@@ -46,8 +46,8 @@ def digest(*sent: Frame) -> str:
 
 
 def found_digest(kafka: Kafka, stream: Stream) -> str | None:
-    _, ledger = kafka.connect(stream.fingerprint)
-    found = ledger.hash_images(stream)
+    _, committed_log = kafka.connect(stream.fingerprint)
+    found = committed_log.hash_images(stream)
     return None if found is None else found.hexdigest()
 
 
@@ -62,15 +62,15 @@ def delete_before(cluster: Cluster, topics: Topics, stream: Stream, offset: int)
 
 def test_unknown_content_is_not_found(kafka: Kafka) -> None:
     written(kafka, fresh())
-    _, ledger = kafka.connect(OTHER_CONTENT)
-    assert ledger.find(OTHER_CONTENT) == []
+    _, committed_log = kafka.connect(OTHER_CONTENT)
+    assert committed_log.find(OTHER_CONTENT) == []
 
 
 def test_the_latest_committed_state_is_found(kafka: Kafka) -> None:
     stream = written(kafka, fresh())
     written(kafka, fresh(fingerprint=OTHER_CONTENT))
-    _, ledger = kafka.connect(CONTENT)
-    assert ledger.find(CONTENT) == [stream]
+    _, committed_log = kafka.connect(CONTENT)
+    assert committed_log.find(CONTENT) == [stream]
     assert stream.frame_count == 6
 
 
@@ -78,17 +78,17 @@ def test_content_that_only_begins_alike_is_not_taken_for_it(kafka: Kafka) -> Non
     stream = written(kafka, fresh(name="one"))
     alike = CONTENT[:12] + "0" * 52
     written(kafka, fresh(name="two", fingerprint=alike))
-    _, ledger = kafka.connect(CONTENT)
-    assert ledger.find(CONTENT) == [stream]
+    _, committed_log = kafka.connect(CONTENT)
+    assert committed_log.find(CONTENT) == [stream]
 
 
 def test_streams_of_one_content_are_found_latest_change_last(kafka: Kafka) -> None:
     one, two = fresh(name="one"), fresh(name="two")
-    publisher, ledger = kafka.connect(CONTENT)
+    publisher, committed_log = kafka.connect(CONTENT)
     one = send(publisher, one, frames(0, 2))
     two = send(publisher, two, frames(0, 2))
     one = send(publisher, one, frames(2, 4))
-    assert ledger.find(CONTENT) == [two, one]
+    assert committed_log.find(CONTENT) == [two, one]
 
 
 def test_a_state_above_an_open_transaction_is_waited_for(
@@ -117,14 +117,14 @@ def test_a_state_above_an_open_transaction_is_waited_for(
     def look() -> None:
         try:
             with closing(_codec(cluster, topics)) as codec:
-                ledger = Ledger(
+                committed_log = CommittedLog(
                     {"bootstrap.servers": cluster.bootstrap_servers},
                     topics.frames,
                     topics.streams,
                     codec,
                     now,
                 )
-                result.extend(ledger.find(CONTENT))
+                result.extend(committed_log.find(CONTENT))
         finally:
             looked.set()
 
@@ -148,10 +148,12 @@ def test_what_an_open_transaction_holds_back_is_told(cluster: Cluster, topics: T
     hours = itertools.count(step=3600)
     with closing(_codec(cluster, topics)) as codec:
         connection = {"bootstrap.servers": cluster.bootstrap_servers}
-        ledger = Ledger(connection, topics.frames, topics.streams, codec, lambda: next(hours))
+        committed_log = CommittedLog(
+            connection, topics.frames, topics.streams, codec, lambda: next(hours)
+        )
         told = "of partition 0 it gives what lies before offset 0, not what lies before 1. A trans"
         with pytest.raises(Unavailable, match=told):
-            ledger.find(CONTENT)
+            committed_log.find(CONTENT)
     stranger.abort_transaction(30)
 
 
@@ -275,9 +277,9 @@ def test_foreign_records_among_the_streams_are_passed_over(
         producer.produce(topics.streams, value, f"foreign{number}-{CONTENT[:12]}".encode())
     producer.produce(topics.streams, b"no text", b"\xff-" + CONTENT[:12].encode())
     assert producer.flush(LIMIT_SECONDS) == 0
-    _, ledger = kafka.connect(CONTENT)
-    assert ledger.find(CONTENT) == [stream]
-    assert ledger.streams(lambda _: True) == [stream]
+    _, committed_log = kafka.connect(CONTENT)
+    assert committed_log.find(CONTENT) == [stream]
+    assert committed_log.streams(lambda _: True) == [stream]
     assert "event=foreign_record" in caplog.text
 
 
@@ -302,9 +304,9 @@ def test_a_topic_that_is_missing_is_waited_for(
     with closing(_codec(cluster, topics)) as codec:
         gone = f"{topics.streams}-gone"
         connection = {"bootstrap.servers": cluster.bootstrap_servers}
-        ledger = Ledger(connection, topics.frames, gone, codec, time.monotonic)
+        committed_log = CommittedLog(connection, topics.frames, gone, codec, time.monotonic)
         with pytest.raises(Unavailable, match=rf"does not tell the state of {gone}"):
-            ledger.find(CONTENT)
+            committed_log.find(CONTENT)
 
 
 def _codec(cluster: Cluster, topics: Topics) -> Codec:

@@ -16,7 +16,7 @@ from ingest.api.stream_catalogue import KafkaCatalogue
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.client_configuration import kafka_options, registry_options
-from ingest.kafka.committed_log import Ledger
+from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.connection import connect
 from ingest.kafka.foreign_records import ForeignRecords, Reason, reason_of
 from ingest.kafka.stream_lookup import Known, StreamLookup
@@ -148,12 +148,12 @@ def register(topics: Topics, subject: str, schema: str) -> int:
 def test_a_partition_that_is_not_there_holds_nothing(settings: Settings, codec: Codec) -> None:
     stream = written(settings)
     named = (settings.frames_topic, settings.streams_topic)
-    ledger = Ledger(kafka_options(settings), *named, codec, time.monotonic)
-    assert ledger.holds_all(stream)
-    assert not ledger.has_lost(stream)
+    committed_log = CommittedLog(kafka_options(settings), *named, codec, time.monotonic)
+    assert committed_log.holds_all(stream)
+    assert not committed_log.has_lost(stream)
     elsewhere = replace(stream, partition=9_999)
-    assert not ledger.holds_all(elsewhere)
-    assert ledger.has_lost(elsewhere)
+    assert not committed_log.holds_all(elsewhere)
+    assert committed_log.has_lost(elsewhere)
 
 
 def written(settings: Settings) -> Stream:
@@ -184,7 +184,9 @@ def test_a_strangers_record_over_a_streams_own_hides_it_from_nobody(
     with StreamLookup(options, topics.streams, foreign.is_foreign) as lookup:
         wait_for(lambda: lookup.known("").ends.get(0, 0) >= 7, what="all to be read")
         for known in (None, lookup.known(stream.stream_id[-12:]), Known(((0, 5),), {0: 6})):
-            ledger = Ledger(options, *named, codec, time.monotonic, lookup=partial(told, known))
-            assert ledger.find(CONTENT) == [stream], known
+            committed_log = CommittedLog(
+                options, *named, codec, time.monotonic, lookup=partial(told, known)
+            )
+            assert committed_log.find(CONTENT) == [stream], known
     assert KafkaCatalogue(settings).holding(CONTENT) == stream
     assert KafkaCatalogue(settings).stream(stream.stream_id) == stream

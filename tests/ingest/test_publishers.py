@@ -169,8 +169,8 @@ def test_an_abandoned_transaction_leaves_nothing(world: World) -> None:
 
     with pytest.raises(AbandonedError):
         publisher.commit(stream, frames(2, 6), abandon)
-    newer, ledger = world.connect(CONTENT)
-    assert ledger.find(CONTENT) == [stream]
+    newer, committed_log = world.connect(CONTENT)
+    assert committed_log.find(CONTENT) == [stream]
     send(newer, stream, frames(2, 4))
     seen = world.committed()
     assert [placed.record["frame_index"] for placed in seen.frames] == list(range(4))

@@ -10,7 +10,7 @@ from confluent_kafka import Message, TopicPartition
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.client_configuration import kafka_options, registry_options
-from ingest.kafka.committed_log import Ledger
+from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.connection import connect
 from ingest.kafka.stream_lookup import Known, StreamLookup
 from ingest.model.stream import Stream
@@ -71,8 +71,8 @@ def write(settings: Settings, *streams: Stream) -> list[Stream]:
     return written
 
 
-class Counting(Ledger):
-    """A ledger that counts the records which it reads."""
+class Counting(CommittedLog):
+    """A committed log that counts the records which it reads."""
 
     read = 0
 

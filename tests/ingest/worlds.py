@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 
 from ingest.config.settings import Settings
 from ingest.kafka.avro_records import frame_record, segment_record, stream_record
-from ingest.kafka.committed_log import Ledger
+from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.connection import connect
 from ingest.kafka.publisher import Publisher
 
@@ -44,7 +44,7 @@ class Committed:
 class World(Protocol):
     """A log to publish to."""
 
-    def connect(self, fingerprint: str) -> tuple[Publisher, Ledger]:
+    def connect(self, fingerprint: str) -> tuple[Publisher, CommittedLog]:
         """Open the one publisher of this content."""
 
     def committed(self, *, await_open: bool = True) -> Committed:
@@ -57,7 +57,7 @@ class Memory:
     def __init__(self) -> None:
         self.log = FakeLog()
 
-    def connect(self, fingerprint: str) -> tuple[Publisher, Ledger]:
+    def connect(self, fingerprint: str) -> tuple[Publisher, CommittedLog]:
         """See World."""
         return self.log.connect(fingerprint)
 
@@ -81,11 +81,11 @@ class Kafka:
         self._settings = Settings.from_environ(topics.environment)
         self._opened = ExitStack()
 
-    def connect(self, fingerprint: str) -> tuple[Publisher, Ledger]:
+    def connect(self, fingerprint: str) -> tuple[Publisher, CommittedLog]:
         """See World."""
-        publisher, ledger = connect(self._settings, fingerprint)
+        publisher, committed_log = connect(self._settings, fingerprint)
         self._opened.callback(publisher.close)
-        return publisher, ledger
+        return publisher, committed_log
 
     def committed(self, *, await_open: bool = True) -> Committed:
         """See World."""

@@ -33,21 +33,21 @@ class KafkaCatalogue:
     def stream(self, stream_id: str) -> Stream | None:
         """See Catalogue.stream."""
         wanted = stream_id.encode()
-        with reading(self._settings) as (ledger, _):
-            return next(iter(ledger.streams(lambda key: key == wanted)), None)
+        with reading(self._settings) as (committed_log, _):
+            return next(iter(committed_log.streams(lambda key: key == wanted)), None)
 
     def holding(self, fingerprint: str) -> Stream | None:
         """See Catalogue.holding."""
-        with reading(self._settings) as (ledger, _):
-            found = [stream for stream in ledger.find(fingerprint) if stream.holds_frames]
+        with reading(self._settings) as (committed_log, _):
+            found = [stream for stream in committed_log.find(fingerprint) if stream.holds_frames]
         return found[-1] if found else None
 
     def forget(self, stream: Stream) -> None:
         """See Catalogue.forget. Whoever was writing the stream is fenced."""
-        publisher, ledger = connect(self._settings, stream.fingerprint)
+        publisher, committed_log = connect(self._settings, stream.fingerprint)
         try:
             key = stream.stream_id.encode()
-            now = next(iter(ledger.streams(lambda other: other == key)), None)
+            now = next(iter(committed_log.streams(lambda other: other == key)), None)
             if now is None:
                 raise Unknown(f"There is no stream {stream.stream_id} any more.")
             if (now.run_id, now.segment_count) != (stream.run_id, stream.segment_count):
@@ -55,7 +55,7 @@ class KafkaCatalogue:
             index = self._settings.index_topic
             segments = {
                 (key, message.partition() or 0)
-                for message in ledger.records(index, ledger.whole(index))
+                for message in committed_log.records(index, committed_log.whole(index))
                 if (key := message.key() or b"").startswith(f"{stream.stream_id}/".encode())
             }
             publisher.forget(stream.stream_id, sorted(segments))

@@ -31,7 +31,7 @@ _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite
 log = logging.getLogger(__name__)
 
 
-class Ledger:
+class CommittedLog:
     """The committed streams and frames of a log. Raises Unavailable when the broker is away."""
 
     def __init__(

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.client_configuration import kafka_options, registry_options
-from ingest.kafka.committed_log import Ledger
+from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.publisher import KafkaPublisher
 from ingest.kafka.record_limits import Learned, LimitsBook
 from ingest.kafka.stream_lookup import Known
@@ -27,7 +27,7 @@ class Connection:
         learned: Learned | None = None,
         lookup: Callable[[str], Known | None] = lambda _: None,
     ) -> None:
-        """Take the content's fingerprint, what measures its publisher, and a ledger's lookup.
+        """Take the content's fingerprint, what measures its publisher, and the committed log's lookup.
 
         learned: what workers before have learned of how large records may be.
         """
@@ -36,7 +36,7 @@ class Connection:
         self._probe = probe
         self.book = LimitsBook(_topics(settings), learned)
         self._lookup = lookup
-        self._ready: tuple[KafkaPublisher, Ledger] | None = None
+        self._ready: tuple[KafkaPublisher, CommittedLog] | None = None
 
     def prepare(self) -> None:
         """Have what takes time done before; nobody is fenced yet. What fails is tried again."""
@@ -44,8 +44,8 @@ class Connection:
             self._ready = self._made()
 
     @property
-    def ledger(self) -> Ledger:
-        """A ledger that fences nobody. Raises Unavailable."""
+    def committed_log(self) -> CommittedLog:
+        """A committed log that fences nobody. Raises Unavailable."""
         if self._ready is None:
             self._ready = self._made()
         return self._ready[1]
@@ -56,16 +56,16 @@ class Connection:
             self._ready[0].close()
             self._ready = None
 
-    def open(self) -> tuple[KafkaPublisher, Ledger]:
-        """Open the one publisher of this content, which fences any earlier one, and its ledger.
+    def open(self) -> tuple[KafkaPublisher, CommittedLog]:
+        """Open the one publisher of this content, which fences any earlier one, and the committed log.
 
         Raises Unavailable and Blocked.
         """
-        (publisher, ledger), self._ready = self._ready or self._made(), None
+        (publisher, committed_log), self._ready = self._ready or self._made(), None
         publisher.open()
-        return publisher, ledger
+        return publisher, committed_log
 
-    def _made(self) -> tuple[KafkaPublisher, Ledger]:
+    def _made(self) -> tuple[KafkaPublisher, CommittedLog]:
         settings = self._settings
         topics = _topics(settings)
         codec = Codec(registry_options(settings), *topics)
@@ -77,25 +77,25 @@ class Connection:
             self._probe,
             book=self.book,
         )
-        return publisher, _ledger(settings, codec, lookup=self._lookup)
+        return publisher, _committed_log(settings, codec, lookup=self._lookup)
 
 
-def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, Ledger]:
-    """Open the publisher of a content, once, and its ledger. Raises Unavailable."""
+def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, CommittedLog]:
+    """Open the publisher of a content, once, and the committed log. Raises Unavailable."""
     return Connection(settings, fingerprint, Probe(time.perf_counter, time.time_ns)).open()
 
 
 @contextmanager
 def reading(
     settings: Settings, foreign: Callable[[bytes, Foreign], None] | None = None
-) -> Iterator[tuple[Ledger, Codec]]:
-    """Give a ledger, and what reads its records, that fence nobody. Raises Unavailable.
+) -> Iterator[tuple[CommittedLog, Codec]]:
+    """Give the committed log, and what reads its records, that fence nobody. Raises Unavailable.
 
-    foreign: see Ledger.
+    foreign: see CommittedLog.
     """
     codec = Codec(registry_options(settings), *_topics(settings))
     try:
-        yield _ledger(settings, codec, foreign=foreign), codec
+        yield _committed_log(settings, codec, foreign=foreign), codec
     finally:
         codec.close()
 
@@ -104,14 +104,14 @@ def _topics(settings: Settings) -> tuple[str, str, str]:
     return settings.frames_topic, settings.index_topic, settings.streams_topic
 
 
-def _ledger(
+def _committed_log(
     settings: Settings,
     codec: Codec,
     *,
     lookup: Callable[[str], Known | None] = lambda _: None,
     foreign: Callable[[bytes, Foreign], None] | None = None,
-) -> Ledger:
-    return Ledger(
+) -> CommittedLog:
+    return CommittedLog(
         kafka_options(settings),
         settings.frames_topic,
         settings.streams_topic,

@@ -13,7 +13,7 @@ from confluent_kafka import Message, TopicPartition
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.avro_records import segment_key
-from ingest.kafka.committed_log import Ledger
+from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.connection import reading
 from ingest.media.fingerprint import fingerprint
 from ingest.model.errors import Foreign, IngestError, Refused, Unavailable, Unknown
@@ -43,11 +43,11 @@ def main(settings: Settings, wanted: str, file: Path | None) -> int:
         _say(f"BAD      {name}  its record in {settings.streams_topic}: {plain(str(error))}")
 
     try:
-        with reading(settings, foreign) as (ledger, codec):
-            streams = ledger.streams(lambda key: wanted == "all" or key == wanted.encode())
+        with reading(settings, foreign) as (committed_log, codec):
+            streams = committed_log.streams(lambda key: wanted == "all" or key == wanted.encode())
             if not streams and wanted != "all" and statuses == {OK}:
                 raise Unknown(f"There is no stream {wanted!r}.")
-            verifier = Verifier(settings, ledger, codec)
+            verifier = Verifier(settings, committed_log, codec)
             for stream in streams:
                 statuses.add(_verify(verifier, stream, file))
     except (IngestError, OSError) as error:
@@ -105,9 +105,9 @@ class Verifier:
     Raises Unavailable, and Refused when the file is not the stream's.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, codec: Codec) -> None:
+    def __init__(self, settings: Settings, committed_log: CommittedLog, codec: Codec) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self._committed_log = committed_log
         self._codec = codec
         self._counts: dict[str, int] = {}
         # Partitions that did not give what was asked for: up to where they do, and why.
@@ -155,14 +155,14 @@ class Verifier:
 
     @cached_property
     def _topic_id(self) -> str | None:
-        return self._ledger.frames_topic_id()
+        return self._committed_log.frames_topic_id()
 
     def _partition(self, topic: str, partition: int) -> tuple[TopicPartition, int]:
         """Return where a partition begins and ends; the index has its own way to number them."""
         number = partition % self._count(topic)
         self._refuse_again(topic, number, 0)
         try:
-            whole = self._ledger.whole(topic, number)
+            whole = self._committed_log.whole(topic, number)
         except Unavailable as error:
             self._stuck[topic, number] = (-1, str(error))
             raise
@@ -172,7 +172,7 @@ class Verifier:
     def _count(self, topic: str) -> int:
         """Return how many partitions a topic has, as it had them when it was first asked for."""
         if topic not in self._counts:
-            self._counts[topic] = self._ledger.partition_count(topic)
+            self._counts[topic] = self._committed_log.partition_count(topic)
         return self._counts[topic]
 
     def _records(self, topic: str, place: TopicPartition, end: int) -> Iterator[Message]:
@@ -180,7 +180,7 @@ class Verifier:
         self._refuse_again(topic, place.partition, end)
         reached = place.offset
         try:
-            for message in self._ledger.records(topic, {place: end}):
+            for message in self._committed_log.records(topic, {place: end}):
                 reached = (message.offset() or 0) + 1
                 yield message
         except Unavailable as error:

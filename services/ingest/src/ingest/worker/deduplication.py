@@ -8,7 +8,7 @@ from ingest.config.settings import Settings
 from ingest.inbox.control_marks import Begun, Marks
 from ingest.inbox.open_file import Content, HeldFile
 from ingest.kafka.avro_records import segment_key_of
-from ingest.kafka.committed_log import Ledger
+from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.connection import Connection
 from ingest.kafka.record_limits import Learned
 from ingest.kafka.stream_lookup import Known
@@ -25,11 +25,11 @@ class Resolved:
     content: Content
     standing: Standing
     connection: Connection
-    decide: Callable[[Sequence[Stream], Claim, Ledger], Standing]
+    decide: Callable[[Sequence[Stream], Claim, CommittedLog], Standing]
     own_run: str | None = None
     """The run that was begun from this very file, if there is one."""
 
-    def supersedes(self, stream: Stream, ledger: Ledger) -> bool:
+    def supersedes(self, stream: Stream, committed_log: CommittedLog) -> bool:
         """Whether a new run is to be begun in place of what a stream is committed as by now.
 
         Where it is not the run that was looked at, another worker has come in between. That one
@@ -38,7 +38,7 @@ class Resolved:
         decided = self.standing
         if isinstance(decided, Fresh) or decided.stream.run_id != stream.run_id:
             lost = Claim(abandoned=(stream.run_id, stream.segment_count))
-            decided = self.decide([stream], lost, ledger)
+            decided = self.decide([stream], lost, committed_log)
         if isinstance(decided, Differs):
             raise Fenced("Another worker has begun with content that is alike.")
         return isinstance(decided, Again)
@@ -116,12 +116,12 @@ class Deduplication:
         connection = self._to(fingerprint)
         while True:
             try:
-                publisher, ledger = connection.open()
+                publisher, committed_log = connection.open()
             except Unavailable as error:
                 self._wait(str(error))
                 continue
             try:
-                for stream in ledger.find(fingerprint):
+                for stream in committed_log.find(fingerprint):
                     if stream.run_id == run_id and not (stream.ended and stream.holds_frames):
                         publisher.forget(stream.stream_id, _segments(stream))
             except Unavailable as error:
@@ -148,7 +148,7 @@ class Deduplication:
         try:
             while True:
                 try:
-                    found = connection.ledger.find(begun.fingerprint)
+                    found = connection.committed_log.find(begun.fingerprint)
                 except Unavailable as error:
                     connection.close()
                     self._wait(str(error))
@@ -169,19 +169,19 @@ class Deduplication:
     def _asked(self, content: Content, connection: Connection, claim: Claim) -> Standing:
         while True:
             try:
-                return self._ask(content, connection.ledger, claim)
+                return self._ask(content, connection.committed_log, claim)
             except Unavailable as error:
                 connection.close()
                 self._wait(str(error))
 
-    def _ask(self, content: Content, ledger: Ledger, claim: Claim) -> Standing:
-        return self._decide(content, ledger.find(content.fingerprint), claim, ledger)
+    def _ask(self, content: Content, committed_log: CommittedLog, claim: Claim) -> Standing:
+        return self._decide(content, committed_log.find(content.fingerprint), claim, committed_log)
 
     def _decide(
-        self, content: Content, found: Sequence[Stream], claim: Claim, ledger: Ledger
+        self, content: Content, found: Sequence[Stream], claim: Claim, committed_log: CommittedLog
     ) -> Standing:
         return standing(
-            found, content, claim, lambda: self._held.sha256(self._alive), ledger.holds_all
+            found, content, claim, lambda: self._held.sha256(self._alive), committed_log.holds_all
         )
 
 

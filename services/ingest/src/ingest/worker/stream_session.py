@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
-from ingest.kafka.committed_log import Ledger
+from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.publisher import Publisher
 from ingest.kafka.record_limits import RecordLimits
 from ingest.model.errors import (
@@ -41,7 +41,7 @@ class Session:
 
     def __init__(
         self,
-        connect: Callable[[], tuple[Publisher, Ledger]],
+        connect: Callable[[], tuple[Publisher, CommittedLog]],
         wait: Callable[[str], None],
         now_us: Callable[[], int],
         step: Callable[[str], AbstractContextManager[object]] = nullcontext,
@@ -61,7 +61,7 @@ class Session:
         self._limits_changed = 0
 
     def open(
-        self, fresh: Stream, supersedes: Callable[[Stream, Ledger], bool] = lambda *_: False
+        self, fresh: Stream, supersedes: Callable[[Stream, CommittedLog], bool] = lambda *_: False
     ) -> Stream:
         """Return the stream to write: fresh, or the committed one of the same content.
 
@@ -73,15 +73,18 @@ class Session:
         committed = self._reopen(fresh)
         self.stream = committed or fresh
         if committed is not None and (
-            self._told(lambda ledger: supersedes(committed, ledger))
-            or (not committed.ended and self._told(lambda ledger: ledger.has_lost(committed)))
+            self._told(lambda committed_log: supersedes(committed, committed_log))
+            or (
+                not committed.ended
+                and self._told(lambda committed_log: committed_log.has_lost(committed))
+            )
         ):
             self.stream = self._begin_again(committed, fresh)
         if self.stream.ended:
             return self.stream
         while True:
             try:
-                self._digest = self._ledger.hash_images(self.stream)
+                self._digest = self._committed_log.hash_images(self.stream)
             except Unavailable as error:
                 self._pause(error)
             else:
@@ -199,11 +202,11 @@ class Session:
             raise Blocked(f"{error} It has happened {self._broken} times in a row.") from error
         self._wait(str(error))
 
-    def _told(self, ask: Callable[[Ledger], T]) -> T:
-        """Return what the ledger says, however long it has to be waited for."""
+    def _told(self, ask: Callable[[CommittedLog], T]) -> T:
+        """Ask the committed log, and wait for its answer for as long as it takes."""
         while True:
             try:
-                return ask(self._ledger)
+                return ask(self._committed_log)
             except Unavailable as error:
                 self._pause(error)
 
@@ -227,15 +230,15 @@ class Session:
 
     def _committed(self, own: Stream) -> Stream | None:
         """Return what is committed of own's content, if anything is; fences nobody."""
-        return self._told(lambda ledger: _latest(ledger.find(own.fingerprint)))
+        return self._told(lambda committed_log: _latest(committed_log.find(own.fingerprint)))
 
     def _reopen(self, own: Stream) -> Stream | None:
         """Open a new publisher and return what is committed of own's content, if anything is."""
         while True:
             self.close()
             try:
-                self._publisher, self._ledger = self._connect()
-                return _latest(self._ledger.find(own.fingerprint))
+                self._publisher, self._committed_log = self._connect()
+                return _latest(self._committed_log.find(own.fingerprint))
             except Unavailable as error:
                 self._pause(error)
 
