@@ -37,7 +37,7 @@ def test_a_worker_that_died_can_be_spoken_to() -> None:
     theirs.close()
     job = Job(Path("film.mp4"), Choices())
     dead = Running(job, multiprocessing.Process(), ours, 0.0)
-    dead.tell(Proceed("film.mp4"))
+    dead.send(Proceed("film.mp4"))
     ours.close()
 
 

@@ -83,8 +83,8 @@ class FakeLog:
     _end: int = 0
     _newest: dict[str, int] = field(default_factory=dict)
 
-    def connect(self, fingerprint: str) -> tuple["FakePublisher", "FakeLedger"]:
-        """Open the one publisher of this content, as ingest.cluster.connect does."""
+    def connect(self, fingerprint: str) -> tuple["FakePublisher", "FakeCommittedLog"]:
+        """Open the one publisher of this content, as connect does."""
         return self.call("open", lambda: (self._open(fingerprint), FakeCommittedLog(self)))
 
     def call(self, what: str, act: Callable[[], T]) -> T:

@@ -7,14 +7,14 @@ from pathlib import Path
 from ingest.config.settings import Settings
 from ingest.inbox.folders import Folders
 from ingest.model.stream import State
-from ingest.supervisor.claiming import Claims
-from ingest.supervisor.dropped_folders import Cards
-from ingest.supervisor.fault_barrier import Barrier
-from ingest.supervisor.finishing import Endings
-from ingest.supervisor.scheduler import Intake
-from ingest.supervisor.tracked_files import Candidates
-from ingest.supervisor.worker_pool import Pool, Running
-from ingest.supervisor.worker_reports import Reports
+from ingest.supervisor.claiming import Claimer
+from ingest.supervisor.dropped_folders import DroppedFolders
+from ingest.supervisor.fault_barrier import FaultBarrier
+from ingest.supervisor.finishing import Finisher
+from ingest.supervisor.scheduler import Scheduler
+from ingest.supervisor.tracked_files import TrackedFiles
+from ingest.supervisor.worker_pool import Running, WorkerPool
+from ingest.supervisor.worker_reports import ReportHandler
 from ingest.telemetry.metrics import Metrics
 from ingest.telemetry.spans import Traces
 from ingest.worker.messages import Ended, Job, Opened
@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 from tests.ingest.clock import FakeClock
 
 
-class Workers(Pool):
+class Workers(WorkerPool):
     """Workers that do nothing, and what they were told."""
 
     def __init__(self, settings: Settings) -> None:
@@ -32,7 +32,7 @@ class Workers(Pool):
         self._lines: dict[Running, Connection] = {}
 
     def start(self, job: Job) -> Running:
-        """See Pool.start."""
+        """See WorkerPool.start."""
         ours, theirs = multiprocessing.Pipe()
         running = Running(job, multiprocessing.Process(), ours, 0.0)
         self._running.append(running)
@@ -59,31 +59,31 @@ class Service:
         self.clock = FakeClock()
         self.folders = Folders(videos, replica, 10.0, self.clock)
         self.workers = Workers(settings)
-        candidates = Candidates(self.workers, Traces(int), self.clock)
+        files = TrackedFiles(self.workers, Traces(int), self.clock)
         metrics = self.metrics = Metrics(CollectorRegistry(), "0", 4)
-        cards = Cards(self.folders, self.clock)
-        endings = Endings(settings, self.folders, candidates, cards, metrics)
-        claims = Claims(settings, self.folders, candidates)
-        barrier = Barrier(settings, self.folders, candidates, cards, metrics)
+        dropped_folders = DroppedFolders(self.folders, self.clock)
+        finisher = Finisher(settings, self.folders, files, dropped_folders, metrics)
+        claimer = Claimer(settings, self.folders, files)
+        barrier = FaultBarrier(settings, self.folders, files, dropped_folders, metrics)
         self.hold: str | None = None
-        self.intake = Intake(
+        self.scheduler = Scheduler(
             settings,
             self.folders,
-            candidates,
+            files,
             barrier=barrier,
-            cards=cards,
-            claims=claims,
-            endings=endings,
+            dropped_folders=dropped_folders,
+            claimer=claimer,
+            finisher=finisher,
             metrics=metrics,
             hold=lambda: self.hold,
         )
-        self.reports = Reports(
+        self.reports = ReportHandler(
             settings,
             self.folders,
-            candidates,
+            files,
             barrier=barrier,
-            claims=claims,
-            endings=endings,
+            claimer=claimer,
+            finisher=finisher,
             metrics=metrics,
         )
 
@@ -94,13 +94,13 @@ class Service:
 
     def end(self, worker: Running) -> None:
         """Have a worker find a film of its own, and bring it to its end."""
-        self.reports.hear(worker, Opened(worker.job.path.name))
-        self.reports.hear(worker, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False))
+        self.reports.on_report(worker, Opened(worker.job.path.name))
+        self.reports.on_report(worker, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False))
 
     def look_after(self, *seconds: float) -> None:
         for each in seconds:
             self.clock.sleep(each)
-            self.intake.look()
+            self.scheduler.scan()
 
     @property
     def claimed(self) -> list[str]:

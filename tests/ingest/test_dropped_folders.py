@@ -9,8 +9,7 @@ from typing import Any, cast
 
 import pytest
 from ingest.config.settings import Settings
-from ingest.inbox.arrival import Sight, sights
-from ingest.inbox.arrival import seen as look_at
+from ingest.inbox.arrival import FileState, current_state, scan_folder
 from ingest.inbox.control_marks import Begun, Marks
 from ingest.inbox.open_file import HeldFile
 from ingest.media.container_end.verdict import End
@@ -85,11 +84,11 @@ def finish(
             if id(worker) in done:
                 continue
             done.add(id(worker))
-            service.reports.hear(worker, Opened(str(worker.job.path)))
+            service.reports.on_report(worker, Opened(str(worker.job.path)))
             error = worker.job.give_up
             state = State.FAILED if error else State.COMPLETE
             default = Ended("id", "run", state, 1, error, duplicate=False)
-            service.reports.hear(worker, ended(worker) if ended else default)
+            service.reports.on_report(worker, ended(worker) if ended else default)
         service.look_after(1.0)
 
 
@@ -98,7 +97,7 @@ def test_a_card_is_claimed_whole_and_each_video_is_a_file(service: Service) -> N
     assert tree(card) == CARD
     assert sorted(names(service.workers.started, card)) == sorted(VIDEOS)
     for worker in service.workers.started:
-        service.reports.hear(worker, Opened(str(worker.job.path)))
+        service.reports.on_report(worker, Opened(str(worker.job.path)))
     told = [service.workers.told(worker) for worker in service.workers.started]
     assert told == [[Proceed(f"card/{name}")] for name in names(service.workers.started, card)]
     finish(service)
@@ -231,8 +230,8 @@ def test_a_card_that_is_still_being_copied_waits(service: Service, change: str) 
     assert service.claimed == ["card"]
 
 
-def seen(folder: Path) -> Sight | str:
-    files, strange = sights(folder.parent)
+def seen(folder: Path) -> FileState | str:
+    files, strange = scan_folder(folder.parent)
     return files.get(str(folder)) or strange[str(folder)]
 
 
@@ -260,7 +259,7 @@ def test_links_are_never_followed(tmp_path: Path) -> None:
     (card / "c.mp4").symlink_to(outside / "a.mp4")
     os.mkfifo(card / "pipe.mp4")
     found = seen(card)
-    assert isinstance(found, Sight)
+    assert isinstance(found, FileState)
     assert (found.has_videos, found.entries) == (True, 5)
 
 
@@ -315,23 +314,23 @@ def test_videos_that_come_while_the_others_are_sent_are_sent_too(service: Servic
 
 def test_a_videos_mark_is_kept_until_its_folder_is_moved(service: Service) -> None:
     card, marks = take(service), Marks(service.folders.root)
-    sights = {card / name: sight_of(card / name) for name in VIDEOS}
-    for each in sights.values():
+    states = {card / name: state_of(card / name) for name in VIDEOS}
+    for each in states.values():
         marks.begin(Begun("f" * 64, "0" * 32, each))
     first, *others = service.workers.started
     for worker in (first, *others):
-        assert marks.begun(sights[first.job.path].inode) is not None, "else it repeats itself"
-        service.reports.hear(worker, Opened(str(worker.job.path)))
+        assert marks.begun(states[first.job.path].inode) is not None, "else it repeats itself"
+        service.reports.on_report(worker, Opened(str(worker.job.path)))
         end = Ended("id", "run", State.COMPLETE, 1, None, duplicate=False)
-        service.reports.hear(worker, replace(end, sight=sights[worker.job.path]))
+        service.reports.on_report(worker, replace(end, file_state=states[worker.job.path]))
     service.look_after(1.0)
     assert tree(service.folders.done / "card") == CARD
-    assert [marks.begun(each.inode) for each in sights.values()] == [None] * 3
+    assert [marks.begun(each.inode) for each in states.values()] == [None] * 3
 
 
-def sight_of(path: Path) -> Sight:
-    found = look_at(path)
-    assert isinstance(found, Sight)
+def state_of(path: Path) -> FileState:
+    found = current_state(path)
+    assert isinstance(found, FileState)
     return found
 
 
@@ -351,5 +350,5 @@ def test_a_video_that_is_open_for_writing_is_waited_for_unless_its_run_was_begun
             with pytest.raises(Unfinished, match="open for writing"):
                 worker._check_whole(held, source)
             worker._check_whole(held, whole)  # its folder has been still for long
-            Marks(tmp_path).begin(Begun("f" * 64, "0" * 32, held.sight))
+            Marks(tmp_path).begin(Begun("f" * 64, "0" * 32, held.state))
             worker._check_whole(held, source)

@@ -12,11 +12,11 @@ import ingest
 import pytest
 from ingest.inbox.folders import Folders
 from ingest.model.stream import State
-from ingest.supervisor.fault_barrier import Barrier
-from ingest.supervisor.finishing import Endings
-from ingest.supervisor.tracked_file import Candidate
-from ingest.supervisor.tracked_files import Candidates
-from ingest.supervisor.worker_pool import Pool
+from ingest.supervisor.fault_barrier import FaultBarrier
+from ingest.supervisor.finishing import Finisher
+from ingest.supervisor.tracked_file import TrackedFile
+from ingest.supervisor.tracked_files import TrackedFiles
+from ingest.supervisor.worker_pool import WorkerPool
 from ingest.telemetry.worker_probe import Progress
 from ingest.worker.messages import Begun, Ended, Opened
 
@@ -35,8 +35,8 @@ class Injector:
         self.place = ""
 
     @contextmanager
-    def around(self, candidate: Candidate) -> Iterator[None]:
-        if not candidate.path.name.startswith(self._name):
+    def around(self, file: TrackedFile) -> Iterator[None]:
+        if not file.path.name.startswith(self._name):
             yield
             return
         sys.settrace(self._called)
@@ -63,13 +63,13 @@ def live(service: Service, rounds: int = 60) -> None:
             content = job.path.name[0] * 64
             if id(worker) not in answered:
                 answered.add(id(worker))
-                service.reports.hear(worker, Opened(content.replace("m", "c")))
+                service.reports.on_report(worker, Opened(content.replace("m", "c")))
             told = service.workers.told(worker)
             if told and told != ["the end"]:
-                service.reports.hear(worker, Begun("id", "run", 0, 2))
-                service.reports.hear(worker, Progress(2, 3, {"decode": 0.1}, 0.1, 0.1))
+                service.reports.on_report(worker, Begun("id", "run", 0, 2))
+                service.reports.on_report(worker, Progress(2, 3, {"decode": 0.1}, 0.1, 0.1))
                 state = State.FAILED if job.give_up else State.COMPLETE
-                service.reports.hear(
+                service.reports.on_report(
                     worker, Ended("id", "run", state, 2, job.give_up, duplicate=False)
                 )
 
@@ -84,7 +84,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_error_at_any_step_fails_its_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    original = Barrier.around
+    original = FaultBarrier.around
     number = 0
     while True:
         number += 1
@@ -92,12 +92,12 @@ def test_an_error_at_any_step_fails_its_file_alone(
 
         @contextmanager
         def around(
-            barrier: Barrier, candidate: Candidate, injector: Injector = injector
+            barrier: FaultBarrier, file: TrackedFile, injector: Injector = injector
         ) -> Iterator[None]:
-            with original(barrier, candidate), injector.around(candidate):
+            with original(barrier, file), injector.around(file):
                 yield
 
-        monkeypatch.setattr(Barrier, "around", around)
+        monkeypatch.setattr(FaultBarrier, "around", around)
         service = Service(tmp_path / str(number))
         service.folders.prepare()
         (service.folders.incoming / "a.mp4.toml").write_text("quality = 50\n")
@@ -123,16 +123,16 @@ def test_an_error_at_any_step_fails_its_file_alone(
 
 
 PERSISTENT = [
-    (Pool, "start"),
-    (Pool, "dismiss"),
+    (WorkerPool, "start"),
+    (WorkerPool, "dismiss"),
     (Folders, "claim"),
     (Folders, "finish"),
-    (Endings, "finish"),
-    (Candidates, "start"),
-    (Candidates, "rest"),
-    (Candidates, "drop"),
-    (Candidates, "claimed"),
-    (Candidates, "dismiss"),
+    (Finisher, "finish"),
+    (TrackedFiles, "start"),
+    (TrackedFiles, "rest"),
+    (TrackedFiles, "drop"),
+    (TrackedFiles, "claimed"),
+    (TrackedFiles, "dismiss"),
 ]
 
 
@@ -142,7 +142,7 @@ def test_an_error_that_stays_keeps_no_other_file(
 ) -> None:
     service = Service(tmp_path)
     service.folders.prepare()
-    of = type(service.workers) if kind is Pool and method == "start" else kind
+    of = type(service.workers) if kind is WorkerPool and method == "start" else kind
     true = getattr(of, method)
 
     def raising(self: object, first: Any, *rest: Any, **named: Any) -> Any:
@@ -171,7 +171,7 @@ def test_a_file_that_is_put_away_is_counted(
 
     service = Service(tmp_path)
     service.folders.prepare()
-    monkeypatch.setattr(Endings, "finish", raising)
+    monkeypatch.setattr(Finisher, "finish", raising)
     service.drop("a.mp4")
     live(service)
     service.workers.stop()

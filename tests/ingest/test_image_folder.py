@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ingest.inbox.arrival import Settling, Sight, sights
+from ingest.inbox.arrival import FileState, Settling, scan_folder
 from ingest.inbox.renaming import rename_no_replace
 from ingest.media.decoded import CodedPicture
 from ingest.media.fingerprint import fingerprint
@@ -35,8 +35,8 @@ def widths(path: Path) -> list[int]:
     return [one.picture.width for one in found if isinstance(one.picture, CodedPicture)]
 
 
-def look(path: Path) -> Sight | str:
-    files, strange = sights(path.parent)
+def state_at(path: Path) -> FileState | str:
+    files, strange = scan_folder(path.parent)
     return files.get(str(path)) or strange[str(path)]
 
 
@@ -89,11 +89,11 @@ def test_a_link_that_takes_an_image_s_place_is_not_followed(folder: Path, tmp_pa
 
 
 def test_a_folder_of_images_alone_is_a_sequence(folder: Path) -> None:
-    seen = look(folder)
-    assert isinstance(seen, Sight)
-    assert seen.is_folder
+    state = state_at(folder)
+    assert isinstance(state, FileState)
+    assert state.is_folder
     sizes = [path.stat().st_size for path in folder.glob("*.jpg")]
-    assert seen.size_bytes == size_bytes(folder) == sum(sizes)
+    assert state.size_bytes == size_bytes(folder) == sum(sizes)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link", "pipe", "part"])
@@ -110,25 +110,25 @@ def test_a_folder_that_holds_anything_else_is_left_alone(
         os.mkfifo(stranger)
     else:
         stranger.write_bytes(b"text")
-    assert look(folder) == f"a folder that holds something else than images: {stranger.name!r}"
+    assert state_at(folder) == f"a folder that holds something else than images: {stranger.name!r}"
     with pytest.raises(Unreadable, match="something else than images"):
         open_pictures(folder, LIMITS)
 
 
 def test_an_empty_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert look(tmp_path / "empty") == "an empty folder"
+    assert state_at(tmp_path / "empty") == "an empty folder"
 
 
 def test_any_change_inside_begins_the_wait_again(folder: Path) -> None:
     settling = Settling(0.5, 5.0)
-    settling.look(sights(folder.parent)[0], 100.0)
+    settling.update(scan_folder(folder.parent)[0], 100.0)
     assert settling.due is None
-    assert settling.look(sights(folder.parent)[0], 104.9) == {}
+    assert settling.update(scan_folder(folder.parent)[0], 104.9) == {}
     os.utime(folder / "frame1.jpg", ns=(0, 10**18 + folder.stat().st_mtime_ns))
-    assert settling.look(sights(folder.parent)[0], 105.0) == {}
-    assert settling.look(sights(folder.parent)[0], 109.9) == {}
-    assert list(settling.look(sights(folder.parent)[0], 110.0)) == [str(folder)]
+    assert settling.update(scan_folder(folder.parent)[0], 105.0) == {}
+    assert settling.update(scan_folder(folder.parent)[0], 109.9) == {}
+    assert list(settling.update(scan_folder(folder.parent)[0], 110.0)) == [str(folder)]
 
 
 def test_the_fingerprint_is_that_of_the_content_in_order(folder: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ingest.inbox.watcher import Watcher
 from ingest.supervisor.main_loop import MainLoop
-from ingest.supervisor.scan_schedule import Rhythm
+from ingest.supervisor.scan_schedule import ScanSchedule
 
 from tests.ingest.service import Service
 
@@ -27,8 +27,8 @@ def service(tmp_path: Path) -> Service:
 
 
 def loop_of(service: Service) -> MainLoop:
-    rhythm = Rhythm(service.intake.look, 0.001, bool, now=service.clock, used=float)
-    return MainLoop(service.folders, service.intake, rhythm, service.workers, service.reports)
+    schedule = ScanSchedule(service.scheduler.scan, 0.001, bool, now=service.clock, used=float)
+    return MainLoop(service.folders, service.scheduler, schedule, service.workers, service.reports)
 
 
 def test_a_round_that_does_what_it_has_to(service: Service, watcher: Watcher) -> None:
@@ -49,7 +49,7 @@ def test_a_fault_of_our_own_is_told_and_the_next_round_goes_on(
     with monkeypatch.context() as patch:
         match broken:
             case "looking":
-                patch.setattr(service.intake, "look", fail)
+                patch.setattr(service.scheduler, "scan", fail)
             case "listening":
                 patch.setattr(service.workers, "listen", fail)
             case "waiting":
@@ -72,7 +72,7 @@ def test_a_disk_that_fails_is_no_fault_of_ours(
     assert loop.go_round(watcher)
     assert loop.unusable is None
     with monkeypatch.context() as patch:
-        patch.setattr(service.intake, "look", fail)
+        patch.setattr(service.scheduler, "scan", fail)
         service.clock.sleep(1)
         loop = loop_of(service)
         assert loop.go_round(watcher)
@@ -98,7 +98,7 @@ def test_a_report_that_fails_keeps_none_behind_it(
     said: Callable[[object, float], Iterator[object]] = lambda *_: iter(  # noqa: E731
         [(first, None), (second, None)]
     )
-    monkeypatch.setattr(service.reports, "hear", hear)
+    monkeypatch.setattr(service.reports, "on_report", hear)
     monkeypatch.setattr(service.workers, "listen", said)
     assert not loop_of(service).go_round(watcher)
     assert heard == [first, second]

@@ -8,7 +8,7 @@ import pytest
 from ingest.model.stream import State
 from ingest.telemetry.client_statistics import ERRORS, ClientReport
 from ingest.telemetry.metrics import QUANTILES, RESTARTS, RESULTS, STAGES, Metrics
-from ingest.telemetry.snapshot import FileSight, Sight, Slots
+from ingest.telemetry.snapshot import FileSnapshot, InboxSnapshot, Slots
 from ingest.telemetry.worker_probe import Progress
 from prometheus_client import CollectorRegistry
 
@@ -19,7 +19,7 @@ ENDINGS = {
     "histogram": ("_bucket", "_count", "_sum", "_created"),
 }
 SLOTS = 3
-AT_WORK = FileSight("b", True, True, 2.0, 30, 120, False, None)
+AT_WORK = FileSnapshot("b", True, True, 2.0, 30, 120, False, None)
 
 
 @pytest.fixture
@@ -31,15 +31,15 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"framelog_ingest_{name}", labels)
 
 
-def look(
+def on_scan(
     metrics: Metrics,
-    files: Sequence[FileSight],
+    files: Sequence[FileSnapshot],
     waiting: int = 0,
     longest_seconds: float = 0.0,
     *,
     paused: bool = False,
 ) -> None:
-    metrics.look(Sight(files, waiting, longest_seconds, paused, 30, 100))
+    metrics.on_scan(InboxSnapshot(files, waiting, longest_seconds, paused, 30, 100))
 
 
 def test_names_are_prometheus_own_and_each_has_a_sentence(metrics: Metrics) -> None:
@@ -99,7 +99,7 @@ def test_a_look_shows_how_things_stand(metrics: Metrics) -> None:
     other = replace(AT_WORK, key="c", idle_seconds=9.0, waits_for_cluster=True)
     crashed = replace(AT_WORK, key="d", has_worker=False, idle_seconds=5.0)
     opened = replace(AT_WORK, key="e", claimed=False, idle_seconds=100.0)
-    look(metrics, [AT_WORK, other, crashed, opened], 2, 4.0, paused=True)
+    on_scan(metrics, [AT_WORK, other, crashed, opened], 2, 4.0, paused=True)
     shown = {
         "files_waiting": 3,
         "oldest_waiting_seconds": 4,
@@ -111,29 +111,31 @@ def test_a_look_shows_how_things_stand(metrics: Metrics) -> None:
         "disk_size_bytes": 100,
     }
     assert {name: value(metrics, name) for name in shown} == shown
-    look(metrics, [])
+    on_scan(metrics, [])
     assert {name: value(metrics, name) for name in shown if "disk" not in name} == dict.fromkeys(
         [name for name in shown if "disk" not in name], 0
     )
 
 
 def test_each_worker_shows_its_file(metrics: Metrics) -> None:
-    look(metrics, [AT_WORK, replace(AT_WORK, key="x", frame_count=7, estimated_frame_count=None)])
+    on_scan(
+        metrics, [AT_WORK, replace(AT_WORK, key="x", frame_count=7, estimated_frame_count=None)]
+    )
     assert value(metrics, "worker_progress_ratio", slot="1") == 0.25
     assert value(metrics, "worker_frames_committed", slot="1") == 30
     assert value(metrics, "worker_progress_ratio", slot="2") == 0
     assert value(metrics, "worker_frames_committed", slot="2") == 7
-    look(metrics, [replace(AT_WORK, key="x", frame_count=200)])
+    on_scan(metrics, [replace(AT_WORK, key="x", frame_count=200)])
     assert value(metrics, "worker_frames_committed", slot="1") == 0
     assert value(metrics, "worker_progress_ratio", slot="2") == 1
 
 
 def test_the_slowest_client_and_all_queues_are_shown(metrics: Metrics) -> None:
     told = [ClientReport({"0.5": 0.1, "0.99": 0.4}, 3), ClientReport({"0.5": 0.2, "0.99": 0.3}, 4)]
-    look(metrics, [replace(AT_WORK, key=str(n), kafka=one) for n, one in enumerate(told)])
+    on_scan(metrics, [replace(AT_WORK, key=str(n), kafka=one) for n, one in enumerate(told)])
     trips = [value(metrics, "kafka_round_trip_seconds", quantile=q) for q in QUANTILES]
     assert (trips, value(metrics, "kafka_queued_messages")) == ([0.2, 0.4], 7)
-    look(metrics, [])
+    on_scan(metrics, [])
     trips = [value(metrics, "kafka_round_trip_seconds", quantile=q) for q in QUANTILES]
     assert (trips, value(metrics, "kafka_queued_messages")) == ([0, 0], 0)
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from ingest.inbox.arrival import seen
+from ingest.inbox.arrival import current_state
 from ingest.inbox.open_file import HeldFile, holds
 from ingest.model.errors import Unreadable
 
@@ -113,7 +113,7 @@ def test_a_file_that_was_touched_is_not_changed(tmp_path: Path, size_bytes: int)
         held.sha256(silent)
         os.utime(path, ns=(7, 7))
         assert not held.is_changed(silent)
-        assert held.sight.mtime_ns == 7, "what is said holds for the file as it is now"
+        assert held.state.mtime_ns == 7, "what is said holds for the file as it is now"
 
 
 def test_a_file_that_was_written_to_before_it_was_hashed_is_changed(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_folder_that_is_left_alone_is_as_settling_sees_it(tmp_path: Path) -> N
     for image in folder.iterdir():
         os.utime(image, ns=(1, 1))  # so that the folder's own time counts
     with HeldFile(folder) as held:
-        assert held.sight == seen(folder)
+        assert held.state == current_state(folder)
 
 
 def test_of_a_folder_the_images_count(tmp_path: Path) -> None:

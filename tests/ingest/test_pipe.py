@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ingest.config.settings import Settings
 from ingest.model.stream import State
-from ingest.supervisor.worker_pool import Exited, Pool, Running
+from ingest.supervisor.worker_pool import Exited, Running, WorkerPool
 from ingest.telemetry.client_statistics import ClientReport
 from ingest.telemetry.spans import Span, SpanContext
 from ingest.telemetry.worker_probe import Progress
@@ -143,15 +143,17 @@ def floods(line: Connection, _: bytes) -> None:
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    yield Pool(Settings.from_environ({"FRAMELOG_VIDEOS": str(tmp_path)}))
+def pool(tmp_path: Path) -> Iterator[WorkerPool]:
+    yield WorkerPool(Settings.from_environ({"FRAMELOG_VIDEOS": str(tmp_path)}))
     # Where a test fails, some would stay, and the tests' process would wait for them for ever.
     for child in multiprocessing.active_children():
         child.kill()
         child.join(60)
 
 
-def start(pool: Pool, does: Callable[[Connection, bytes], None], data: bytes = b"") -> Running:
+def start(
+    pool: WorkerPool, does: Callable[[Connection, bytes], None], data: bytes = b""
+) -> Running:
     settings = Settings.from_environ({})
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(
@@ -164,26 +166,26 @@ def start(pool: Pool, does: Callable[[Connection, bytes], None], data: bytes = b
     return running
 
 
-def hear(pool: Pool, rounds: int, seconds: float = 30) -> list[Report | Exited]:
+def hear(pool: WorkerPool, rounds: int, seconds: float = 30) -> list[Report | Exited]:
     hints, hinting = multiprocessing.Pipe()
     with hints, hinting:
         return [said for _ in range(rounds) for _, said in pool.listen(hints, seconds)]
 
 
-def test_a_worker_that_sends_garbage_is_lost_and_ended(pool: Pool) -> None:
+def test_a_worker_that_sends_garbage_is_lost_and_ended(pool: WorkerPool) -> None:
     running = start(pool, says, framed(b"garbage"))
     [exited] = hear(pool, 1)
     assert exited == Exited("sent what is no report and was ended", hung=False, begun=False)
     assert (running.process.exitcode, pool.jobs) == (-9, [])
 
 
-def test_half_a_report_is_not_waited_for(pool: Pool) -> None:
+def test_half_a_report_is_not_waited_for(pool: WorkerPool) -> None:
     start(pool, says, framed(encoded(Progress())) + (1000).to_bytes(4, "big") + b"{")
     assert hear(pool, 1) == [Progress()]
     pool.stop()
 
 
-def test_a_worker_that_never_stops_talking_does_not_keep_the_service(pool: Pool) -> None:
+def test_a_worker_that_never_stops_talking_does_not_keep_the_service(pool: WorkerPool) -> None:
     start(pool, floods)
     assert set(map(type, hear(pool, 3))) == {Progress}
     pool.stop()
@@ -194,7 +196,7 @@ def asks(line: Connection, _: bytes) -> None:
         os.write(line.fileno(), framed(encoded(Lookup("0" * 12))) * 100)
 
 
-def test_a_worker_that_never_reads_does_not_keep_the_service(pool: Pool) -> None:
+def test_a_worker_that_never_reads_does_not_keep_the_service(pool: WorkerPool) -> None:
     running = start(pool, asks)
     heard: list[Report | Exited] = []
 
@@ -203,7 +205,7 @@ def test_a_worker_that_never_reads_does_not_keep_the_service(pool: Pool) -> None
             for report in hear(pool, 1):
                 heard.append(report)
                 if isinstance(report, Lookup):
-                    running.tell(Answer(None))
+                    running.send(Answer(None))
 
     serving = threading.Thread(target=serve, daemon=True)
     serving.start()
@@ -226,7 +228,7 @@ def stays(line: Connection, _: bytes) -> None:
     signal.pause()
 
 
-def test_one_that_hangs_up_and_stays_is_not_waited_for(pool: Pool) -> None:
+def test_one_that_hangs_up_and_stays_is_not_waited_for(pool: WorkerPool) -> None:
     """Its end is told when it has come; the others are heard meanwhile."""
     running = start(pool, hangs_up)
     assert hear(pool, 1) == []
@@ -248,7 +250,7 @@ def test_one_that_hangs_up_and_stays_is_not_waited_for(pool: Pool) -> None:
 
 
 def test_one_that_does_not_heed_its_dismissal_is_not_waited_for(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = start(pool, stays)
     assert hear(pool, 1) == [Progress()]
@@ -269,7 +271,7 @@ def test_one_that_does_not_heed_its_dismissal_is_not_waited_for(
 
 
 def test_whatever_is_raised_while_a_worker_is_heard_it_alone_is_lost(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def raising(*_: object) -> Report:
         raise ZeroDivisionError("nobody had thought of this")

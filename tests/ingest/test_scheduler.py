@@ -29,7 +29,7 @@ def test_a_file_is_opened_while_it_settles_and_claimed_when_it_has(service: Serv
     assert service.workers.started == []
     service.look_after(0.1)
     (worker,) = service.workers.started
-    service.reports.hear(worker, FOUND)
+    service.reports.on_report(worker, FOUND)
     service.look_after(0.2)
     assert (service.claimed, service.workers.told(worker)) == ([], [])
     service.look_after(0.2)
@@ -42,7 +42,7 @@ def test_a_file_that_is_opened_after_it_has_settled_is_claimed_at_once(service: 
     service.look_after(0.0, 0.1, 0.4)
     (worker,) = service.workers.started
     assert service.claimed == []
-    service.reports.hear(worker, FOUND)
+    service.reports.on_report(worker, FOUND)
     assert service.claimed == ["film.mp4"]
 
 
@@ -74,7 +74,7 @@ def test_what_was_found_in_a_file_that_has_changed_means_nothing(
     path = service.drop()
     service.look_after(0.0, 0.1)
     (early,) = service.workers.started
-    service.reports.hear(early, FOUND)
+    service.reports.on_report(early, FOUND)
     change(path)
     service.look_after(0.2, 0.2)
     assert service.claimed == []
@@ -82,7 +82,7 @@ def test_what_was_found_in_a_file_that_has_changed_means_nothing(
     assert service.workers.started == [early]
     service.look_after(0.4)
     for worker in service.workers.started[1:]:
-        service.reports.hear(worker, FOUND)
+        service.reports.on_report(worker, FOUND)
     assert service.claimed == ([] if change is Path.unlink else [path.name])
 
 
@@ -94,7 +94,7 @@ def test_a_change_after_the_latest_look_is_noticed_at_the_claim(
     service.look_after(0.0, 0.1, 0.4)
     (worker,) = service.workers.started
     change(path)
-    service.reports.hear(worker, FOUND)
+    service.reports.on_report(worker, FOUND)
     assert service.claimed == []
     assert service.workers.told(worker) == ["the end"]
 
@@ -105,13 +105,13 @@ def test_that_a_file_can_not_be_opened_says_nothing_before_it_has_been_still_for
 ) -> None:
     service.drop()
     service.look_after(0.0, 0.1)
-    service.reports.hear(service.workers.started[0], found)
+    service.reports.on_report(service.workers.started[0], found)
     service.look_after(0.5, 4.0)
     assert len(service.workers.started) == 1
     service.look_after(1.0)
     again = service.workers.started[1]
     assert again.job.give_up is None
-    service.reports.hear(again, FOUND)
+    service.reports.on_report(again, FOUND)
     assert service.claimed == ["film.mp4"]
 
 
@@ -119,13 +119,13 @@ def test_settings_that_come_while_a_file_settles_hold(service: Service) -> None:
     path = service.drop()
     service.look_after(0.0, 0.1)
     (early,) = service.workers.started
-    service.reports.hear(early, FOUND)
+    service.reports.on_report(early, FOUND)
     path.with_name("film.mp4.toml").write_text(TOML, encoding="utf-8")
     service.look_after(0.4)
     assert service.claimed == []
     again = service.workers.started[1]
     assert (again.job.choices.quality, again.job.give_up) == (50, None)
-    service.reports.hear(again, FOUND)
+    service.reports.on_report(again, FOUND)
     assert service.claimed == ["film.mp4"]
 
 
@@ -136,7 +136,7 @@ def test_the_next_file_is_begun_without_another_look(service: Service) -> None:
     service.look_after(0.0, 0.1, 0.4)
     (first,) = service.workers.started
     service.end(first)
-    service.intake.fill()
+    service.scheduler.fill()
     assert [running.job.path.name for running in service.workers.started[1:]] == ["2.mp4"]
 
 
@@ -147,7 +147,7 @@ def test_the_oldest_files_are_the_first_however_many_wait(service: Service) -> N
     service.look_after(0.0, 0.5)
     for _ in range(19):
         service.end(service.workers.started[-1])
-        service.intake.fill()
+        service.scheduler.fill()
     begun = [running.job.path.name for running in service.workers.started]
     assert begun == [f"{age}.mp4" for age in reversed(range(20))]
 
@@ -157,11 +157,11 @@ def test_there_is_a_backlog_while_more_files_wait_than_may_be_begun_with(service
     for number in range(5):
         service.drop(f"{number}.mp4")
     service.look_after(0.0, 0.5)
-    seen = [service.intake.has_backlog]
+    seen = [service.scheduler.has_backlog]
     service.end(service.workers.started[0])
-    seen.append(service.intake.has_backlog)
-    service.intake.fill()
-    seen.append(service.intake.has_backlog)
+    seen.append(service.scheduler.has_backlog)
+    service.scheduler.fill()
+    seen.append(service.scheduler.has_backlog)
     assert seen == [True, True, False]
 
 
@@ -169,7 +169,7 @@ def test_nothing_is_begun_while_intake_is_paused(service: Service) -> None:
     service.drop()
     (service.folders.root / ".paused").touch()
     service.look_after(0.0, 0.1, 0.4)
-    service.intake.fill()
+    service.scheduler.fill()
     assert service.workers.started == []
     (service.folders.root / ".paused").unlink()
     service.look_after(0.0)
@@ -185,12 +185,12 @@ def test_nothing_is_begun_while_the_log_can_not_be_told_from_others(service: Ser
     service.drop("new.mp4")
     (service.folders.processing / "one" / "claimed.mp4").write_bytes(b"a claimed film")
     service.look_after(0.0, 0.1, 0.4)
-    service.reports.hear(worker, FOUND)
+    service.reports.on_report(worker, FOUND)
     assert service.workers.started == [worker]
     assert service.claimed == ["at-work.mp4", "claimed.mp4"]
-    waits = {work.path.name: work.waits_for for work in service.intake.at_work}
+    waits = {work.path.name: work.waits_for for work in service.scheduler.at_work}
     assert waits == {"new.mp4": service.hold, "claimed.mp4": service.hold}
     service.hold = None
     service.look_after(0.0)
     assert len(service.workers.started) == 3
-    assert [work.waits_for for work in service.intake.at_work] == [None, None]
+    assert [work.waits_for for work in service.scheduler.at_work] == [None, None]

@@ -234,14 +234,14 @@ def test_settings_that_come_too_late_are_not_those_of_the_next_file(service: Ser
     service.drop()
     service.look_after(0.0, 0.1, 0.4)
     (worker,) = service.workers.started
-    service.reports.hear(worker, Opened("ab" * 32))
+    service.reports.on_report(worker, Opened("ab" * 32))
     assert service.claimed == ["film.mp4"]
     late = service.folders.incoming / "film.toml"
     late.write_text("quality = 50\n")
     service.look_after(1.0, 5.0)
     assert late.exists(), "the next film.mp4 may be on its way"
     service.look_after(5.0, 5.0)
-    service.reports.hear(worker, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False))
+    service.reports.on_report(worker, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False))
     assert contents(service.folders.done) == {
         "film.mp4": "a film",
         "film.mp4.toml": "quality = 50\n",
@@ -273,7 +273,7 @@ def test_settings_that_change_before_the_claim_are_read_again(
         settings.with_name("film.mp4.toml" if change == "replaced" else "film.toml").write_text(
             "quality = 40\n"
         )
-    service.reports.hear(first, Opened("ab" * 32))
+    service.reports.on_report(first, Opened("ab" * 32))
     assert service.claimed == []
     service.look_after(0.1)
     again = service.workers.started[1]

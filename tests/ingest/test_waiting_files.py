@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ingest.inbox import control_marks
-from ingest.inbox.arrival import Sight, seen
+from ingest.inbox.arrival import FileState, current_state
 from ingest.model.stream import State
 from ingest.supervisor.worker_pool import Running
 from ingest.telemetry.worker_probe import Progress
@@ -49,7 +49,7 @@ def begun(service: Service, name: str = "film.mp4") -> Running:
     service.drop(name, f"content of {name}".encode())
     service.look_after(0.0, 0.1, 0.5)
     worker = latest(service)
-    service.reports.hear(worker, Opened(name))
+    service.reports.on_report(worker, Opened(name))
     assert name in service.claimed
     return worker
 
@@ -71,12 +71,12 @@ def test_an_open_file_is_looked_into_soon_at_first_and_then_now_and_then(service
     pauses = []
     for _ in range(14):
         worker = latest(service)
-        service.reports.hear(worker, OPEN)
+        service.reports.on_report(worker, OPEN)
         pauses.append(wait_for_another(service, worker, 6))
     assert pauses[0] <= 0.7, "it may be closed any moment"
     assert pauses[-1] >= 4.9, "nobody knows when it is closed"
     assert service.claimed == []
-    assert [(work.waits_for, work.stream_id) for work in service.intake.at_work] == [
+    assert [(work.waits_for, work.stream_id) for work in service.scheduler.at_work] == [
         (OPEN.reason, "")
     ]
 
@@ -85,12 +85,12 @@ def test_a_twin_at_work_is_looked_at_less_and_less_often_while_it_moves(service:
     worker = begun(service)
     pauses = []
     for moved in range(6):
-        service.reports.hear(worker, replace(TWIN, segment_count=moved // 3))
+        service.reports.on_report(worker, replace(TWIN, segment_count=moved // 3))
         pauses.append(wait_for_another(service, worker, TAKEOVER_SECONDS + 1))
         worker = latest(service)
         assert worker.job.abandoned is None
         assert worker.job.is_resumed
-        service.reports.hear(worker, FOUND)
+        service.reports.on_report(worker, FOUND)
     assert pauses[0] < pauses[1] < pauses[2]
     assert pauses[3] < pauses[2], "it has moved"
 
@@ -102,10 +102,10 @@ def test_a_twin_that_does_not_move_for_long_is_taken_for_lost(
     worker, waited = begun(service), 0.0
     busy = replace(TWIN, is_paced=is_paced)
     while worker.job.abandoned is None:
-        service.reports.hear(worker, busy)
+        service.reports.on_report(worker, busy)
         waited += wait_for_another(service, worker, times * TAKEOVER_SECONDS + 1)
         worker = latest(service)
-        service.reports.hear(worker, FOUND)
+        service.reports.on_report(worker, FOUND)
         assert waited < 3 * times * TAKEOVER_SECONDS
     assert waited >= times * TAKEOVER_SECONDS
     assert worker.job.abandoned == (busy.run_id, busy.segment_count)
@@ -114,11 +114,11 @@ def test_a_twin_that_does_not_move_for_long_is_taken_for_lost(
 def test_a_run_that_another_file_has_taken_over_is_not_its_own_any_more(service: Service) -> None:
     worker = begun(service)
     (path,) = service.folders.claimed()
-    sight, marks = seen(path), control_marks.Marks(service.folders.root)
-    assert isinstance(sight, Sight)
-    marks.begin(control_marks.Begun("ab" * 32, "1" * 32, sight))
-    service.reports.hear(worker, LetGo())
-    assert marks.begun(sight.inode) is None
+    state, marks = current_state(path), control_marks.Marks(service.folders.root)
+    assert isinstance(state, FileState)
+    marks.begin(control_marks.Begun("ab" * 32, "1" * 32, state))
+    service.reports.on_report(worker, LetGo())
+    assert marks.begun(state.inode) is None
     assert wait_for_another(service, worker, TAKEOVER_SECONDS + 1) >= TAKEOVER_SECONDS - 0.2
 
 
@@ -127,10 +127,10 @@ def test_a_twin_of_this_replica_costs_no_worker(service: Service) -> None:
     service.drop("two.mp4", b"the same, as its worker finds")
     service.look_after(0.0, 0.5)
     second = latest(service)
-    service.reports.hear(second, Opened("one.mp4"))
+    service.reports.on_report(second, Opened("one.mp4"))
     service.look_after(*[1.0] * 20)
     assert latest(service) is second, "it was not begun with again while the first is at work"
-    service.reports.hear(
+    service.reports.on_report(
         first, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False, fingerprint="one.mp4")
     )
     service.look_after(1.0)
@@ -140,8 +140,8 @@ def test_a_twin_of_this_replica_costs_no_worker(service: Service) -> None:
 def test_a_file_that_was_changed_is_begun_again_once_it_has_been_still(service: Service) -> None:
     worker = begun(service)
     (path,) = service.folders.claimed()
-    service.reports.hear(worker, Progress(3))
-    service.reports.hear(worker, Changed())
+    service.reports.on_report(worker, Progress(3))
+    service.reports.on_report(worker, Changed())
     for _ in range(4):
         service.look_after(1.0, 1.0, 1.0)
         with path.open("ab") as file:
@@ -158,18 +158,18 @@ def test_a_file_that_is_changed_again_and_again_is_read_to_its_end_at_last(
     worker = begun(service)
     finals = []
     for _ in range(3):
-        service.reports.hear(worker, Changed())
+        service.reports.on_report(worker, Changed())
         wait_for_another(service, worker, 12)
         worker = latest(service)
         finals.append(worker.job.is_final)
-        service.reports.hear(worker, Opened("film.mp4"))
+        service.reports.on_report(worker, Opened("film.mp4"))
     assert finals == [False, False, True]
 
 
 def ended(path: Path, **changes: object) -> Ended:
-    sight = seen(path)
-    assert isinstance(sight, Sight)
-    made = Ended("id", "run", State.COMPLETE, 1, None, duplicate=False, sight=sight)
+    state = current_state(path)
+    assert isinstance(state, FileState)
+    made = Ended("id", "run", State.COMPLETE, 1, None, duplicate=False, file_state=state)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -179,11 +179,11 @@ def test_a_file_that_has_grown_since_its_stream_ended_is_not_moved(service: Serv
     end = ended(path)
     with path.open("ab") as file:
         file.write(b"and more")
-    service.reports.hear(worker, end)
+    service.reports.on_report(worker, end)
     assert service.claimed == ["film.mp4"]
     wait_for_another(service, worker, 12)
-    service.reports.hear(latest(service), Opened("film.mp4"))
-    service.reports.hear(latest(service), ended(path))
+    service.reports.on_report(latest(service), Opened("film.mp4"))
+    service.reports.on_report(latest(service), ended(path))
     assert [p.name for p in service.folders.done.iterdir()] == ["film.mp4"]
 
 
@@ -192,7 +192,7 @@ def test_a_file_that_is_gone_by_its_end_is_no_changed_one(service: Service) -> N
     (path,) = service.folders.claimed()
     end = ended(path)
     path.unlink()
-    service.reports.hear(worker, end)
+    service.reports.on_report(worker, end)
     service.look_after(0.1)
     assert len(service.workers.started) == 1
     assert list(service.folders.failed.iterdir()) == []
@@ -205,12 +205,12 @@ def test_a_file_that_grows_for_ever_is_put_away_with_a_note(service: Service) ->
         end = ended(path)
         with path.open("ab") as file:
             file.write(b"and more")
-        service.reports.hear(worker, end)
+        service.reports.on_report(worker, end)
         if not path.exists():
             break
         wait_for_another(service, worker, 12)
         worker = latest(service)
-        service.reports.hear(worker, Opened("film.mp4"))
+        service.reports.on_report(worker, Opened("film.mp4"))
     note = service.folders.failed / "film.mp4.reason.txt"
     assert note.read_text(encoding="utf-8").startswith("The file was changed again and again ")
     counted = service.metrics.files
@@ -227,18 +227,18 @@ def test_a_file_that_was_blocked_and_waits_for_another_thing_is_not_blocked(
     service: Service, then: Busy | NotYet | Begun
 ) -> None:
     worker = begun(service)
-    service.reports.hear(worker, TurnedAway("Kafka refuses to write to the topic."))
-    service.intake.look()
-    assert service.intake.blocked == "Kafka refuses to write to the topic."
+    service.reports.on_report(worker, TurnedAway("Kafka refuses to write to the topic."))
+    service.scheduler.scan()
+    assert service.scheduler.blocked == "Kafka refuses to write to the topic."
     wait_for_another(service, worker, 5)
-    service.reports.hear(latest(service), Opened("film.mp4"))
-    service.reports.hear(latest(service), then)
-    service.intake.look()
-    assert not any(work.blocked for work in service.intake.at_work)
-    assert service.intake.blocked is None
+    service.reports.on_report(latest(service), Opened("film.mp4"))
+    service.reports.on_report(latest(service), then)
+    service.scheduler.scan()
+    assert not any(work.blocked for work in service.scheduler.at_work)
+    assert service.scheduler.blocked is None
 
 
 def test_what_is_blocked_without_a_reason_hides_no_reason(service: Service) -> None:
     nameless = AtWork(Path("a.mp4"), "", "", 0, None, waits_for=None, blocked=True)
-    service.intake.at_work = [nameless, replace(nameless, waits_for="why")]
-    assert service.intake.blocked == "why"
+    service.scheduler.at_work = [nameless, replace(nameless, waits_for="why")]
+    assert service.scheduler.blocked == "why"

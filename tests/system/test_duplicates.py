@@ -142,7 +142,7 @@ def test_a_file_that_was_to_be_moved_when_the_service_died_is_no_duplicate_of_it
     path = Path(shutil.move(ingest.videos / "done" / "film.mp4", lost / "film.mp4"))
     if is_noted:
         with HeldFile(path) as held:
-            begun = Begun(stream["fingerprint"], stream["run_id"], held.sight)
+            begun = Begun(stream["fingerprint"], stream["run_id"], held.state)
         Marks(ingest.videos).begin(begun)
     (lost / ".alive").touch()  # nobody holds it: its replica is dead
     ingest.start(**SOON)

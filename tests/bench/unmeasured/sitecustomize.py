@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ingest.model.frame import Frame
-    from ingest.supervisor.scheduler import Intake
+    from ingest.supervisor.scheduler import Scheduler
 
 
 class Nothing:
@@ -76,7 +76,7 @@ class Unmeasured:
         return Progress(len(batch), sum(len(frame.image) for frame in batch))
 
 
-def look_away(self: Intake) -> None:
+def look_away(self: Scheduler) -> None:
     pass
 
 

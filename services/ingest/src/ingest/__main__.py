@@ -29,16 +29,16 @@ from ingest.kafka.log_schemas import LogSchemas
 from ingest.kafka.readiness import Readiness
 from ingest.kafka.stream_lookup import StreamLookup
 from ingest.model.errors import BadSetting
-from ingest.supervisor.claiming import Claims
-from ingest.supervisor.dropped_folders import Cards
-from ingest.supervisor.fault_barrier import Barrier
-from ingest.supervisor.finishing import Endings
+from ingest.supervisor.claiming import Claimer
+from ingest.supervisor.dropped_folders import DroppedFolders
+from ingest.supervisor.fault_barrier import FaultBarrier
+from ingest.supervisor.finishing import Finisher
 from ingest.supervisor.main_loop import MainLoop
-from ingest.supervisor.scan_schedule import Rhythm
-from ingest.supervisor.scheduler import Intake
-from ingest.supervisor.tracked_files import Candidates
-from ingest.supervisor.worker_pool import Pool
-from ingest.supervisor.worker_reports import Reports
+from ingest.supervisor.scan_schedule import ScanSchedule
+from ingest.supervisor.scheduler import Scheduler
+from ingest.supervisor.tracked_files import TrackedFiles
+from ingest.supervisor.worker_pool import WorkerPool
+from ingest.supervisor.worker_reports import ReportHandler
 from ingest.telemetry.metrics import Metrics
 from ingest.telemetry.spans import Traces
 from ingest.verify import command_line, verify
@@ -86,7 +86,7 @@ def run(settings: Settings) -> None:
         settings.workers + settings.paced_workers,
         settings.restarts,
     )
-    readiness = Readiness(settings, lambda: loop.unusable or intake.blocked)
+    readiness = Readiness(settings, lambda: loop.unusable or scheduler.blocked)
     health = Health(readiness.check, time.monotonic, lambda: (lookup.thread, log_schemas.thread))
     log_schemas = LogSchemas(settings, metrics.schemas_lost.set)
     # First: of a registry that lost what it had, it would only be said that it lacks a subject.
@@ -94,45 +94,45 @@ def run(settings: Settings) -> None:
         health.alive, lambda: log_schemas.problem or health.ready(), registry, settings.hosts
     )
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
-    pool = Pool(settings)
+    pool = WorkerPool(settings)
     traces = Traces(time.time_ns)
-    candidates = Candidates(pool, traces, time.monotonic)
-    cards = Cards(folders, time.monotonic)
-    endings = Endings(settings, folders, candidates, cards, metrics)
-    claims = Claims(settings, folders, candidates)
-    barrier = Barrier(settings, folders, candidates, cards, metrics)
-    intake = Intake(
+    files = TrackedFiles(pool, traces, time.monotonic)
+    dropped_folders = DroppedFolders(folders, time.monotonic)
+    finisher = Finisher(settings, folders, files, dropped_folders, metrics)
+    claimer = Claimer(settings, folders, files)
+    barrier = FaultBarrier(settings, folders, files, dropped_folders, metrics)
+    scheduler = Scheduler(
         settings,
         folders,
-        candidates,
+        files,
         barrier=barrier,
-        cards=cards,
-        claims=claims,
-        endings=endings,
+        dropped_folders=dropped_folders,
+        claimer=claimer,
+        finisher=finisher,
         metrics=metrics,
         hold=lambda: log_schemas.hold,
     )
     foreign = ForeignRecords(metrics)
     lookup = StreamLookup(kafka_options(settings), settings.streams_topic, foreign.is_foreign)
-    reports = Reports(
+    report_handler = ReportHandler(
         settings,
         folders,
-        candidates,
+        files,
         barrier=barrier,
-        claims=claims,
-        endings=endings,
+        claimer=claimer,
+        finisher=finisher,
         metrics=metrics,
         lookup=lookup.known,
     )
-    rhythm = Rhythm(
-        intake.look,
+    schedule = ScanSchedule(
+        scheduler.scan,
         settings.rescan_seconds,
-        lambda: intake.has_backlog,
+        lambda: scheduler.has_backlog,
         now=time.monotonic,
         used=time.thread_time,
     )
-    loop = MainLoop(folders, intake, rhythm, pool, reports)
-    control = Control(folders, KafkaCatalogue(settings), lambda: intake.at_work)
+    loop = MainLoop(folders, scheduler, schedule, pool, report_handler)
+    control = Control(folders, KafkaCatalogue(settings), lambda: scheduler.at_work)
     app.register_blueprint(control_routes(control, settings.token))
     _prepare(folders)
     pool.prepare()

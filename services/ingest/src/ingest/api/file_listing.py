@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.inbox.arrival import Sight, sight, waits
+from ingest.inbox.arrival import FileState, state_of, waits
 from ingest.inbox.folders import notes_of
 from ingest.media.fingerprint import printable
 from ingest.media.video_folder import contents, holds_pictures
@@ -155,8 +155,8 @@ def videos(path: Path) -> list[Path]:
 def _videos_in(path: Path, status: os.stat_result) -> list[Path]:
     if not stat.S_ISDIR(status.st_mode):
         return []
-    seen = sight(path, status)
-    if not isinstance(seen, Sight) or not seen.has_videos:
+    state = state_of(path, status)
+    if not isinstance(state, FileState) or not state.has_videos:
         return []
     return [path / name for name in contents(path).in_order]
 
@@ -210,8 +210,8 @@ def _is_note(name: str) -> bool:
 
 
 def _bytes(path: Path, status: os.stat_result) -> int:
-    seen = sight(path, status) if stat.S_ISDIR(status.st_mode) else None
-    return seen.size_bytes if isinstance(seen, Sight) else status.st_size
+    state = state_of(path, status) if stat.S_ISDIR(status.st_mode) else None
+    return state.size_bytes if isinstance(state, FileState) else status.st_size
 
 
 def _newest(
@@ -258,12 +258,12 @@ def _video_at_work(work: AtWork, folder: Path) -> Entry:
 
 def _waiting(path: Path, status: os.stat_result, waits_for: str | None) -> Entry:
     name, changed_at = printable(path.name), status.st_ctime
-    seen = sight(path, status)  # once: of a large folder it takes a while
-    size = seen.size_bytes if isinstance(seen, Sight) else status.st_size
-    is_odd = isinstance(seen, str) and not stat.S_ISDIR(status.st_mode)
+    state = state_of(path, status)  # once: of a large folder it takes a while
+    size = state.size_bytes if isinstance(state, FileState) else status.st_size
+    is_odd = isinstance(state, str) and not stat.S_ISDIR(status.st_mode)
     if waits(path.name) and not is_odd:
         return Entry(name, "waiting", size, changed_at, _UNFINISHED)
-    reason = f"It is {seen}, so it is left alone." if isinstance(seen, str) else waits_for
+    reason = f"It is {state}, so it is left alone." if isinstance(state, str) else waits_for
     return Entry(name, "waiting", size, changed_at, reason)
 
 

@@ -16,8 +16,8 @@ _GLANCE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What a look at a file showed; a folder is one of images, or has videos in it."""
+class FileState:
+    """A file's metadata at one scan; a folder is one of images, or has videos in it."""
 
     inode: int
     size_bytes: int
@@ -29,20 +29,20 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A file that has been as in sight since some time, in seconds, as far as was seen.
+    """A file whose state has not changed since some time, in seconds, as far as scans show.
 
     Still so at settles_at, it is taken for whole. From opens_at on it may be looked into, since
-    it is about to be; what is found holds for as long as the file is as in sight.
+    it is about to be; what is found holds for as long as its state is the same.
     """
 
-    sight: Sight
+    state: FileState
     since: float
     opens_at: float
     settles_at: float
 
 
 class Settling:
-    """Compares one look at the folder with the next; clocks of writers play no part.
+    """Compares each scan of the folder with the one before; writers' clocks play no part.
 
     A folder has to be still for longer than a file: between two of its images nothing tells
     that there are more to come.
@@ -54,69 +54,67 @@ class Settling:
         self._early_seconds = min(
             settle_seconds, max(_GLANCE_SECONDS, settle_seconds - _AHEAD_SECONDS)
         )
-        self._seen: dict[str, Still] = {}
+        self._previous: dict[str, Still] = {}
         self.due: float | None = None
-        """When, as of the latest look, some file will have been still for long enough."""
+        """When, as of the latest scan, some file will have been still for long enough."""
 
-    def look(self, sights: dict[str, Sight], now: float) -> dict[str, Still]:
-        """Return the files that may be opened, in the order of sights; now in seconds.
+    def update(self, states: dict[str, FileState], now: float) -> dict[str, Still]:
+        """Return the files that may be opened, in the order of states; now in seconds.
 
         Of those that have not settled, none that was ever seen to change: they may be copied
         for minutes, and be still for a moment now and then.
         """
-        seen = {}
-        for path, sight in sights.items():
-            before = self._seen.get(path)
-            if before is None or before.sight != sight:
-                before = self._begun(sight, now, is_new=before is None)
-            seen[path] = before
-        self._seen = seen
-        # For a folder alone no look is made: a rescan is soon enough, and to look at one takes
-        # longer.
+        current = {}
+        for path, state in states.items():
+            before = self._previous.get(path)
+            if before is None or before.state != state:
+                before = self._first_seen(state, now, is_new=before is None)
+            current[path] = before
+        self._previous = current
+        # A folder alone causes no scan: the next rescan is soon enough, and a folder takes longer.
         due = (
             one.opens_at if now < one.opens_at else one.settles_at
-            for one in seen.values()
-            if now < one.settles_at and not one.sight.is_folder
+            for one in current.values()
+            if now < one.settles_at and not one.state.is_folder
         )
         self.due = min(due, default=None)
-        return {path: one for path, one in seen.items() if now >= one.opens_at}
+        return {path: one for path, one in current.items() if now >= one.opens_at}
 
-    def _begun(self, sight: Sight, now: float, *, is_new: bool) -> Still:
-        """Begin to wait for a file that was never seen so, or never before."""
-        settles_at = now + (self._folder_seconds if sight.is_folder else self._settle_seconds)
-        is_early = is_new and not sight.is_folder
+    def _first_seen(self, state: FileState, now: float, *, is_new: bool) -> Still:
+        """Begin to wait for a file that is new or has changed."""
+        settles_at = now + (self._folder_seconds if state.is_folder else self._settle_seconds)
+        is_early = is_new and not state.is_folder
         opens_at = now + self._early_seconds if is_early else settles_at
-        return Still(sight, now, opens_at, settles_at)
+        return Still(state, now, opens_at, settles_at)
 
 
-def sights(
-    folder: Path, look: Callable[[str, os.stat_result], Sight | str] | None = None
-) -> tuple[dict[str, Sight], dict[str, str]]:
-    """Look at a folder: what may be videos, oldest first, and what is left alone, and why.
+def scan_folder(
+    folder: Path, inspect: Callable[[str, os.stat_result], FileState | str] | None = None
+) -> tuple[dict[str, FileState], dict[str, str]]:
+    """Scan a folder: return what may be videos, oldest first, and what is left alone, and why.
 
-    Paths are strings: to make a Path of each would take as long as the rest of the look.
+    Paths are strings: to make a Path of each would take as long as the rest of the scan.
 
-    Left alone are links, devices, pipes, and folders of neither images alone nor a video. look
-    is how to look at each. Names that wait
-    (hidden ones, unfinished downloads, settings that lie beside a video) are in neither. Raises
-    OSError.
+    Left alone are links, devices, pipes, and folders of neither images alone nor a video. inspect
+    returns the state of one entry. Names that wait (hidden ones, unfinished downloads, settings
+    that lie beside a video) are in neither. Raises OSError.
     """
-    files: dict[str, Sight] = {}
+    files: dict[str, FileState] = {}
     strange: dict[str, str] = {}
     for path, status in _entries(folder):
-        seen = (look or sight)(path, status)
-        if isinstance(seen, Sight):
-            files[path] = seen
+        state = (inspect or state_of)(path, status)
+        if isinstance(state, FileState):
+            files[path] = state
         else:
-            strange[path] = seen
+            strange[path] = state
     oldest_first = sorted(files, key=lambda path: files[path].mtime_ns)
     return {path: files[path] for path in oldest_first}, strange
 
 
-def sight(path: str | Path, status: os.stat_result) -> Sight | str:
-    """Return what a look shows of a file or a folder, or why it is left alone."""
+def state_of(path: str | Path, status: os.stat_result) -> FileState | str:
+    """Return the state of a file or a folder, or a text that says why it is left alone."""
     if stat.S_ISREG(status.st_mode):
-        return Sight(status.st_ino, status.st_size, status.st_mtime_ns)
+        return FileState(status.st_ino, status.st_size, status.st_mtime_ns)
     if not stat.S_ISDIR(status.st_mode):
         return "not a regular file"
     try:
@@ -125,7 +123,7 @@ def sight(path: str | Path, status: os.stat_result) -> Sight | str:
         return f"a folder that can't be read ({error.strerror})"
     if found.reason is not None:
         return found.reason
-    return Sight(
+    return FileState(
         status.st_ino,
         found.size_bytes,
         found.changed_ns,
@@ -135,10 +133,10 @@ def sight(path: str | Path, status: os.stat_result) -> Sight | str:
     )
 
 
-def seen(path: Path) -> Sight | str:
-    """Look at one file or folder; why it is left alone, or can't be looked at, is a text."""
+def current_state(path: Path) -> FileState | str:
+    """Return the state of one file or folder now, or a text: why it is left alone or unreadable."""
     try:
-        return sight(path, path.lstat())
+        return state_of(path, path.lstat())
     except OSError as error:
         return f"gone, or unreadable ({error.strerror})"
 

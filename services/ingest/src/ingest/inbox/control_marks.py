@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ingest.inbox.arrival import Sight
+from ingest.inbox.arrival import FileState
 
 _PAUSED = ".paused"
 _AGAIN = ".again"
@@ -24,7 +24,7 @@ class Begun:
 
     fingerprint: str
     run_id: str
-    sight: Sight
+    file_state: FileState
 
 
 class Marks:
@@ -76,13 +76,19 @@ class Marks:
         begin a run anew that could have been resumed.
         """
         self._begun.mkdir(exist_ok=True)
-        _write(self._begun / str(begun.sight.inode), json.dumps(asdict(begun)))
+        fields = {
+            "fingerprint": begun.fingerprint,
+            "run_id": begun.run_id,
+            "sight": asdict(begun.file_state),  # the name of the mark's format
+        }
+        _write(self._begun / str(begun.file_state.inode), json.dumps(fields))
 
     def begun(self, inode: int) -> Begun | None:
         """Return what was noted of the file with this inode; None where nothing usable was."""
         try:
-            told = json.loads(_read(self._begun / str(inode)) or "")
-            begun = Begun(str(told["fingerprint"]), str(told["run_id"]), Sight(**told["sight"]))
+            fields = json.loads(_read(self._begun / str(inode)) or "")
+            state = FileState(**fields["sight"])
+            begun = Begun(str(fields["fingerprint"]), str(fields["run_id"]), state)
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
         return begun if _RUN_ID.fullmatch(begun.run_id) else None

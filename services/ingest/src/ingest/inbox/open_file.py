@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ingest.inbox.arrival import Sight, sight
+from ingest.inbox.arrival import FileState, state_of
 from ingest.media.fingerprint import fingerprint_of
 from ingest.model.errors import Unreadable
 
@@ -50,17 +50,17 @@ class HeldFile:
             raise _unreadable(error) from error
         self._hash: _Hash | None = None
         self._sha256: str | None = None
-        self._hashed: Sight | str = ""
+        self._hashed: FileState | str = ""
         """How the file was once all its bytes had been hashed."""
         try:
-            seen = _sight(self._descriptor)
+            state = _state_of(self._descriptor)
         except OSError as error:
             os.close(self._descriptor)
             raise _unreadable(error) from error
-        if not isinstance(seen, Sight):
+        if not isinstance(state, FileState):
             os.close(self._descriptor)
-            raise Unreadable(f"It can't be read: it is {seen}.")
-        self.sight = seen
+            raise Unreadable(f"It can't be read: it is {state}.")
+        self.state = state
 
     def __enter__(self) -> Self:
         return self
@@ -79,16 +79,16 @@ class HeldFile:
 
     def is_being_written(self) -> bool:
         """Whether somebody has the file open for writing, as far as the system can tell."""
-        if self.sight.is_folder:
+        if self.state.is_folder:
             return False
-        told = _lease_is_refused(self._descriptor)
-        return _is_open_elsewhere(self._descriptor) if told is None else told
+        is_leased = _lease_is_refused(self._descriptor)
+        return _is_open_elsewhere(self._descriptor) if is_leased is None else is_leased
 
     def identify(self, alive: Callable[[], None]) -> Content:
         """Return the name of its content that is known soonest; alive is called now and then."""
         try:
             found = fingerprint_of(self._descriptor, alive)
-            self._hashed = _sight(self._descriptor)
+            self._hashed = _state_of(self._descriptor)
         except OSError as error:
             raise _unreadable(error) from error
         self._sha256 = found.sha256
@@ -120,7 +120,7 @@ class HeldFile:
             assert self._hash is not None
             try:
                 self._sha256 = self._hash.result(alive)
-                self._hashed = self._hash.seen
+                self._hashed = self._hash.state
             except OSError as error:
                 raise _unreadable(error) from error
         return self._sha256
@@ -133,22 +133,22 @@ class HeldFile:
         its hash is known.
         """
         try:
-            now = _sight(self._descriptor)
-            if now == self.sight:
+            now = _state_of(self._descriptor)
+            if now == self.state:
                 return False
-            if not isinstance(now, Sight) or now.size_bytes != self.sight.size_bytes:
+            if not isinstance(now, FileState) or now.size_bytes != self.state.size_bytes:
                 return True
-            if self._hashed != self.sight:
+            if self._hashed != self.state:
                 return True  # what was read before the hash was made, nobody can tell any more
             if now.is_folder:
                 again = fingerprint_of(self._descriptor, alive).sha256
             else:
                 again = _Hash(self._descriptor).result(alive)
-            if again != self._sha256 or _sight(self._descriptor) != now:
+            if again != self._sha256 or _state_of(self._descriptor) != now:
                 return True
         except (OSError, Unreadable):
             return True
-        self.sight = now
+        self.state = now
         return False
 
 
@@ -159,7 +159,7 @@ class _Hash:
         self._descriptor = descriptor
         self._digest = hashlib.sha256()
         self._error: OSError | None = None
-        self.seen: Sight | str = ""
+        self.state: FileState | str = ""
         """How the file was at the end."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hash", daemon=True)
@@ -193,7 +193,7 @@ class _Hash:
                 if self._stopping.is_set():
                     return
                 self._digest.update(block)
-            self.seen = _sight(self._descriptor)
+            self.state = _state_of(self._descriptor)
         except OSError as error:
             self._error = error
 
@@ -220,9 +220,9 @@ def _blocks(descriptor: int) -> Iterator[bytes]:
         place += len(block)
 
 
-def _sight(descriptor: int) -> Sight | str:
+def _state_of(descriptor: int) -> FileState | str:
     """Look at an open file as settling does at one by its name; a text says why it is none."""
-    return sight(f"/proc/self/fd/{descriptor}", os.fstat(descriptor))
+    return state_of(f"/proc/self/fd/{descriptor}", os.fstat(descriptor))
 
 
 def _lease_is_refused(descriptor: int) -> bool | None:

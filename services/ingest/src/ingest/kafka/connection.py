@@ -27,7 +27,7 @@ class Connection:
         learned: Learned | None = None,
         lookup: Callable[[str], Known | None] = lambda _: None,
     ) -> None:
-        """Take the content's fingerprint, what measures its publisher, and the committed log's lookup.
+        """Take the content's fingerprint, a probe and a lookup of streams.
 
         learned: what workers before have learned of how large records may be.
         """
@@ -57,7 +57,7 @@ class Connection:
             self._ready = None
 
     def open(self) -> tuple[KafkaPublisher, CommittedLog]:
-        """Open the one publisher of this content, which fences any earlier one, and the committed log.
+        """Open the one publisher of this content; it fences any earlier one. Open the log, too.
 
         Raises Unavailable and Blocked.
         """

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ingest.inbox.folders import BEAT_SECONDS, Folders
 from ingest.inbox.watcher import Watcher
-from ingest.supervisor.scan_schedule import Rhythm
-from ingest.supervisor.scheduler import Intake
-from ingest.supervisor.worker_pool import Pool
-from ingest.supervisor.worker_reports import Reports
+from ingest.supervisor.scan_schedule import ScanSchedule
+from ingest.supervisor.scheduler import Scheduler
+from ingest.supervisor.worker_pool import WorkerPool
+from ingest.supervisor.worker_reports import ReportHandler
 
 log = logging.getLogger(__name__)
 
@@ -17,13 +17,18 @@ class MainLoop:
     """Goes round for as long as the service runs."""
 
     def __init__(
-        self, folders: Folders, intake: Intake, rhythm: Rhythm, pool: Pool, reports: Reports
+        self,
+        folders: Folders,
+        scheduler: Scheduler,
+        schedule: ScanSchedule,
+        pool: WorkerPool,
+        report_handler: ReportHandler,
     ) -> None:
         self._folders = folders
-        self._intake = intake
-        self._rhythm = rhythm
+        self._scheduler = scheduler
+        self._schedule = schedule
         self._pool = pool
-        self._reports = reports
+        self._report_handler = report_handler
         self.unusable: str | None = None
         """A sentence on why the folders could not be looked at, at the latest look; any thread's.
         """
@@ -33,17 +38,17 @@ class MainLoop:
 
         Then the next round tries again. What the disk is to blame for is none.
         """
-        looked = self._look()
-        return self._hear(watcher) and looked
+        scanned = self._scan()
+        return self._handle_reports(watcher) and scanned
 
-    def _look(self) -> bool:
+    def _scan(self) -> bool:
         """Look at the folders, if it is time, and start what there is room for."""
         try:
-            if self._rhythm.pause_seconds:
+            if self._schedule.pause_seconds:
                 self._folders.beat()
-                self._intake.fill()
+                self._scheduler.fill()
             else:
-                self._rhythm.look()
+                self._schedule.scan()
                 self.unusable = None
         except OSError as error:
             self.unusable = _sentence(error, self._folders.root)
@@ -53,22 +58,22 @@ class MainLoop:
             return False
         return True
 
-    def _hear(self, watcher: Watcher) -> bool:
+    def _handle_reports(self, watcher: Watcher) -> bool:
         """Wait for workers and hints, not for longer than until the next look or beat."""
         is_well = True
         try:
-            pause_seconds = min(self._rhythm.pause_seconds, BEAT_SECONDS)
+            pause_seconds = min(self._schedule.pause_seconds, BEAT_SECONDS)
             for running, report in self._pool.listen(watcher, pause_seconds):
                 try:
-                    self._reports.hear(running, report)
+                    self._report_handler.on_report(running, report)
                 except Exception:  # the reports behind it are heard all the same
                     log.exception(
                         "event=report_failed next='go on'", extra={"file": running.job.path.name}
                     )
                     is_well = False
-                self._rhythm.hint()
+                self._schedule.hint()
             if watcher.clear():
-                self._rhythm.hint()
+                self._schedule.hint()
             watcher.mend()
         except Exception:
             log.exception("event=not_heard next='try again'")

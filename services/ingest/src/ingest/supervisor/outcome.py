@@ -7,7 +7,7 @@ from ingest.worker.messages import Ended
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """Whether a file goes to done/ or else to failed/, the note beside it, and one word for it."""
 
     whole: bool
@@ -15,7 +15,7 @@ class Verdict:
     result: str
 
 
-def verdict(ended: Ended) -> Verdict:
+def outcome_of(ended: Ended) -> Outcome:
     """Judge: a file of which something is not in the log may be the only whole copy."""
     whole = ended.state is State.COMPLETE
     note = ended.error
@@ -24,10 +24,10 @@ def verdict(ended: Ended) -> Verdict:
         if not whole:
             note += f" What is missing there is missing here too. Of {ended.source_name!r} it was "
             note += f"said: {ended.error}"
-        return Verdict(whole, note, "duplicate")
+        return Outcome(whole, note, "duplicate")
     if ended.state is State.TRUNCATED:
         note = (
             f"{ended.error} The {ended.frame_count} frames that could be decoded are in the "
             f"log, as {ended.stream_id}."
         )
-    return Verdict(whole, note, ended.state.value.lower())
+    return Outcome(whole, note, ended.state.value.lower())

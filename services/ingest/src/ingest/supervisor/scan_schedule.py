@@ -10,12 +10,12 @@ _UNHURRIED_TIMES = 49
 _UNHURRIED_SECONDS = 5.0
 
 
-class Rhythm:
+class ScanSchedule:
     """Makes the looks, none of which begins before the one before has been paid for."""
 
     def __init__(
         self,
-        look: Callable[[], float | None],
+        scan: Callable[[], float | None],
         rescan_seconds: float,
         has_backlog: Callable[[], bool],
         *,
@@ -27,7 +27,7 @@ class Rhythm:
         While has_backlog says so, nobody waits for what a look would find.
         now is a monotonic clock, used tells what this thread has had of a core, in seconds.
         """
-        self._look = look
+        self._scan = scan
         self._rescan_seconds = rescan_seconds
         self._has_backlog = has_backlog
         self._now = now
@@ -44,11 +44,11 @@ class Rhythm:
         """Note that something has changed."""
         self._due = min(self._due, max(self._earliest, self._now()))
 
-    def look(self) -> None:
+    def scan(self) -> None:
         """Look now."""
         began, due = self._used(), None
         try:
-            due = self._look()
+            due = self._scan()
         finally:
             now, paid_seconds = self._now(), self._used() - began
             latest = now + self._rescan_seconds

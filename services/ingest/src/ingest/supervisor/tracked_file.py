@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.inbox.arrival import Sight, Still
+from ingest.inbox.arrival import FileState, Still
 from ingest.inbox.sidecars import Beside
 from ingest.kafka.record_limits import Learned
 from ingest.model.choices import Choices
 from ingest.supervisor.worker_pool import Running
 from ingest.telemetry.client_statistics import ClientReport
-from ingest.telemetry.snapshot import FileSight
+from ingest.telemetry.snapshot import FileSnapshot
 from ingest.telemetry.spans import SpanContext
 from ingest.worker.messages import AtWork, Ended, Opened
 
@@ -23,13 +23,13 @@ class Elsewhere:
 
     state: tuple[str, int]
     since: float
-    looked_at: float
+    checked_at: float
     pause_seconds: float
     is_abandoned: bool = False
 
 
 @dataclass(eq=False)
-class Candidate:
+class TrackedFile:
     """A file that is being looked at or ingested."""
 
     path: Path
@@ -52,12 +52,12 @@ class Candidate:
     not_before: float = 0.0
     still: Still | None = None
     """How it lay in incoming/ at the latest look, which was made at looked_at."""
-    looked_at: float = 0.0
+    scanned_at: float = 0.0
     content: str = ""
     """Its content's fingerprint since a worker has found it; see fingerprint for one at work."""
     changes: int = 0
     """How many times it was changed while it was read, or before it could be moved."""
-    lay: Sight | str | None = None
+    lay: FileState | str | None = None
     """After such a change, how it lay since when it is waited for to be still."""
     elsewhere: Elsewhere | None = None
     """How far another worker is that sends the same content."""
@@ -95,7 +95,7 @@ class Candidate:
     @property
     def settled(self) -> bool:
         """Whether it is taken for whole."""
-        return self.claimed or (self.still is not None and self.looked_at >= self.still.settles_at)
+        return self.claimed or (self.still is not None and self.scanned_at >= self.still.settles_at)
 
     @property
     def abandoned(self) -> tuple[str, int] | None:
@@ -136,9 +136,9 @@ class Candidate:
             "crashes": self.crashes,
         }
 
-    def sight(self, now: float) -> FileSight:
+    def snapshot(self, now: float) -> FileSnapshot:
         """How it stands once it is claimed or has a worker; now in monotonic seconds."""
-        return FileSight(
+        return FileSnapshot(
             key=self,
             claimed=self.claimed,
             has_worker=self.running is not None,

@@ -4,95 +4,95 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ingest.supervisor.tracked_file import Candidate
-from ingest.supervisor.worker_pool import Pool, Running
+from ingest.supervisor.tracked_file import TrackedFile
+from ingest.supervisor.worker_pool import Running, WorkerPool
 from ingest.telemetry.spans import Traces
 from ingest.worker.messages import Job
 
 
-class Candidates:
+class TrackedFiles:
     """Every file that the service has to do with, by its path."""
 
-    def __init__(self, pool: Pool, traces: Traces, now: Callable[[], float]) -> None:
+    def __init__(self, pool: WorkerPool, traces: Traces, now: Callable[[], float]) -> None:
         """Take where the workers come from, and a monotonic clock in seconds."""
         self.now = now
         self.traces = traces
         self._pool = pool
-        self._by_path: dict[str, Candidate] = {}
-        self._by_worker: dict[Running, Candidate] = {}
+        self._by_path: dict[str, TrackedFile] = {}
+        self._by_worker: dict[Running, TrackedFile] = {}
 
-    def __iter__(self) -> Iterator[Candidate]:
+    def __iter__(self) -> Iterator[TrackedFile]:
         """Iterate over those there are now; they may be changed meanwhile."""
         return iter(list(self._by_path.values()))
 
-    def at(self, path: str, *, claimed: bool, within: Path | None = None) -> Candidate:
+    def at(self, path: str, *, claimed: bool, within: Path | None = None) -> TrackedFile:
         """Return the candidate at path, which is a new one where none is known.
 
         within: the claimed folder in which it lies.
         """
         known = self._by_path.get(path)
         if known is None:
-            known = self._by_path[path] = Candidate(
+            known = self._by_path[path] = TrackedFile(
                 Path(path), claimed=claimed, since=self.now(), within=within
             )
         return known
 
-    def of(self, running: Running) -> Candidate | None:
+    def of(self, running: Running) -> TrackedFile | None:
         """Return the candidate that a worker works on."""
         return self._by_worker.get(running)
 
     @property
-    def running(self) -> list[Candidate]:
+    def running(self) -> list[TrackedFile]:
         """Those that a worker works on."""
         return list(self._by_worker.values())
 
-    def claimed(self, candidate: Candidate, path: Path) -> None:
+    def claimed(self, file: TrackedFile, path: Path) -> None:
         """Note that a candidate was claimed, and where it lies now."""
-        del self._by_path[str(candidate.path)]
-        candidate.path, candidate.claimed, candidate.since = path, True, self.now()
-        self._by_path[str(path)] = candidate
+        del self._by_path[str(file.path)]
+        file.path, file.claimed, file.since = path, True, self.now()
+        self._by_path[str(path)] = file
 
     @property
     def jobs(self) -> list[Job]:
         """What the workers are at."""
         return self._pool.jobs
 
-    def start(self, candidate: Candidate, job: Job) -> None:
+    def start(self, file: TrackedFile, job: Job) -> None:
         """Set a worker to work on a candidate; the first one begins its trace."""
-        candidate.span = candidate.span or self.traces.begin()
-        if candidate.within is not None:
-            candidate.since = self.now()  # it had waited, claimed as it was, for its turn
-        candidate.running = self._pool.start(replace(job, span=candidate.span))
-        self._by_worker[candidate.running] = candidate
+        file.span = file.span or self.traces.begin()
+        if file.within is not None:
+            file.since = self.now()  # it had waited, claimed as it was, for its turn
+        file.running = self._pool.start(replace(job, span=file.span))
+        self._by_worker[file.running] = file
 
-    def rest(self, candidate: Candidate, seconds: float) -> None:
+    def rest(self, file: TrackedFile, seconds: float) -> None:
         """End the candidate's worker; another is started after seconds at the earliest."""
-        self.dismiss(candidate)
-        candidate.fingerprint, candidate.opened = "", None
-        candidate.is_cluster_away = False
-        candidate.not_before = self.now() + seconds
+        self.dismiss(file)
+        file.fingerprint, file.opened = "", None
+        file.is_cluster_away = False
+        file.not_before = self.now() + seconds
 
-    def choose_again(self, candidate: Candidate) -> None:
+    def choose_again(self, file: TrackedFile) -> None:
         """Begin anew with a candidate whose settings are not what they were."""
-        self.rest(candidate, 0.0)
-        candidate.choices = candidate.beside = candidate.give_up = None
+        self.rest(file, 0.0)
+        file.choices = file.beside = file.give_up = None
 
-    def begin_again(self, candidate: Candidate) -> None:
+    def begin_again(self, file: TrackedFile) -> None:
         """Begin anew with a claimed file that was changed: what was found in it may not hold."""
-        self.choose_again(candidate)
-        candidate.ended = candidate.lay = None
-        candidate.changes += 1
-        candidate.crashes = candidate.frame_count = 0
+        self.choose_again(file)
+        file.ended = file.lay = None
+        file.changes += 1
+        file.crashes = file.frame_count = 0
 
-    def drop(self, candidate: Candidate, result: str = "let go", error: str | None = None) -> None:
+    def drop(self, file: TrackedFile, result: str = "let go", error: str | None = None) -> None:
         """Have no more to do with a candidate; result and error are for its trace."""
-        self.dismiss(candidate)
-        self._by_path.pop(str(candidate.path), None)
-        self.traces.end(candidate.span, candidate.traced | {"result": result}, error)
+        self.dismiss(file)
+        self._by_path.pop(str(file.path), None)
+        self.traces.end(file.span, file.traced | {"result": result}, error)
 
-    def dismiss(self, candidate: Candidate) -> None:
+    def dismiss(self, file: TrackedFile) -> None:
         """End the candidate's worker."""
-        running, candidate.running = candidate.running, None
+        running, file.running = file.running, None
         if running is not None:
             del self._by_worker[running]
             self._pool.dismiss(running)

@@ -59,14 +59,14 @@ class Running:
     job: Job
     process: BaseProcess
     line: Connection
-    heard: float
+    heard_at: float
     begun: bool = False
     hung: bool = False
     garbled: bool = False
     deaf: bool = False
     inbox: Inbox = field(default_factory=Inbox)
 
-    def tell(self, message: Answer | Proceed) -> None:
+    def send(self, message: Answer | Proceed) -> None:
         """Send a message; a worker that has died is heard of by its end.
 
         One that reads nothing of what it is told is ended: nobody waits for it to read.
@@ -94,7 +94,7 @@ class _Leaving:
 
     running: Running
     give_up: float
-    is_told: bool
+    is_reported: bool
     has_hung_up: bool = False
 
     @property
@@ -117,7 +117,7 @@ class _Leaving:
         return False
 
 
-class Pool:
+class WorkerPool:
     """The worker processes of one service.
 
     They are forks of a server, another process, that has loaded their libraries once and holds
@@ -168,10 +168,10 @@ class Pool:
         signs = [leaving.sign for leaving in self._leaving]
         for ready in wait([*lines, *signs, hints.fileno()], timeout_seconds):
             if isinstance(ready, Connection) and ready in lines:
-                yield from self._hear(lines[ready])
+                yield from self._read(lines[ready])
         yield from self._gone()
         for running in list(self._running):
-            silent_seconds = time.monotonic() - running.heard
+            silent_seconds = time.monotonic() - running.heard_at
             if silent_seconds > self._settings.stall_seconds and not running.hung:
                 running.hung = True
                 running.process.kill()
@@ -179,27 +179,27 @@ class Pool:
     def dismiss(self, running: Running) -> None:
         """End a worker that is not needed; nothing more is heard of it. Does not wait for it."""
         if running in self._running:
-            self._let_go(running, is_told=False)
+            self._let_go(running, is_reported=False)
 
     def stop(self) -> None:
         """End all workers; a transaction under way is finished if the cluster lets it."""
         for running in list(self._running):
-            self._let_go(running, is_told=False)
+            self._let_go(running, is_reported=False)
         give_up = time.monotonic() + 2 * _GRACE_SECONDS  # for one that not even a kill ends
         while self._leaving and time.monotonic() < give_up:
             wait([leaving.sign for leaving in self._leaving], _MOMENT_SECONDS)
             list(self._gone())
 
-    def _let_go(self, running: Running, *, is_told: bool) -> None:
+    def _let_go(self, running: Running, *, is_reported: bool) -> None:
         """Have a worker end. One whose end is to be told is ending by itself, or was killed."""
         self._running.remove(running)
         is_started = running.process.pid is not None
-        if not is_started and not is_told:
+        if not is_started and not is_reported:
             running.line.close()
             return
         give_up = time.monotonic() + _GRACE_SECONDS
-        self._leaving.append(_Leaving(running, give_up, is_told, has_hung_up=is_told))
-        if not is_told:
+        self._leaving.append(_Leaving(running, give_up, is_reported, has_hung_up=is_reported))
+        if not is_reported:
             running.process.terminate()
         elif is_started:
             running.process.join(_MOMENT_SECONDS)
@@ -212,10 +212,10 @@ class Pool:
             running = leaving.running
             self._leaving.remove(leaving)
             running.line.close()
-            if leaving.is_told:
+            if leaving.is_reported:
                 yield running, Exited(_how(running), running.hung, running.begun)
 
-    def _hear(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
+    def _read(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
         """Yield what a worker said; once around, however much it says, so that all are heard.
 
         Whatever is raised meanwhile, this worker is lost, and no other.
@@ -230,14 +230,14 @@ class Pool:
             for report in running.inbox.add(data):
                 if running not in self._running:
                     return
-                running.heard, running.begun = time.monotonic(), True
+                running.heard_at, running.begun = time.monotonic(), True
                 yield running, report
         except Exception as error:
             if not isinstance(error, (EOFError, OSError)):
                 log.warning("event=garbled reason=%r", str(error)[:_MOST_LETTERS])
                 running.garbled = True
                 running.process.kill()
-            self._let_go(running, is_told=True)
+            self._let_go(running, is_reported=True)
 
 
 def _has_hung_up(line: Connection) -> bool:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingest.telemetry.client_statistics import ERRORS
-from ingest.telemetry.snapshot import FileSight, Sight, Slots
+from ingest.telemetry.snapshot import FileSnapshot, InboxSnapshot, Slots
 from ingest.telemetry.worker_probe import Progress
 
 STAGES = ("read", "decode", "pace", "encode", "serialize", "flush", "commit")
@@ -207,29 +207,29 @@ class Metrics:
         """Count a connection that was ended."""
         self._connections_dropped.labels(reason).inc()
 
-    def look(self, sight: Sight) -> None:
+    def on_scan(self, snapshot: InboxSnapshot) -> None:
         """Show how things stand."""
-        files = sight.files
-        self._files_waiting.set(sight.waiting + sum(not file.has_worker for file in files))
-        self._oldest_waiting.set(sight.longest_seconds)
+        files = snapshot.files
+        self._files_waiting.set(snapshot.waiting + sum(not file.has_worker for file in files))
+        self._oldest_waiting.set(snapshot.longest_seconds)
         self._longest_without_frame.set(_longest(file for file in files if file.claimed))
         self._workers.set(sum(file.has_worker for file in files))
         self._waiting_workers.set(sum(file.waits_for_cluster for file in files))
-        self._paused.set(sight.paused)
-        self._disk_free.set(sight.disk_free_bytes)
-        self._disk_size.set(sight.disk_size_bytes)
+        self._paused.set(snapshot.paused)
+        self._disk_free.set(snapshot.disk_free_bytes)
+        self._disk_size.set(snapshot.disk_size_bytes)
         self._show_workers({file.key: file for file in files if file.has_worker})
 
-    def _show_workers(self, files: Mapping[Hashable, FileSight]) -> None:
+    def _show_workers(self, files: Mapping[Hashable, FileSnapshot]) -> None:
         numbered = {number: files[key] for key, number in self._slots.assign(files).items()}
         for number in self._numbers:
             file = numbered.get(number)
             self._progress.labels(number).set(file.progress_ratio if file else 0)
             self._worker_frames.labels(number).set(file.frame_count if file else 0)
-        told = [file.kafka for file in files.values() if file.kafka is not None]
-        self._queued.set(sum(client.queued_messages for client in told))
+        clients = [file.kafka for file in files.values() if file.kafka is not None]
+        self._queued.set(sum(client.queued_messages for client in clients))
         for quantile in QUANTILES:
-            trips = [client.round_trip_seconds.get(quantile, 0.0) for client in told]
+            trips = [client.round_trip_seconds.get(quantile, 0.0) for client in clients]
             self._round_trip.labels(quantile).set(max(trips, default=0.0))
 
 
@@ -240,5 +240,5 @@ def _with(metric: M, values: Iterable[object]) -> M:
     return metric
 
 
-def _longest(files: Iterable[FileSight]) -> float:
+def _longest(files: Iterable[FileSnapshot]) -> float:
     return max((file.idle_seconds for file in files), default=0.0)

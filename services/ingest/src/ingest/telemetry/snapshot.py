@@ -9,7 +9,7 @@ from ingest.telemetry.client_statistics import ClientReport
 
 
 @dataclass(frozen=True)
-class FileSight:
+class FileSnapshot:
     """One file that is claimed or has a worker.
 
     claimed: it lies in processing/, not in incoming/. idle_seconds: when it is claimed, how long
@@ -49,14 +49,14 @@ def room_of(folder: Path) -> Room:
 
 
 @dataclass(frozen=True)
-class Sight:
+class InboxSnapshot:
     """Everything; the disk is that of the videos.
 
     waiting: how many files there are beside these, which wait for a worker in incoming/;
     longest_seconds is what the first of them has waited.
     """
 
-    files: Sequence[FileSight]
+    files: Sequence[FileSnapshot]
     waiting: int
     longest_seconds: float
     paused: bool

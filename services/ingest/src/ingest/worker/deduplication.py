@@ -91,7 +91,7 @@ class Deduplication:
         is_resumed: the file was claimed before. abandoned: see Claim. Raises Unreadable, and
         Fenced where a stream that was to be forgotten has been moved on by another worker.
         """
-        begun = self._marks.begun(self._held.sight.inode) if is_resumed else None
+        begun = self._marks.begun(self._held.state.inode) if is_resumed else None
         own = None if begun is None else self._own_run(begun, content)
         if own is not None and own.fingerprint != content.fingerprint:
             connection.close()
@@ -158,9 +158,9 @@ class Deduplication:
             connection.close()
 
     def _is_of_these_bytes(self, stream: Stream, begun: Begun, content: Content) -> bool:
-        if begun.sight == self._held.sight:
+        if begun.file_state == self._held.state:
             return True
-        if begun.sight.size_bytes != self._held.sight.size_bytes:
+        if begun.file_state.size_bytes != self._held.state.size_bytes:
             return False
         if content.is_whole:
             return begun.fingerprint == content.fingerprint

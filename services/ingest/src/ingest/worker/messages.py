@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.inbox.arrival import Sight
+from ingest.inbox.arrival import FileState
 from ingest.kafka.record_limits import Learned
 from ingest.kafka.stream_lookup import Known
 from ingest.model.choices import Choices
@@ -124,7 +124,7 @@ class Ended:
     """The stream has ended and is committed. The worker ends.
 
     duplicate: the log had this content before, of a file of the name source_name, and no frame
-    was sent. fingerprint: the stream's. sight: how the file was that all this is said of; None
+    was sent. fingerprint: the stream's. file_state: how the file was that all this is said of; None
     where it could not be opened.
     """
 
@@ -136,7 +136,7 @@ class Ended:
     duplicate: bool
     source_name: str = ""
     fingerprint: str = ""
-    sight: Sight | None = None
+    file_state: FileState | None = None
 
 
 @dataclass(frozen=True)

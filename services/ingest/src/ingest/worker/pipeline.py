@@ -105,7 +105,7 @@ class Worker:
 
     def _is_begun(self, held: HeldFile) -> bool:
         """Whether a run was begun from the file: of one in a claimed folder none may have been."""
-        return self._job.is_resumed and self._marks.begun(held.sight.inode) is not None
+        return self._job.is_resumed and self._marks.begun(held.state.inode) is not None
 
     def _check_whole(self, held: HeldFile, source: Pictures) -> None:
         """Raise Unfinished where more of a file may be on its way."""
@@ -314,7 +314,7 @@ class Worker:
         with self._probe.trace.span("claim"):
             name = self._link.wait_for_go().name
         if not self._job.is_resumed:
-            self._marks.end(held.sight.inode)  # one that is left is of another file
+            self._marks.end(held.state.inode)  # one that is left is of another file
         with self._link.showing_life(), self._probe.trace.span("resolve"):
             resolved = asking.resolve(
                 content,
@@ -343,7 +343,7 @@ class Worker:
             stream_id=stream_id(name, content.fingerprint),
             run_id=uuid.uuid4().hex,
             source_name=printable(name),
-            source_bytes=held.sight.size_bytes if held is not None else 0,
+            source_bytes=held.state.size_bytes if held is not None else 0,
             fingerprint=content.fingerprint,
             choices=self._job.choices,
             now_us=_now_us(),
@@ -367,7 +367,7 @@ class Worker:
     def _note_begun(self, held: HeldFile, stream: Stream) -> None:
         """Note from what the run was begun, before anything of it is in the log."""
         try:
-            self._marks.begin(Begun(stream.fingerprint, stream.run_id, held.sight))
+            self._marks.begin(Begun(stream.fingerprint, stream.run_id, held.state))
         except OSError as error:
             log.warning("event=not_noted reason=%r", str(error))
 
@@ -403,7 +403,7 @@ def _ended(stream: Stream, held: HeldFile | None, *, duplicate: bool = False) ->
         duplicate,
         stream.source_name,
         stream.fingerprint,
-        None if held is None else held.sight,
+        None if held is None else held.state,
     )
 
 
