@@ -8,7 +8,7 @@ NODE_PACKAGES = .framelog/node/node_modules
 TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-local up-docker down status logs clean restore-schemas verify test test-images test-long sbom audit bench check fix dashboards lock
+.PHONY: help up up-local up-docker down status logs clean restart dev restore-schemas verify test test-images test-long sbom audit bench check fix dashboards lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ logs:  ## show the end of every log and what is added, until Ctrl-C
 
 clean:  ## stop everything, remove data and downloads; videos/ stays
 	@$(LOCAL) clean
+
+restart:  ## restart one part with the code as it is now: SERVICE=viewer
+	@$(LOCAL) restart "$(SERVICE)"
+
+dev:  ## start everything as processes; the services restart as their code changes, until Ctrl-C
+	@$(LOCAL) dev
 
 restore-schemas:  ## put the log's schemas back into a registry that lost them, under the same ids
 	@$(LOCAL) restore-schemas

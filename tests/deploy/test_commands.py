@@ -77,7 +77,9 @@ def in_containers(project: Project) -> Project:
     return project
 
 
-@pytest.mark.parametrize("words", [[], ["fly"], ["verify"], ["verify", "a", "b", "c"], ["up", "x"]])
+@pytest.mark.parametrize(
+    "words", [[], ["fly"], ["verify"], ["verify", "a", "b", "c"], ["up", "x"], ["restart"]]
+)
 def test_what_is_no_command_is_answered_with_those_that_are(
     project: Project, words: list[str]
 ) -> None:
@@ -112,6 +114,31 @@ def test_verify_lends_the_file_to_a_container(in_containers: Project, file: str)
 
 def test_verify_without_a_stack_says_how_to_start_one(project: Project) -> None:
     answer = project.run("verify", "all")
+
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr == "Nothing is running: 'make up' starts the stack.\n"
+
+
+def test_a_restart_replaces_as_many_containers_as_there_were(in_containers: Project) -> None:
+    names = '*"ps --services"*) echo kafka ingest;;'
+    count = '*"ps --quiet ingest"*) echo one two;;'
+    script = f'#!/bin/sh\ncase "$*" in {names} {count} *" ps "*) echo id;; *) echo "$*";; esac\n'
+    in_containers.script("bin/docker", script)
+
+    answer = in_containers.run("restart", "ingest")
+    unknown = in_containers.run("restart", "ingets")
+
+    assert answer.stdout == (
+        "compose up --detach --build --wait --no-deps --force-recreate --scale ingest=2 ingest\n"
+    )
+    assert (answer.returncode, unknown.returncode) == (0, 1)
+    assert unknown.stderr == (
+        "There is no part named 'ingets': 'make restart SERVICE=NAME' takes one of ingest, kafka.\n"
+    )
+
+
+def test_a_restart_without_a_stack_says_how_to_start_one(project: Project) -> None:
+    answer = project.run("restart", "viewer")
 
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr == "Nothing is running: 'make up' starts the stack.\n"

@@ -258,6 +258,43 @@ def test_a_program_that_is_halted_stays_so_until_it_is_brought_up(
     assert supervisor.states()["registry"].running
 
 
+HANGING_UP = """
+import pathlib, signal
+signal.signal(signal.SIGHUP, lambda *_: pathlib.Path("{name} reloaded").touch())
+pathlib.Path("{name} ready").touch()
+while True:
+    signal.pause()
+"""
+
+
+def test_a_program_that_is_asked_to_reload_goes_on(supervisor: Supervisor, tmp_path: Path) -> None:
+    start(supervisor, scripted("viewer", tmp_path, 10, HANGING_UP.format(name="viewer")))
+    before = supervisor.states()["viewer"].pid
+
+    supervisor.hang_up("viewer")
+
+    wait_for((tmp_path / "viewer reloaded").exists)
+    assert supervisor.states()["viewer"].pid == before
+
+
+def test_one_that_dies_again_and_again_is_halted_and_started_anew(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    """As a service is by `make restart`, whose code has just been mended."""
+    program = scripted("phoenix", tmp_path, 10, FLAPPING.format(name="phoenix"))
+    start(supervisor, program)
+    (tmp_path / "enough").touch()
+    os.kill(supervisor.states()["phoenix"].pid, 9)
+
+    supervisor.halt("phoenix")
+
+    assert supervisor.states()["phoenix"].state == "STOPPED"
+    supervisor.halt("phoenix")
+    (tmp_path / "enough").unlink()
+    supervisor.bring_up([program])
+    assert supervisor.states()["phoenix"].running
+
+
 def test_one_that_pauses_between_two_tries_is_started_at_once_when_asked(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:

@@ -19,6 +19,8 @@ COMMANDS = {
     "status": "",
     "logs": "",
     "clean": "",
+    "restart": "SERVICE",
+    "dev": "",
     "restore-schemas": "",
     "verify": "STREAM [FILE]",
     "prepare-tests": "",

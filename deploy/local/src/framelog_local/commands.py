@@ -6,11 +6,14 @@ import fcntl
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from framelog_local import (
     containers,
+    development,
     grafana,
     ports,
     preparation,
@@ -19,14 +22,18 @@ from framelog_local import (
     system_packages,
 )
 from framelog_local.console import say
+from framelog_local.development import Step
 from framelog_local.errors import LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from framelog_local.settings import Settings
 
 NOTHING_RUNS = "Nothing is running: 'make up' starts the stack."
+# Between two looks at the sources; a look takes some milliseconds.
+WATCH_SECONDS = 0.2
 
 
 def up(settings: Settings) -> None:
@@ -87,6 +94,51 @@ def restore_schemas(settings: Settings) -> None:
         with _alone(settings):
             stack.restore_schemas(settings)
         say("Every part is up.")
+
+
+def restart(settings: Settings, service: str) -> None:
+    """Restart one part of the stack with the code as it is now. Raises LocalError."""
+    if stack.is_up(settings):
+        with _alone(settings):
+            stack.restart(settings, service)
+    elif containers.is_up(settings.root):
+        containers.restart(settings.root, service)
+    else:
+        raise LocalError(NOTHING_RUNS)
+
+
+def dev(settings: Settings) -> None:
+    """Run the stack as processes, its services reloading as their source files change.
+
+    Ends with Ctrl-C, and leaves the stack running.
+    """
+    up_local(settings)
+    say("")
+    say("Watching services/ and libs/. Ctrl-C stops watching; 'make down' stops the stack.")
+
+    sources = development.Sources(settings.root)
+
+    def apply(files: list[Path]) -> bool:
+        for file in files:
+            say(f"changed: {file.relative_to(settings.root)}")
+        if problem := development.syntax_error(files):
+            say(f"Nothing is restarted. {problem}")
+            return False
+        for service, step in sources.steps(files).items():
+            # The next change may mend it.
+            try:
+                if step is Step.RESTART:
+                    restart(settings, service)
+                elif step is Step.RELOAD:
+                    stack.reload_templates(settings)
+                    say(f"{service}: reloads its templates")
+            except LocalError as error:
+                say(str(error))
+        return True
+
+    with suppress(KeyboardInterrupt):
+        development.follow(sources, apply, partial(time.sleep, WATCH_SECONDS))
+    say("The stack keeps running; 'make down' stops it.")
 
 
 def verify(settings: Settings, stream: str, file: str | None = None) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from framelog_local import restoring
 from framelog_local.console import say
-from framelog_local.errors import LocalError
+from framelog_local.errors import LocalError, no_such_part
 
 if TYPE_CHECKING:
     from framelog_local.settings import Settings
@@ -96,6 +96,19 @@ def restore_schemas(settings: Settings) -> None:
 
     compose(root, "up", "--detach", "--build", "--wait", "kafka", "registry")
     restoring.restore_schemas(setup, begin_anew, settings.state / "registry-archives")
+
+
+def restart(root: Path, service: str) -> None:
+    """Replace a service's containers by as many new ones, of an image with the code as it is now.
+
+    Raises LocalError: no container of that service runs, or the new ones do not start.
+    """
+    running = (_docker("compose", "ps", "--services", cwd=root) or "").split()
+    if service not in running:
+        raise LocalError(no_such_part(service, running))
+    count = len((_docker("compose", "ps", "--quiet", service, cwd=root) or "").split())
+    options = ("--no-deps", "--force-recreate", "--scale", f"{service}={count}", service)
+    up(root, *options)
 
 
 def verify(root: Path, stream: str, file: str | None) -> int:

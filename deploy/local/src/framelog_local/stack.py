@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from framelog_local import grafana, ports, programs, prometheus, restoring
 from framelog_local.console import say
-from framelog_local.errors import LocalError
+from framelog_local.errors import LocalError, no_such_part
 from framelog_local.preparation import locate, prepare
 from framelog_local.supervision import Supervisor
 
@@ -44,6 +44,25 @@ def up(settings: Settings) -> None:
 def is_up(settings: Settings) -> bool:
     """Whether the stack runs as processes here."""
     return Supervisor(settings.state).running
+
+
+def restart(settings: Settings, name: str) -> None:
+    """Stop a part, start it as it is on disk now, and wait until it is ready.
+
+    Raises LocalError: the stack has no such part, or the part does not start.
+    """
+    supervisor = Supervisor(settings.state)
+    running = {program.name: program for program in _programs(settings, locate(settings))}
+    supervised = supervisor.states()
+    if name not in running or name not in supervised:
+        raise LocalError(no_such_part(name, supervised))
+    supervisor.halt(name)
+    supervisor.bring_up([running[name]])
+
+
+def reload_templates(settings: Settings) -> None:
+    """Have the viewer make a new worker, which reads the templates anew. Raises LocalError."""
+    Supervisor(settings.state).hang_up("viewer")
 
 
 def verify(settings: Settings, stream: str, file: str | None) -> int:

@@ -142,8 +142,25 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
 
     def halt(self, program: str) -> None:
-        """Stop one program and wait for its end; it stays stopped until it is brought up."""
-        self._call("supervisor.stopProcess", program, True)
+        """Stop one program and wait for its end; it stays stopped until it is brought up.
+
+        Raises LocalError when the program does not end.
+        """
+        deadline = time.monotonic() + STOP_SECONDS
+        while (state := self.states()[program].state) not in {"STOPPED", "FATAL"}:
+            if time.monotonic() > deadline:
+                raise LocalError(
+                    f"{program} did not stop within {STOP_SECONDS:g} s: see {self.log(program)}."
+                )
+            if state in {"STARTING", "RUNNING", "BACKOFF"}:
+                # One that ends by itself just now can't be stopped before its next start.
+                with suppress(LocalError):
+                    self._call("supervisor.stopProcess", program, False)
+            time.sleep(POLL_SECONDS)
+
+    def hang_up(self, program: str) -> None:
+        """Send SIGHUP to a program, which is what asks it to reload."""
+        self._call("supervisor.signalProcess", program, "HUP")
 
     def _failure(self, state: State, what: str) -> str:
         log = self.log(state.name)
