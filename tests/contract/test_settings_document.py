@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import framelog_service.cluster
 import framelog_setup.settings
 import ingest.config.settings
 import ingest.model.choices
@@ -18,12 +19,17 @@ SERVICES = {
     "viewer": (viewer.config.settings, viewer.config.settings.Settings.from_environ),
     "setup": (framelog_setup.settings, framelog_setup.from_environment),
 }
-KEYS = {
-    name: sorted(set(re.findall(r'"(FRAMELOG_[A-Z_]+[A-Z])"', inspect.getsource(module))))
+# Each reads its own settings and those of Kafka and the registry.
+SOURCES = {
+    name: inspect.getsource(module) + inspect.getsource(framelog_service.cluster)
     for name, (module, _) in SERVICES.items()
 }
-for name, (module, _) in SERVICES.items():  # a secret may also lie in a file
-    secret = re.findall(r'\bsecret\("(FRAMELOG_[A-Z_]+)"', inspect.getsource(module))
+KEYS = {
+    name: sorted(set(re.findall(r'"(FRAMELOG_[A-Z_]+[A-Z])"', source)))
+    for name, source in SOURCES.items()
+}
+for name, source in SOURCES.items():  # a secret may also lie in a file
+    secret = re.findall(r'\bsecret\("(FRAMELOG_[A-Z_]+)"', source)
     KEYS[name] += [f"{key}_FILE" for key in secret]
 KEYS["ingest"] += [f"FRAMELOG_INGEST_{name.upper()}" for name in ingest.model.choices.CHOICE_NAMES]
 

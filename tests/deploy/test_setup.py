@@ -148,7 +148,17 @@ def test_topics_of_another_are_left_alone(cluster: Cluster, free_port: int) -> N
     ("environment", "sentence"),
     [
         ({"FRAMELOG_SETUP_TIMEOUT_SECONDS": "soon"}, "FRAMELOG_SETUP_TIMEOUT_SECONDS is 'soon'"),
-        ({"FRAMELOG_SETUP_TOPICS": "drop"}, "FRAMELOG_SETUP_TOPICS is 'drop': set make or leave"),
+        ({"FRAMELOG_SETUP_TIMEOUT_SECONDS": "3601"}, "seconds, from 0.001 to 3600"),
+        ({"FRAMELOG_SETUP_TOPICS": "drop"}, "'drop', but it must be one of make, leave"),
+        ({"FRAMELOG_KAFKA_SASL_MECHANISM": "GSSAPI"}, "one of PLAIN, SCRAM-SHA-256"),
+        ({"FRAMELOG_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "needs FRAMELOG_KAFKA_SASL_USERNAME"),
+        (
+            {
+                "FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "a:b",
+                "FRAMELOG_SCHEMA_REGISTRY_USER_INFO_FILE": "x",
+            },
+            "both set, but it must be one",
+        ),
         ({"FRAMELOG_TOPICS_FILE": "absent.toml"}, "absent.toml can't be read"),
     ],
 )

@@ -15,7 +15,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from ingest.api.stream_catalogue import KafkaCatalogue
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
-from ingest.kafka.client_configuration import kafka_options, registry_options
+from ingest.kafka.client_configuration import registry_options
 from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.connection import connect
 from ingest.kafka.foreign_records import ForeignRecords, Reason, reason_of
@@ -85,7 +85,7 @@ def settings(topics: Topics) -> Settings:
 @pytest.fixture
 def codec(settings: Settings) -> Iterator[Codec]:
     topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
-    with closing(Codec(registry_options(settings), *topics)) as made:
+    with closing(Codec(registry_options(settings.registry), *topics)) as made:
         yield made
 
 
@@ -148,7 +148,7 @@ def register(topics: Topics, subject: str, schema: str) -> int:
 def test_a_partition_that_is_not_there_holds_nothing(settings: Settings, codec: Codec) -> None:
     stream = written(settings)
     named = (settings.frames_topic, settings.streams_topic)
-    committed_log = CommittedLog(kafka_options(settings), *named, codec, time.monotonic)
+    committed_log = CommittedLog(settings.kafka.client_options, *named, codec, time.monotonic)
     assert committed_log.holds_all(stream)
     assert not committed_log.has_lost(stream)
     elsewhere = replace(stream, partition=9_999)
@@ -179,7 +179,7 @@ def test_a_strangers_record_over_a_streams_own_hides_it_from_nobody(
     for value in (*(codec.stream(other) for other in others), b"text", b"\0\xff\xff\xff\xffx"):
         producer.produce(topics.streams, value, stream.stream_id.encode())
         assert producer.flush(60) == 0
-    options, named = kafka_options(settings), (settings.frames_topic, settings.streams_topic)
+    options, named = settings.kafka.client_options, (settings.frames_topic, settings.streams_topic)
     foreign = ForeignRecords(Metrics(CollectorRegistry(), "1", 1))
     with StreamLookup(options, topics.streams, foreign.is_foreign) as lookup:
         wait_for(lambda: lookup.known("").ends.get(0, 0) >= 7, what="all to be read")

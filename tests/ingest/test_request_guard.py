@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from framelog_service.environment import BadSetting, Secret
 from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as some
@@ -12,9 +13,7 @@ from ingest.api.app import create_app
 from ingest.api.control import Control
 from ingest.api.control_routes import control_routes
 from ingest.api.server import serving
-from ingest.config.environment import Secret
 from ingest.config.settings import Settings
-from ingest.model.errors import BadSetting
 from ingest.verify import command_line
 from prometheus_client import CollectorRegistry
 

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Message, TopicPartition
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
-from ingest.kafka.client_configuration import kafka_options, registry_options
+from ingest.kafka.client_configuration import registry_options
 from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.connection import connect
 from ingest.kafka.stream_lookup import Known, StreamLookup
@@ -85,8 +85,8 @@ class Counting(CommittedLog):
 def found(settings: Settings, known: Known | None) -> tuple[list[Stream], int]:
     """Return the streams of the content, and how many records were read for that."""
     topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
-    options, lookup = kafka_options(settings), lambda _: known
-    with closing(Codec(registry_options(settings), *topics)) as codec:
+    options, lookup = settings.kafka.client_options, lambda _: known
+    with closing(Codec(registry_options(settings.registry), *topics)) as codec:
         reading = Counting(options, topics[0], topics[2], codec, time.monotonic, lookup=lookup)
         return reading.find(CONTENT), reading.read
 
@@ -95,7 +95,7 @@ def test_only_what_came_after_is_read(topics: Topics) -> None:
     settings = Settings.from_environ(topics.environment)
     others = [fresh(name=f"other-{n}", fingerprint=OTHER_CONTENT) for n in range(20)]
     (stream, *_) = write(settings, fresh(), *others)
-    with StreamLookup(kafka_options(settings), topics.streams) as lookup:
+    with StreamLookup(settings.kafka.client_options, topics.streams) as lookup:
         wait_for(lambda: len(lookup.known(OTHER_CONTENT[:12]).places) == 20, what="all to be known")
         known = lookup.known(ID)
     assert found(settings, known) == ([stream], 1)

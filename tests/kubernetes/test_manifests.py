@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from framelog_local.settings import read_settings
+from framelog_service.environment import BadSetting
 from ingest.config.settings import Settings as IngestSettings
-from ingest.model.errors import BadSetting
 from viewer.config.settings import Settings as ViewerSettings
 
 from tests.kubernetes.manifests import OVERLAYS, built, named, of_kind, overlay, pods, selects
@@ -183,7 +183,7 @@ def test_services_can_read_their_settings(name: str) -> None:
     viewer = ViewerSettings.from_environ(variables)
 
     kafka = named(overlay(name), "Kafka", "framelog")["spec"]["kafka"]["listeners"][0]
-    for found in (ingest.bootstrap_servers, viewer.bootstrap_servers):
+    for found in (ingest.kafka.bootstrap_servers, viewer.kafka.bootstrap_servers):
         assert found == f"framelog-kafka-bootstrap:{kafka['port']}"
 
 

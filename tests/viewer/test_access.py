@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from confluent_kafka import KafkaException
+from framelog_service.environment import Secret
 from prometheus_client import CollectorRegistry
-from viewer.config.environment import Secret
 from viewer.config.settings import Settings
 from viewer.kafka.client_configuration import admin_client, client_options
 from viewer.model.errors import ViewerError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from viewer.config.environment import Secret
+from framelog_service.environment import Secret
 
 from tests.viewer.builders import RUN, STREAM_ID, picture, segment, stream
 from tests.viewer.world import World, json_of, world

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from viewer.config.environment import Secret, SettingsError
+from framelog_service.environment import BadSetting, Secret
 from viewer.config.settings import Settings
 
 from tests.viewer.builders import STREAM_ID, segment, stream
@@ -181,5 +181,5 @@ def test_every_origin_can_be_let_read() -> None:
     ],
 )
 def test_a_name_or_an_origin_that_is_none_stops_the_start(key: str, text: str) -> None:
-    with pytest.raises(SettingsError, match=key):
+    with pytest.raises(BadSetting, match=key):
         Settings.from_environ({key: text})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from viewer.config.environment import SettingsError
+from framelog_service.environment import BadSetting
 from viewer.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def test_values_come_from_the_environment() -> None:
         }
     )
     assert settings.ingest_urls == ("http://one:8001", "https://two")
-    assert settings.bootstrap_servers == "broker:1"
+    assert settings.kafka.bootstrap_servers == "broker:1"
     assert (settings.port, settings.cache_bytes, settings.behind_proxy) == (9000, 0, True)
 
 
@@ -52,7 +52,7 @@ def test_some_threads_are_kept_for_short_requests() -> None:
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: str, allowed: str) -> None:
-    with pytest.raises(SettingsError) as raised:
+    with pytest.raises(BadSetting) as raised:
         Settings.from_environ({key: value})
     sentence = str(raised.value)
     assert sentence.startswith(f"{key} is {value!r}, but it must be {allowed}")
@@ -88,7 +88,7 @@ def test_secrets_come_from_the_variable_or_from_a_file(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_secret_is_said_without_it(
     environ: dict[str, str], words: str
 ) -> None:
-    with pytest.raises(SettingsError) as raised:
+    with pytest.raises(BadSetting) as raised:
         Settings.from_environ(environ)
     assert words in str(raised.value)
     assert "secret" not in str(raised.value)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Packages and programs take 0.9 GB; the rest is for their downloads and the first videos.
 NEEDED_BYTES = 2_500_000_000
-# What the services have in common.
+# What the services and the setup step have in common.
 SERVICE_LIBRARY = "libs/framelog-service"
 
 
@@ -57,7 +57,7 @@ def locate(settings: Settings) -> Parts:
         )
 
     return Parts(
-        stack=venv("stack", "deploy/local", "deploy/setup"),
+        stack=venv("stack", "deploy/local", "deploy/setup", libraries=(SERVICE_LIBRARY,)),
         ingest=venv("ingest", "services/ingest", libraries=(SERVICE_LIBRARY,)),
         viewer=venv("viewer", "services/viewer", libraries=(SERVICE_LIBRARY,)),
         java_programs=artifacts.in_cache(cache_of(settings), artifacts.read_lock()),

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framelog_service.cluster import KafkaAccess, RegistryAccess, backup_topic
+from framelog_service.environment import BadSetting, Reader
+
 from framelog_setup import doors
 from framelog_setup.errors import SetupError
 
@@ -62,32 +65,27 @@ class Settings:
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Return the settings, or raise SetupError naming the variable or file that can't be used."""
-    schemas = Path(environment.get("FRAMELOG_SCHEMAS", "schemas"))
-    topics_file = Path(environment.get("FRAMELOG_TOPICS_FILE", "deploy/setup/topics.toml"))
-    timeout = environment.get("FRAMELOG_SETUP_TIMEOUT_SECONDS", "60")
     try:
-        timeout_seconds = float(timeout)
-    except ValueError:
-        timeout_seconds = 0
-    if not 0 < timeout_seconds <= 3600:
-        raise SetupError(
-            f"FRAMELOG_SETUP_TIMEOUT_SECONDS is {timeout!r}: set a number above 0, at most 3600."
-        )
-    topics = environment.get("FRAMELOG_SETUP_TOPICS", "make")
-    if topics not in {"make", "leave"}:
-        raise SetupError(f"FRAMELOG_SETUP_TOPICS is {topics!r}: set make or leave.")
-    tables = _read_tables(topics_file)
+        return _read(Reader(environment), environment)
+    except BadSetting as error:
+        raise SetupError(str(error)) from error
+
+
+def _read(read: Reader, environment: Mapping[str, str]) -> Settings:
+    schemas = Path(read.text("FRAMELOG_SCHEMAS", "schemas"))
+    topics = read.choice("FRAMELOG_SETUP_TOPICS", "make", ("make", "leave"))
+    tables = _read_tables(Path(read.text("FRAMELOG_TOPICS_FILE", "deploy/setup/topics.toml")))
     streams = environment.get(TOPIC_VARIABLES["streams"]) or tables["streams"].get("name", "")
     return Settings(
-        kafka=doors.kafka(environment),
-        registry=doors.registry(environment),
+        kafka=KafkaAccess.read(read).client_options,
+        registry=doors.Registry(RegistryAccess.read(read)),
         topics=tuple(
             _topic(key, tables[key], schemas, environment) for key in tables if key != BACKUP_TABLE
         ),
-        backup=_backup(tables, environment.get(BACKUP_VARIABLE) or beside(streams)),
+        backup=_backup(tables, environment.get(BACKUP_VARIABLE) or backup_topic(streams)),
         backs_up=topics == "make" or bool(environment.get(BACKUP_VARIABLE)),
         leaves_topics=topics == "leave",
-        timeout_seconds=timeout_seconds,
+        timeout_seconds=read.seconds("FRAMELOG_SETUP_TIMEOUT_SECONDS", 60.0, high=3600),
     )
 
 
@@ -107,12 +105,6 @@ def _read_tables(path: Path) -> dict[str, Any]:
             f"{BACKUP_TABLE}."
         )
     return tables
-
-
-def beside(streams_topic: str) -> str:
-    """Return the name of the backup's topic where none was chosen: beside the streams' own."""
-    log, dot, _ = streams_topic.rpartition(".")
-    return f"{log if dot else streams_topic}.{BACKUP_TABLE}"
 
 
 def _backup(tables: Mapping[str, Any], name: str) -> TopicSettings:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 
 from framelog_service import logs
+from framelog_service.environment import BadSetting
 from framelog_service.log_repeats import Repeats
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
@@ -23,12 +24,10 @@ from ingest.api.stream_catalogue import KafkaCatalogue
 from ingest.config.settings import Settings
 from ingest.inbox.folders import Folders
 from ingest.inbox.watcher import Watcher
-from ingest.kafka.client_configuration import kafka_options
 from ingest.kafka.foreign_records import ForeignRecords
 from ingest.kafka.log_schemas import LogSchemas
 from ingest.kafka.readiness import Readiness
 from ingest.kafka.stream_lookup import StreamLookup
-from ingest.model.errors import BadSetting
 from ingest.supervisor.claiming import Claimer
 from ingest.supervisor.dropped_folders import DroppedFolders
 from ingest.supervisor.fault_barrier import FaultBarrier
@@ -113,7 +112,7 @@ def run(settings: Settings) -> None:
         hold=lambda: log_schemas.hold,
     )
     foreign = ForeignRecords(metrics)
-    lookup = StreamLookup(kafka_options(settings), settings.streams_topic, foreign.is_foreign)
+    lookup = StreamLookup(settings.kafka.client_options, settings.streams_topic, foreign.is_foreign)
     report_handler = ReportHandler(
         settings,
         folders,

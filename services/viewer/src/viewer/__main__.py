@@ -5,9 +5,9 @@ import sys
 import time
 
 from framelog_service import logs
+from framelog_service.environment import BadSetting
 from framelog_service.log_repeats import Repeats
 
-from viewer.config.environment import SettingsError
 from viewer.config.settings import Settings
 from viewer.web.server import ViewerServer
 from viewer.wiring import assemble
@@ -20,7 +20,7 @@ def main() -> None:
     """Read the settings and serve until told to stop."""
     try:
         settings = Settings.from_environ(os.environ)
-    except SettingsError as error:
+    except BadSetting as error:
         sys.exit(str(error))
     repeats = Repeats(time.monotonic, _SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     logs.set_up(settings.log_level, settings.log_format, repeats)

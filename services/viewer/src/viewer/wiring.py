@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 
+from framelog_service.environment import revealed
 from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -12,7 +13,6 @@ from prometheus_client.process_collector import ProcessCollector
 from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.expiry import Expiry
 from viewer.catalogue.follower import Follower
-from viewer.config.environment import revealed
 from viewer.config.settings import Settings
 from viewer.delivery.open_streams import OpenStreams
 from viewer.delivery.slow_clients import SlowClients
@@ -63,9 +63,9 @@ def assemble(settings: Settings) -> Viewer:
     foreign = ForeignRecords(metrics)
     make_registry = partial(
         Registry,
-        settings.registry_url,
-        revealed(settings.registry_user_info),
-        settings.registry_ssl_ca_location,
+        settings.registry.url,
+        revealed(settings.registry.user_info),
+        settings.registry.ssl_ca_location,
     )
     registry = make_registry()
     log_schemas = LogSchemas(

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from framelog_service.environment import Secret
 from werkzeug.exceptions import HTTPException
 
 from ingest.api.control import Control
 from ingest.api.request_guard import what_may_not, who_may_not
-from ingest.config.environment import Secret
 from ingest.model.errors import Blocked, IngestError, Refused, Unavailable, Unknown
 
 _NEWEST = 100

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
+from framelog_service.environment import Secret
 from werkzeug.datastructures import Headers
-
-from ingest.config.environment import Secret
 
 ANY = "*"
 """In place of a name, whatever name there is."""

@@ -7,36 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.config.environment import Reader, Secret
+from framelog_service.cluster import KafkaAccess, RegistryAccess, backup_topic
+from framelog_service.environment import BadSetting, Reader, Secret, asks_for_traces
+
 from ingest.model.choices import CHOICE_NAMES, BadChoice, Choices, with_named
-from ingest.model.errors import BadSetting
 
 _SHORTEST_TOKEN = 16
-
-
-@dataclass(frozen=True)
-class KafkaSecurity:
-    """How the Kafka clients show who they are, and whom they trust; None is the client's own."""
-
-    protocol: str
-    sasl_mechanism: str
-    sasl_username: str | None
-    sasl_password: Secret | None
-    ssl_ca_location: str | None
-    ssl_certificate_location: str | None
-    ssl_key_location: str | None
-    ssl_key_password: Secret | None
 
 
 @dataclass(frozen=True)
 class Settings:
     """Every setting of the ingest service; docs/settings.md describes each."""
 
-    bootstrap_servers: str
-    registry_url: str
-    kafka_security: KafkaSecurity
-    registry_user_info: Secret | None
-    registry_ssl_ca_location: str | None
+    kafka: KafkaAccess
+    registry: RegistryAccess
     frames_topic: str
     index_topic: str
     streams_topic: str
@@ -77,17 +61,12 @@ class Settings:
         host = read.text("FRAMELOG_INGEST_HOST", "127.0.0.1")
         streams_topic = read.text("FRAMELOG_STREAMS_TOPIC", "video.streams")
         return cls(
-            bootstrap_servers=read.text("FRAMELOG_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
-            registry_url=read.url(
-                "FRAMELOG_SCHEMA_REGISTRY_URL", "http://127.0.0.1:8081/apis/ccompat/v7"
-            ),
-            kafka_security=_kafka_security(read),
-            registry_user_info=_registry_user_info(read),
-            registry_ssl_ca_location=read.optional("FRAMELOG_SCHEMA_REGISTRY_SSL_CA_LOCATION"),
+            kafka=KafkaAccess.read(read),
+            registry=RegistryAccess.read(read),
             frames_topic=read.text("FRAMELOG_FRAMES_TOPIC", "video.frames"),
             index_topic=read.text("FRAMELOG_INDEX_TOPIC", "video.index"),
             streams_topic=streams_topic,
-            schemas_topic=read.text("FRAMELOG_SCHEMAS_TOPIC", _beside(streams_topic)),
+            schemas_topic=read.text("FRAMELOG_SCHEMAS_TOPIC", backup_topic(streams_topic)),
             videos=Path(read.text("FRAMELOG_VIDEOS", "videos")),
             host=host,
             port=read.integer("FRAMELOG_INGEST_PORT", 8001, 0, 65535),
@@ -115,7 +94,7 @@ class Settings:
             stall_seconds=read.seconds("FRAMELOG_INGEST_STALL_SECONDS", 60.0, low=5),
             crash_limit=read.integer("FRAMELOG_INGEST_CRASH_LIMIT", 3, 1, 100),
             statistics_seconds=read.seconds("FRAMELOG_INGEST_STATISTICS_SECONDS", 1.0),
-            traces=_traces(environ),
+            traces=asks_for_traces(environ),
             restarts=read.integer("FRAMELOG_RESTARTS", 0, 0, 1 << 62),
             log_level=read.choice(
                 "FRAMELOG_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -158,19 +137,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _beside(streams_topic: str) -> str:
-    """Name the backup's topic as the setup step does where none was chosen."""
-    log, dot, _ = streams_topic.rpartition(".")
-    return f"{log if dot else streams_topic}.schemas"
-
-
-def _traces(environ: Mapping[str, str]) -> bool:
-    """Whether OpenTelemetry's own variables ask for traces."""
-    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    return any(environ.get(key) for key in endpoints) and not disabled
-
-
 def _choices(environ: Mapping[str, str]) -> Choices:
     keys = {name: f"FRAMELOG_INGEST_{name.upper()}" for name in CHOICE_NAMES}
     named = {name: environ[key] for name, key in keys.items() if key in environ}
@@ -180,39 +146,3 @@ def _choices(environ: Mapping[str, str]) -> Choices:
         raise BadSetting(
             f"{keys[bad.name]} is {bad.text!r}, but it must be {bad.allowed}."
         ) from None
-
-
-def _kafka_security(read: Reader) -> KafkaSecurity:
-    protocol = read.choice(
-        "FRAMELOG_KAFKA_SECURITY_PROTOCOL",
-        "PLAINTEXT",
-        ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
-    )
-    security = KafkaSecurity(
-        protocol=protocol,
-        sasl_mechanism=read.choice(
-            "FRAMELOG_KAFKA_SASL_MECHANISM",
-            "SCRAM-SHA-512",
-            ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
-        ),
-        sasl_username=read.optional("FRAMELOG_KAFKA_SASL_USERNAME"),
-        sasl_password=read.secret("FRAMELOG_KAFKA_SASL_PASSWORD"),
-        ssl_ca_location=read.optional("FRAMELOG_KAFKA_SSL_CA_LOCATION"),
-        ssl_certificate_location=read.optional("FRAMELOG_KAFKA_SSL_CERTIFICATE_LOCATION"),
-        ssl_key_location=read.optional("FRAMELOG_KAFKA_SSL_KEY_LOCATION"),
-        ssl_key_password=read.secret("FRAMELOG_KAFKA_SSL_KEY_PASSWORD"),
-    )
-    named = security.sasl_username is not None and security.sasl_password is not None
-    if protocol.startswith("SASL_") and not named:
-        raise BadSetting(
-            f"FRAMELOG_KAFKA_SECURITY_PROTOCOL is {protocol!r}, which needs "
-            "FRAMELOG_KAFKA_SASL_USERNAME and FRAMELOG_KAFKA_SASL_PASSWORD."
-        )
-    return security
-
-
-def _registry_user_info(read: Reader) -> Secret | None:
-    secret = read.secret("FRAMELOG_SCHEMA_REGISTRY_USER_INFO")
-    if secret is not None and ":" not in secret.value:
-        raise BadSetting("FRAMELOG_SCHEMA_REGISTRY_USER_INFO must be a name, ':' and a password.")
-    return secret

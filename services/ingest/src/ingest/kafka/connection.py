@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
-from ingest.kafka.client_configuration import kafka_options, registry_options
+from ingest.kafka.client_configuration import registry_options
 from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.publisher import KafkaPublisher
 from ingest.kafka.record_limits import Learned, LimitsBook
@@ -68,9 +68,9 @@ class Connection:
     def _made(self) -> tuple[KafkaPublisher, CommittedLog]:
         settings = self._settings
         topics = _topics(settings)
-        codec = Codec(registry_options(settings), *topics)
+        codec = Codec(registry_options(settings.registry), *topics)
         publisher = KafkaPublisher(
-            kafka_options(settings),
+            settings.kafka.client_options,
             topics,
             f"{settings.frames_topic}.{content_id(self._fingerprint)}",
             codec,
@@ -93,7 +93,7 @@ def reading(
 
     foreign: see CommittedLog.
     """
-    codec = Codec(registry_options(settings), *_topics(settings))
+    codec = Codec(registry_options(settings.registry), *_topics(settings))
     try:
         yield _committed_log(settings, codec, foreign=foreign), codec
     finally:
@@ -112,7 +112,7 @@ def _committed_log(
     foreign: Callable[[bytes, Foreign], None] | None = None,
 ) -> CommittedLog:
     return CommittedLog(
-        kafka_options(settings),
+        settings.kafka.client_options,
         settings.frames_topic,
         settings.streams_topic,
         codec,

@@ -20,7 +20,7 @@ from framelog_service.logs import ClientLog
 
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import LARGEST_ID
-from ingest.kafka.client_configuration import kafka_options, registry_options
+from ingest.kafka.client_configuration import registry_options
 
 _INTERVAL_SECONDS = 10.0
 # After a look that failed: what is away may be back.
@@ -82,7 +82,7 @@ class LogSchemas:
 
     def look(self, entries: Mapping[int, Entry]) -> None:
         """Ask the registry for these schemas. Raises SchemaRegistryError, and the client's own."""
-        options = {**registry_options(self._settings), "timeout": 5, "max.retries": 0}
+        options = {**registry_options(self._settings.registry), "timeout": 5, "max.retries": 0}
         # A client that is kept would remember what a schema was.
         client = SchemaRegistryClient(options)
         try:
@@ -118,7 +118,7 @@ class LogSchemas:
         topic = self._settings.schemas_topic
         consumer = Consumer(
             {
-                **kafka_options(self._settings),
+                **self._settings.kafka.client_options,
                 # The library asks for a group; an assigned consumer is in none.
                 "group.id": "framelog-ingest",
                 "enable.auto.commit": False,

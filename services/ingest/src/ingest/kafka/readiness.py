@@ -11,7 +11,7 @@ from framelog_service.logs import ClientLog
 
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
-from ingest.kafka.client_configuration import kafka_options, registry_options
+from ingest.kafka.client_configuration import registry_options
 from ingest.kafka.client_errors import DOORS, judged
 from ingest.kafka.topic_ids import no_topic
 from ingest.model.errors import Blocked, Unavailable
@@ -55,15 +55,15 @@ class Readiness:
         topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
         told: list[KafkaError] = []
         answers: dict[str, Any] = {"error_cb": told.append, "logger": ClientLog(log)}
-        admin = AdminClient({**kafka_options(settings), **answers})
+        admin = AdminClient({**settings.kafka.client_options, **answers})
         try:
             present = admin.list_topics(timeout=_ANSWER_SECONDS).topics
-            Codec(registry_options(settings), *topics).close()
+            Codec(registry_options(settings.registry), *topics).close()
         except KafkaException as error:
             admin.poll(0)  # to be told why
             reasons = (DOORS[one.code()] for one in told if one.code() in DOORS)
             reason = next(reasons, f"does not answer: {error.args[0].str()}.")
-            return f"Kafka at {settings.bootstrap_servers} {reason}"
+            return f"Kafka at {settings.kafka.bootstrap_servers} {reason}"
         except (Unavailable, Blocked) as error:
             return str(error)
         missing = [topic for topic in topics if topic not in present]

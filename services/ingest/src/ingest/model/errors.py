@@ -5,10 +5,6 @@ class IngestError(Exception):
     """Any error of this service; its text is a sentence for people."""
 
 
-class BadSetting(IngestError):
-    """Stop the service: a setting has a value that it can't have."""
-
-
 class Unreadable(IngestError):
     """Quarantine the file: nothing in it can be decoded."""
 

@@ -5,35 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from viewer.config.environment import Reader, Secret, SettingsError
+from framelog_service.cluster import KafkaAccess, RegistryAccess, backup_topic
+from framelog_service.environment import BadSetting, Reader, Secret, asks_for_traces
 
 _MIN_TOKEN = 16
-
-
-@dataclass(frozen=True)
-class KafkaSecurity:
-    """How the Kafka clients show who they are, and whom they trust; None is the client's own."""
-
-    protocol: str = "PLAINTEXT"
-    sasl_mechanism: str = "SCRAM-SHA-512"
-    sasl_username: str | None = None
-    sasl_password: Secret | None = None
-    ssl_ca_location: str | None = None
-    ssl_certificate_location: str | None = None
-    ssl_key_location: str | None = None
-    ssl_key_password: Secret | None = None
 
 
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be chosen about a viewer. Named `FRAMELOG_...` in the environment."""
 
-    bootstrap_servers: str = "127.0.0.1:9092"
-    registry_url: str = "http://127.0.0.1:8081/apis/ccompat/v7"
-    kafka_security: KafkaSecurity = KafkaSecurity()
-    registry_user_info: Secret | None = None
-    """`name:password` for the registry."""
-    registry_ssl_ca_location: str | None = None
+    kafka: KafkaAccess = field(default_factory=KafkaAccess)
+    registry: RegistryAccess = field(default_factory=RegistryAccess)
     frames_topic: str = "video.frames"
     index_topic: str = "video.index"
     streams_topic: str = "video.streams"
@@ -83,20 +66,17 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings; those not set have their defaults.
 
-        Raises SettingsError with a sentence on the first value that is not allowed.
+        Raises BadSetting with a sentence on the first value that is not allowed.
         """
         read = Reader(environ)
         streams_topic = read.text("FRAMELOG_STREAMS_TOPIC", cls.streams_topic)
         return cls(
-            bootstrap_servers=read.text("FRAMELOG_KAFKA_BOOTSTRAP_SERVERS", cls.bootstrap_servers),
-            registry_url=read.url("FRAMELOG_SCHEMA_REGISTRY_URL", cls.registry_url),
-            kafka_security=_kafka_security(read),
-            registry_user_info=_registry_user_info(read),
-            registry_ssl_ca_location=read.optional("FRAMELOG_SCHEMA_REGISTRY_SSL_CA_LOCATION"),
+            kafka=KafkaAccess.read(read),
+            registry=RegistryAccess.read(read),
             frames_topic=read.text("FRAMELOG_FRAMES_TOPIC", cls.frames_topic),
             index_topic=read.text("FRAMELOG_INDEX_TOPIC", cls.index_topic),
             streams_topic=streams_topic,
-            schemas_topic=read.text("FRAMELOG_SCHEMAS_TOPIC", _beside(streams_topic)),
+            schemas_topic=read.text("FRAMELOG_SCHEMAS_TOPIC", backup_topic(streams_topic)),
             log_level=read.choice(
                 "FRAMELOG_LOG_LEVEL", cls.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")
             ),
@@ -115,52 +95,12 @@ class Settings:
             retention_poll_seconds=read.integer(
                 "FRAMELOG_VIEWER_RETENTION_POLL_SECONDS", cls.retention_poll_seconds, 1, 3600
             ),
-            traces=_traces(environ),
+            traces=asks_for_traces(environ),
             ingest_urls=read.urls("FRAMELOG_VIEWER_INGEST_URLS"),
             ingest_token=read.secret("FRAMELOG_INGEST_TOKEN"),
             kafka_metrics_urls=read.urls("FRAMELOG_VIEWER_KAFKA_METRICS_URLS"),
             restarts=read.integer("FRAMELOG_RESTARTS", cls.restarts, 0, 1 << 62),
         )
-
-
-def _beside(streams_topic: str) -> str:
-    """Name the backup's topic as the setup step does where none was chosen."""
-    log, dot, _ = streams_topic.rpartition(".")
-    return f"{log if dot else streams_topic}.schemas"
-
-
-def _traces(environ: Mapping[str, str]) -> bool:
-    """Whether OpenTelemetry's own variables ask for traces."""
-    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    return any(environ.get(key) for key in endpoints) and not disabled
-
-
-def _kafka_security(read: Reader) -> KafkaSecurity:
-    protocol = read.choice(
-        "FRAMELOG_KAFKA_SECURITY_PROTOCOL", KafkaSecurity.protocol,
-        ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
-    )  # fmt: skip
-    security = KafkaSecurity(
-        protocol=protocol,
-        sasl_mechanism=read.choice(
-            "FRAMELOG_KAFKA_SASL_MECHANISM", KafkaSecurity.sasl_mechanism,
-            ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
-        ),
-        sasl_username=read.optional("FRAMELOG_KAFKA_SASL_USERNAME"),
-        sasl_password=read.secret("FRAMELOG_KAFKA_SASL_PASSWORD"),
-        ssl_ca_location=read.optional("FRAMELOG_KAFKA_SSL_CA_LOCATION"),
-        ssl_certificate_location=read.optional("FRAMELOG_KAFKA_SSL_CERTIFICATE_LOCATION"),
-        ssl_key_location=read.optional("FRAMELOG_KAFKA_SSL_KEY_LOCATION"),
-        ssl_key_password=read.secret("FRAMELOG_KAFKA_SSL_KEY_PASSWORD"),
-    )  # fmt: skip
-    named = security.sasl_username is not None and security.sasl_password is not None
-    if protocol.startswith("SASL_") and not named:
-        raise SettingsError(
-            f"FRAMELOG_KAFKA_SECURITY_PROTOCOL is {protocol!r}, which needs "
-            "FRAMELOG_KAFKA_SASL_USERNAME and FRAMELOG_KAFKA_SASL_PASSWORD."
-        )
-    return security
 
 
 def _hosts(read: Reader) -> Sequence[str]:
@@ -179,19 +119,10 @@ def _origins(read: Reader) -> Sequence[str]:
     )
 
 
-def _registry_user_info(read: Reader) -> Secret | None:
-    secret = read.secret("FRAMELOG_SCHEMA_REGISTRY_USER_INFO")
-    if secret is not None and ":" not in secret.value:
-        raise SettingsError(
-            "FRAMELOG_SCHEMA_REGISTRY_USER_INFO must be a name, ':' and a password."
-        )
-    return secret
-
-
 def _token(read: Reader) -> Secret | None:
     secret = read.secret("FRAMELOG_VIEWER_TOKEN")
     if secret is not None and (len(secret.value) < _MIN_TOKEN or not secret.value.isascii()):
-        raise SettingsError(f"FRAMELOG_VIEWER_TOKEN must be {_MIN_TOKEN} or more ASCII characters.")
+        raise BadSetting(f"FRAMELOG_VIEWER_TOKEN must be {_MIN_TOKEN} or more ASCII characters.")
     return secret
 
 
@@ -202,7 +133,7 @@ def _users(read: Reader) -> Mapping[str, Secret]:
     for pair in secret.value.split() if secret is not None else ():
         name, _, password = pair.partition(":")
         if not name or not password or name in users:
-            raise SettingsError(
+            raise BadSetting(
                 "FRAMELOG_VIEWER_USERS must be pairs of a name, ':' and a password, with white "
                 "space between them and no name twice."
             )

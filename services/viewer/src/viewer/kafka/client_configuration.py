@@ -6,8 +6,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError
 from confluent_kafka.admin import AdminClient
 
-from viewer.config.environment import revealed
-from viewer.config.settings import KafkaSecurity, Settings
+from viewer.config.settings import Settings
 from viewer.telemetry.client_statistics import ClientStats
 from viewer.telemetry.metrics import Metrics
 
@@ -85,26 +84,10 @@ def _reading(settings: Settings) -> dict[str, Any]:
 def client_options(settings: Settings) -> dict[str, Any]:
     """Return what all clients have in common: where the cluster is, and how to be let in."""
     return {
-        "bootstrap.servers": settings.bootstrap_servers,
-        **_security(settings.kafka_security),
+        **settings.kafka.client_options,
         "reconnect.backoff.ms": 200,
         "reconnect.backoff.max.ms": 2000,
         # It would say on standard error, many times a second, that the broker is away: the
         # follower says so once a second, and /readyz with a sentence.
         "log_level": 2,
     }
-
-
-def _security(security: KafkaSecurity) -> dict[str, str]:
-    options = {"security.protocol": security.protocol}
-    if security.protocol.startswith("SASL_"):
-        options["sasl.mechanism"] = security.sasl_mechanism
-    given = {
-        "sasl.username": security.sasl_username,
-        "sasl.password": revealed(security.sasl_password),
-        "ssl.ca.location": security.ssl_ca_location,
-        "ssl.certificate.location": security.ssl_certificate_location,
-        "ssl.key.location": security.ssl_key_location,
-        "ssl.key.password": revealed(security.ssl_key_password),
-    }
-    return options | {name: value for name, value in given.items() if value is not None}

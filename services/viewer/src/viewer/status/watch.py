@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from framelog_service.environment import revealed
 from prometheus_client import CollectorRegistry
 
 from viewer.catalogue.catalogue import Catalogue
-from viewer.config.environment import revealed
 from viewer.config.settings import Settings
 from viewer.status.asking import Asker
 from viewer.status.board import Board
@@ -55,7 +55,7 @@ class StatusWatch:
         self._neighbours = Asker()
         self._ingest = Asker(token=revealed(settings.ingest_token))
         self._registry = Asker(
-            revealed(settings.registry_user_info), settings.registry_ssl_ca_location
+            revealed(settings.registry.user_info), settings.registry.ssl_ca_location
         )
         self._stopping = threading.Event()
         self._threads = [
@@ -97,9 +97,9 @@ class StatusWatch:
     def _check_cluster(self) -> None:
         """Ask Kafka and the registry how they are, and Kafka what is in the topics."""
         settings = self._settings
-        [kafka] = _dated([ask_kafka(self._admin, settings.bootstrap_servers)])
+        [kafka] = _dated([ask_kafka(self._admin, settings.kafka.bootstrap_servers)])
         self._board.cluster = [kafka, *self._board.cluster[1:]]
-        [registry] = _dated([ask_registry(self._registry, settings.registry_url)])
+        [registry] = _dated([ask_registry(self._registry, settings.registry.url)])
         lost = self._lost()
         if lost is not None and registry.state == "ready":
             registry = replace(registry, state="waiting", sentence=lost)

@@ -16,9 +16,9 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
+from framelog_service.environment import Secret
 from werkzeug.datastructures import Authorization
 
-from viewer.config.environment import Secret
 from viewer.model.errors import DeniedError, TooManyRequestsError
 from viewer.telemetry.metrics import Metrics
 from viewer.web.client_quotas import network_of

@@ -1,13 +1,19 @@
 """Values of environment variables, read and checked."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ingest.model.errors import BadSetting
-
 T = TypeVar("T")
+
+
+class BadSetting(Exception):
+    """Stop the start: a setting has a value that is not allowed; the text says which, and what is.
+
+    The text shows no secret.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,11 @@ class Secret:
     __str__ = __repr__
 
 
+def revealed(secret: Secret | None) -> str | None:
+    """Return the secret's text, for the one who needs it."""
+    return None if secret is None else secret.value
+
+
 class Reader:
     """Reads an environment. All raise BadSetting: the key, its value and what is allowed."""
 
@@ -33,26 +44,26 @@ class Reader:
         return self._parsed(key, default, _non_empty, "any text that is not empty")
 
     def integer(self, key: str, default: int, low: int, high: int) -> int:
-        """Read a whole number from low to high."""
+        """Read a whole number from low to high: digits alone, no sign, space or underscore."""
 
         def parse(text: str) -> int:
-            value = int(text)
-            if not low <= value <= high:
+            if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
                 raise ValueError(text)
-            return value
+            return int(text)
 
         return self._parsed(key, str(default), parse, f"a whole number from {low} to {high}")
 
-    def seconds(self, key: str, default: float, low: float = 0.001) -> float:
-        """Read seconds, from low to a day."""
+    def seconds(self, key: str, default: float, low: float = 0.001, high: float = 86_400) -> float:
+        """Read seconds from low to high, a day: digits, and a fraction behind a point."""
 
         def parse(text: str) -> float:
-            value = float(text)
-            if not low <= value <= 86_400:
+            if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) is None:
                 raise ValueError(text)
-            return value
+            if not low <= float(text) <= high:
+                raise ValueError(text)
+            return float(text)
 
-        return self._parsed(key, str(default), parse, f"seconds, from {low:g} to 86400")
+        return self._parsed(key, str(default), parse, f"seconds, from {low:g} to {high:g}")
 
     def choice(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
         """Read one of the words that are allowed."""
@@ -70,18 +81,23 @@ class Reader:
 
     def url(self, key: str, default: str) -> str:
         """Read an address. Credentials in it would be shown wherever it is."""
-        value = self.text(key, default)
-        if "@" in value:
-            raise BadSetting(
-                f"{key} has a user name in it, which errors would show: credentials have a "
-                "setting of their own."
-            )
-        if not value.startswith(("http://", "https://")):
-            raise BadSetting(
-                f"{key} is {value!r}, but it must be an address that begins with http:// or "
-                "https://."
-            )
-        return value
+        return self._address(key, self.text(key, default))
+
+    def urls(self, key: str) -> tuple[str, ...]:
+        """Read addresses with white space between them; there may be none."""
+        each = self._environ.get(key, "").split()
+        return tuple(self._address(key, value).rstrip("/") for value in each)
+
+    def words(self, key: str, is_allowed: Callable[[str], bool], allowed: str) -> tuple[str, ...]:
+        """Read words with white space between them; there may be none."""
+
+        def parse(text: str) -> tuple[str, ...]:
+            found = tuple(text.split())
+            if not all(map(is_allowed, found)):
+                raise ValueError(text)
+            return found
+
+        return self._parsed(key, "", parse, allowed)
 
     def secret(self, key: str) -> Secret | None:
         """Read a secret, or the file that <key>_FILE names; None when there is neither."""
@@ -100,12 +116,32 @@ class Reader:
                 raise BadSetting(f"{key}_FILE is {path!r}, which is empty.")
         return None if value is None else Secret(value)
 
+    def _address(self, key: str, value: str) -> str:
+        if "@" in value:
+            raise BadSetting(
+                f"{key} has a user name in it, which errors would show: credentials have a "
+                "setting of their own."
+            )
+        if not value.startswith(("http://", "https://")):
+            raise BadSetting(
+                f"{key} is {value!r}, but it must be an address that begins with http:// or "
+                "https://."
+            )
+        return value
+
     def _parsed(self, key: str, default: str, parse: Callable[[str], T], allowed: str) -> T:
         text = self._environ.get(key, default)
         try:
             return parse(text)
         except ValueError:
             raise BadSetting(f"{key} is {text!r}, but it must be {allowed}.") from None
+
+
+def asks_for_traces(environ: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry's own variables ask for traces."""
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return any(environ.get(key) for key in endpoints) and not disabled
 
 
 def _non_empty(text: str) -> str:
