@@ -84,7 +84,7 @@ def measure_nothing() -> None:
     # Before anything that imports it by its name.
     vars(import_module("ingest.telemetry.worker_probe"))["Probe"] = Unmeasured
     vars(import_module("ingest.telemetry.metrics"))["Metrics"] = Nothing
-    vars(import_module("ingest.supervisor.scheduler"))["Intake"]._measure = look_away
+    vars(import_module("ingest.supervisor.scheduler"))["Scheduler"]._measure = look_away
 
 
 measure_nothing()
