@@ -7,14 +7,8 @@ from pathlib import Path
 from ingest.config.settings import Settings
 from ingest.inbox.folders import Folders
 from ingest.model.stream import State
-from ingest.supervisor.claiming import Claimer
-from ingest.supervisor.dropped_folders import DroppedFolders
-from ingest.supervisor.fault_barrier import FaultBarrier
-from ingest.supervisor.finishing import Finisher
-from ingest.supervisor.scheduler import Scheduler
-from ingest.supervisor.tracked_files import TrackedFiles
+from ingest.supervisor.supervisor import Supervisor
 from ingest.supervisor.worker_pool import Running, WorkerPool
-from ingest.supervisor.worker_reports import ReportHandler
 from ingest.telemetry.metrics import Metrics
 from ingest.telemetry.spans import Traces
 from ingest.worker.messages import Ended, Job, Opened
@@ -59,33 +53,19 @@ class Service:
         self.clock = FakeClock()
         self.folders = Folders(videos, replica, 10.0, self.clock)
         self.workers = Workers(settings)
-        files = TrackedFiles(self.workers, Traces(int), self.clock)
-        metrics = self.metrics = Metrics(CollectorRegistry(), "0", 4)
-        dropped_folders = DroppedFolders(self.folders, self.clock)
-        finisher = Finisher(settings, self.folders, files, dropped_folders, metrics)
-        claimer = Claimer(settings, self.folders, files)
-        barrier = FaultBarrier(settings, self.folders, files, dropped_folders, metrics)
+        self.metrics = Metrics(CollectorRegistry(), "0", 4)
         self.hold: str | None = None
-        self.scheduler = Scheduler(
+        supervisor = Supervisor(
             settings,
             self.folders,
-            files,
-            barrier=barrier,
-            dropped_folders=dropped_folders,
-            claimer=claimer,
-            finisher=finisher,
-            metrics=metrics,
+            self.workers,
+            Traces(int),
+            self.metrics,
+            now=self.clock,
+            used=float,
             hold=lambda: self.hold,
         )
-        self.reports = ReportHandler(
-            settings,
-            self.folders,
-            files,
-            barrier=barrier,
-            claimer=claimer,
-            finisher=finisher,
-            metrics=metrics,
-        )
+        self.scheduler, self.reports = supervisor.scheduler, supervisor.reports
 
     def drop(self, name: str = "film.mp4", content: bytes = b"a film") -> Path:
         path = self.folders.incoming / name

@@ -129,7 +129,7 @@ PERSISTENT = [
     (Folders, "finish"),
     (Finisher, "finish"),
     (TrackedFiles, "start"),
-    (TrackedFiles, "rest"),
+    (TrackedFiles, "back_off"),
     (TrackedFiles, "drop"),
     (TrackedFiles, "claimed"),
     (TrackedFiles, "dismiss"),

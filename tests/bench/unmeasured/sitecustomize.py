@@ -76,7 +76,7 @@ class Unmeasured:
         return Progress(len(batch), sum(len(frame.image) for frame in batch))
 
 
-def look_away(self: Scheduler) -> None:
+def measure_no_scan(self: Scheduler) -> None:
     pass
 
 
@@ -84,7 +84,7 @@ def measure_nothing() -> None:
     # Before anything that imports it by its name.
     vars(import_module("ingest.telemetry.worker_probe"))["Probe"] = Unmeasured
     vars(import_module("ingest.telemetry.metrics"))["Metrics"] = Nothing
-    vars(import_module("ingest.supervisor.scheduler"))["Scheduler"]._measure = look_away
+    vars(import_module("ingest.supervisor.scheduler"))["Scheduler"]._measure = measure_no_scan
 
 
 measure_nothing()

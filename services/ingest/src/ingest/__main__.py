@@ -28,16 +28,8 @@ from ingest.kafka.foreign_records import ForeignRecords
 from ingest.kafka.log_schemas import LogSchemas
 from ingest.kafka.readiness import Readiness
 from ingest.kafka.stream_lookup import StreamLookup
-from ingest.supervisor.claiming import Claimer
-from ingest.supervisor.dropped_folders import DroppedFolders
-from ingest.supervisor.fault_barrier import FaultBarrier
-from ingest.supervisor.finishing import Finisher
-from ingest.supervisor.main_loop import MainLoop
-from ingest.supervisor.scan_schedule import ScanSchedule
-from ingest.supervisor.scheduler import Scheduler
-from ingest.supervisor.tracked_files import TrackedFiles
+from ingest.supervisor.supervisor import Supervisor
 from ingest.supervisor.worker_pool import WorkerPool
-from ingest.supervisor.worker_reports import ReportHandler
 from ingest.telemetry.metrics import Metrics
 from ingest.telemetry.spans import Traces
 from ingest.verify import command_line, verify
@@ -85,7 +77,7 @@ def run(settings: Settings) -> None:
         settings.workers + settings.paced_workers,
         settings.restarts,
     )
-    readiness = Readiness(settings, lambda: loop.unusable or scheduler.blocked)
+    readiness = Readiness(settings, lambda: supervisor.unready)
     health = Health(readiness.check, time.monotonic, lambda: (lookup.thread, log_schemas.thread))
     log_schemas = LogSchemas(settings, metrics.schemas_lost.set)
     # First: of a registry that lost what it had, it would only be said that it lacks a subject.
@@ -95,43 +87,20 @@ def run(settings: Settings) -> None:
     folders = Folders(settings.videos, settings.replica, settings.takeover_seconds, time.monotonic)
     pool = WorkerPool(settings)
     traces = Traces(time.time_ns)
-    files = TrackedFiles(pool, traces, time.monotonic)
-    dropped_folders = DroppedFolders(folders, time.monotonic)
-    finisher = Finisher(settings, folders, files, dropped_folders, metrics)
-    claimer = Claimer(settings, folders, files)
-    barrier = FaultBarrier(settings, folders, files, dropped_folders, metrics)
-    scheduler = Scheduler(
-        settings,
-        folders,
-        files,
-        barrier=barrier,
-        dropped_folders=dropped_folders,
-        claimer=claimer,
-        finisher=finisher,
-        metrics=metrics,
-        hold=lambda: log_schemas.hold,
-    )
     foreign = ForeignRecords(metrics)
     lookup = StreamLookup(settings.kafka.client_options, settings.streams_topic, foreign.is_foreign)
-    report_handler = ReportHandler(
+    supervisor = Supervisor(
         settings,
         folders,
-        files,
-        barrier=barrier,
-        claimer=claimer,
-        finisher=finisher,
-        metrics=metrics,
-        lookup=lookup.known,
-    )
-    schedule = ScanSchedule(
-        scheduler.scan,
-        settings.rescan_seconds,
-        lambda: scheduler.has_backlog,
+        pool,
+        traces,
+        metrics,
         now=time.monotonic,
         used=time.thread_time,
+        hold=lambda: log_schemas.hold,
+        lookup=lookup.known,
     )
-    loop = MainLoop(folders, scheduler, schedule, pool, report_handler)
-    control = Control(folders, KafkaCatalogue(settings), lambda: scheduler.at_work)
+    control = Control(folders, KafkaCatalogue(settings), lambda: supervisor.at_work)
     app.register_blueprint(control_routes(control, settings.token))
     _prepare(folders)
     pool.prepare()
@@ -153,7 +122,7 @@ def run(settings: Settings) -> None:
         log.info("event=listening address=%s", f"http://{settings.host}:{port}")
         log.info("event=watching folder=%r", str(folders.incoming))
         while not stopping.is_set():
-            if loop.go_round(watcher):
+            if supervisor.go_round(watcher):
                 health.tick()
             else:
                 stopping.wait(_FAILED_SECONDS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ingest.inbox.arrival import waits
+from ingest.inbox.control_marks import Marks
 from ingest.inbox.renaming import (
     GONE,
     LONGEST_NAME_BYTES,
@@ -49,6 +50,7 @@ class Folders:
             root / name for name in ("incoming", "done", "failed")
         )
         self.root = root
+        self.marks = Marks(root)
         self.processing = root / "processing"
         self._mine = self.processing / replica.replace(os.sep, "_")
         self._now = now

@@ -1,10 +1,8 @@
-"""Claiming files, once their workers have opened them and they have settled."""
+"""Claims files: their workers have opened them, and they have settled."""
 
 import logging
 
-from ingest.config.settings import Settings
 from ingest.inbox.arrival import state_of
-from ingest.inbox.control_marks import Marks
 from ingest.inbox.folders import Folders
 from ingest.inbox.sidecars import beside
 from ingest.supervisor.tracked_file import TrackedFile
@@ -15,23 +13,26 @@ log = logging.getLogger(__name__)
 
 
 class Claimer:
-    """Tells workers to go on. Until then nobody has seen anything of what they do."""
+    """Moves files to processing/ and tells their workers to go on. For the main thread.
 
-    def __init__(self, settings: Settings, folders: Folders, files: TrackedFiles) -> None:
-        self._settings = settings
-        self._folders = folders
+    Until it is told to go on, a worker has written nothing to the log.
+    """
+
+    def __init__(self, files: TrackedFiles, folders: Folders, rescan_seconds: float) -> None:
+        """Take the files, the folders, and the pause before a failed claim is tried again."""
         self._files = files
-        self._marks = Marks(folders.root)
+        self._folders = folders
+        self._rescan_seconds = rescan_seconds
 
     def proceed(self, file: TrackedFile) -> None:
-        """Claim a file whose worker has opened it, and have that go on, if it is time."""
+        """Claim a file that its worker has opened, and tell the worker to go on, if it is time."""
         opened, running = file.opened, file.running
         if opened is None or running is None or not file.settled:
             return
         file.opened = None
-        twins = (c for c in self._files.running if c is not file)
+        twins = (other for other in self._files.running if other is not file)
         if any(twin.fingerprint == opened.fingerprint for twin in twins):
-            self._files.rest(file, self._settings.rescan_seconds)
+            self._files.back_off(file, self._rescan_seconds)
             return
         if not file.claimed and not self._claim(file):
             return
@@ -39,26 +40,26 @@ class Claimer:
         running.send(Proceed(file.name))
 
     def take_folder(self, file: TrackedFile) -> None:
-        """Claim a folder of videos, which are files of their own from then on."""
+        """Claim a folder of videos. From then on each video is tracked as a file of its own."""
         file.beside = beside(file.path)  # read by its videos, when their turn comes
         if self._claim(file):
             self._files.drop(file, "folder")
 
     def _claim(self, file: TrackedFile) -> bool:
-        if self._marks.paused:
-            self._files.rest(file, 0.0)
+        if self._folders.marks.paused:
+            self._files.back_off(file, 0.0)
             return False
         try:
-            if not _is_as_seen(file):
-                self._files.drop(file)  # to be seen anew, and to settle
+            if not _is_unchanged(file):
+                self._files.drop(file)  # the next scan finds it as a new file
                 return False
             if beside(file.path) != file.beside:
-                self._files.choose_again(file)  # since its worker has begun
+                self._files.choose_again(file)  # its settings have changed since the worker began
                 return False
             claimed = self._folders.claim(file.path)
         except OSError as error:
             log.error("event=not_claimed reason=%r", str(error), extra=file.about)
-            self._files.rest(file, self._settings.rescan_seconds)
+            self._files.back_off(file, self._rescan_seconds)
             return False
         if claimed is None:
             self._files.drop(file)
@@ -67,8 +68,8 @@ class Claimer:
         return True
 
 
-def _is_as_seen(file: TrackedFile) -> bool:
-    """Whether the file is what its worker has opened: that began when it was seen like this."""
+def _is_unchanged(file: TrackedFile) -> bool:
+    """Whether the file is the one that its worker has opened, with the state of that scan."""
     try:
         now = state_of(file.path, file.path.lstat())
     except FileNotFoundError:

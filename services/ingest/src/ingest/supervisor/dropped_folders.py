@@ -1,4 +1,4 @@
-"""Claimed folders of videos: what has ended in each, and where it goes in the end."""
+"""Dropped folders of videos: the outcome of each video, and where the folder goes."""
 
 import logging
 import stat
@@ -6,13 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.inbox.control_marks import Marks
 from ingest.inbox.folders import Folders
 from ingest.media.fingerprint import printable
 from ingest.media.video_folder import Contents, contents
 from ingest.model.wording import worded
-from ingest.supervisor.outcome import Outcome
-from ingest.supervisor.tracked_file import TrackedFile
+from ingest.supervisor.tracked_file import Outcome, TrackedFile
 
 _MOST_LISTED = 50
 _LATER_SECONDS = 1.0
@@ -22,16 +20,16 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class DroppedFolder:
-    """A folder of videos that is claimed; outcomes are those of the videos that have ended."""
+    """A claimed folder of videos; outcomes are those of the videos that have ended."""
 
     path: Path
     contents: Contents
     videos: Sequence[str]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
-    """Those of its videos that came after it was claimed."""
+    """The videos that arrived after it was claimed."""
     inodes: set[int] = field(default_factory=set)
-    """Those of its videos that are marked as begun until the folder has been moved."""
+    """The videos whose marks stay until the folder has been moved."""
     not_before: float = 0.0
 
     @property
@@ -46,7 +44,7 @@ class DroppedFolder:
 
     @property
     def note(self) -> str | None:
-        """Say what is to be known of the folder, a line for each video of which something is."""
+        """The text of the note beside the folder, with a line for each video that needs one."""
         note = ""
         outcomes = self.outcomes.items()
         noted = [(name, each) for name, each in outcomes if not each.whole]
@@ -73,18 +71,17 @@ class DroppedFolder:
 
 
 class DroppedFolders:
-    """The folders of videos that this replica has claimed. Nothing of it outlives the process."""
+    """The folders of videos that this replica has claimed. In memory only; for the main thread."""
 
     def __init__(self, folders: Folders, now: Callable[[], float]) -> None:
         """Take the folders, and a monotonic clock in seconds."""
         self._folders = folders
-        self._marks = Marks(folders.root)
         self._now = now
         self._dropped: dict[Path, DroppedFolder] = {}
         self._others: set[Path] = set()
 
     def videos(self, claimed: Path) -> list[Path] | None:
-        """Return the videos that have not ended in what was claimed; None if it is no card."""
+        """Return the videos of a claimed folder that have not ended; None if it has none."""
         if claimed in self._others:
             return None
         dropped = self._dropped.get(claimed)
@@ -97,7 +94,7 @@ class DroppedFolders:
         return dropped.left
 
     def is_late(self, video: Path, within: Path | None) -> bool:
-        """Whether a video came to its folder after that was claimed: it may not be whole yet."""
+        """Whether a video arrived after its folder was claimed: it may not be whole yet."""
         dropped = self._dropped.get(within) if within is not None else None
         return dropped is not None and str(video.relative_to(dropped.path)) in dropped.late
 
@@ -109,10 +106,10 @@ class DroppedFolders:
         }
 
     def ended(self, file: TrackedFile, outcome: Outcome) -> None:
-        """Note what became of a video.
+        """Note the outcome of a video.
 
-        Its mark is kept until the folder is moved: after a restart each video is begun with
-        again, and the mark tells that what the log has of it is its own.
+        Its mark stays until the folder is moved: after a restart each video is begun again, and
+        the mark shows that what the log has of it is its own.
         """
         dropped = self._dropped.get(file.within) if file.within is not None else None
         if dropped is not None:
@@ -121,11 +118,11 @@ class DroppedFolders:
                 dropped.inodes.add(file.ended.file_state.inode)
 
     def finish(self) -> None:
-        """Move the folders of which all videos have ended; one that can't be moved, later."""
+        """Move the folders whose videos have all ended. If the disk refuses, try again later."""
         for dropped in list(self._dropped.values()):
             if dropped.left or dropped.not_before > self._now():
                 continue
-            if _has_more(dropped):
+            if _has_grown(dropped):
                 log.info("event=folder_grew file=%r next='go on'", dropped.path.name)
                 continue
             folder = self._folders.done if dropped.is_whole else self._folders.failed
@@ -138,7 +135,7 @@ class DroppedFolders:
             del self._dropped[dropped.path]
             if moved is not None:
                 for inode in dropped.inodes:
-                    self._marks.end(inode)
+                    self._folders.marks.end(inode)
             log.info(
                 "event=folder_ended file=%r videos=%d moved_to=%r",
                 dropped.path.name,
@@ -147,8 +144,8 @@ class DroppedFolders:
             )
 
 
-def _has_more(dropped: DroppedFolder) -> bool:
-    """Have the videos be a card's that were not there when it was last looked at, if there are."""
+def _has_grown(dropped: DroppedFolder) -> bool:
+    """Add the videos that have arrived since the folder was last read; False if there are none."""
     now = _contents(dropped.path)
     if now is None:
         return False

@@ -1,4 +1,4 @@
-"""The main loop's round: look at the folders, hear the workers, and go on whatever is raised."""
+"""The main loop: scan the folders, handle reports of workers, and go on whatever is raised."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class MainLoop:
-    """Goes round for as long as the service runs."""
+    """Goes round in the main thread for as long as the service runs."""
 
     def __init__(
         self,
@@ -30,19 +30,19 @@ class MainLoop:
         self._pool = pool
         self._report_handler = report_handler
         self.unusable: str | None = None
-        """A sentence on why the folders could not be looked at, at the latest look; any thread's.
-        """
+        """Why the latest scan could not read the folders, as a sentence; for any thread."""
 
     def go_round(self, watcher: Watcher) -> bool:
-        """Look, and hear what workers say; False where a part of it failed by a fault of ours.
+        """Scan, and handle reports; False if a part of it failed by a fault of our own.
 
-        Then the next round tries again. What the disk is to blame for is none.
+        Then the next round tries again. An error of the disk is no fault of our own. Blocks
+        until a report or a hint comes, or the next scan or beat is due.
         """
         scanned = self._scan()
         return self._handle_reports(watcher) and scanned
 
     def _scan(self) -> bool:
-        """Look at the folders, if it is time, and start what there is room for."""
+        """Scan the folders, if it is time, and start what there is room for."""
         try:
             if self._schedule.pause_seconds:
                 self._folders.beat()
@@ -59,14 +59,14 @@ class MainLoop:
         return True
 
     def _handle_reports(self, watcher: Watcher) -> bool:
-        """Wait for workers and hints, not for longer than until the next look or beat."""
+        """Wait for workers and hints until the next scan or beat is due at the latest."""
         is_well = True
         try:
             pause_seconds = min(self._schedule.pause_seconds, BEAT_SECONDS)
             for running, report in self._pool.listen(watcher, pause_seconds):
                 try:
                     self._report_handler.on_report(running, report)
-                except Exception:  # the reports behind it are heard all the same
+                except Exception:  # the reports behind it are handled all the same
                     log.exception(
                         "event=report_failed next='go on'", extra={"file": running.job.path.name}
                     )

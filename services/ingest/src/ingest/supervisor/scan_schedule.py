@@ -1,9 +1,9 @@
-"""When to look at the folder: after a hint, when a file is due, and now and then."""
+"""When to scan the folders: after a hint, when a file is due, and now and then."""
 
 from collections.abc import Callable
 
-# A look takes time for each file that lies there. However many arrive, one after the other,
-# looks take a tenth of one core at most, or are made as seldom as when nothing happens; while
+# A scan takes time for each file that lies there. However many arrive, one after the other,
+# scans take a tenth of one core at most, or are made as seldom as when nothing happens; while
 # nobody waits for what they find, a fiftieth, or are made once in five seconds.
 _IDLE_TIMES = 9
 _UNHURRIED_TIMES = 49
@@ -11,7 +11,7 @@ _UNHURRIED_SECONDS = 5.0
 
 
 class ScanSchedule:
-    """Makes the looks, none of which begins before the one before has been paid for."""
+    """Scans, and spaces scans so that they take a bounded share of a core. For one thread."""
 
     def __init__(
         self,
@@ -22,10 +22,10 @@ class ScanSchedule:
         now: Callable[[], float],
         used: Callable[[], float],
     ) -> None:
-        """Take how to look, which returns when the next is due if it is known.
+        """Take the scan, which returns when the next one is due if that is known.
 
-        While has_backlog says so, nobody waits for what a look would find.
-        now is a monotonic clock, used tells what this thread has had of a core, in seconds.
+        While has_backlog is true, nobody waits for what a scan would find.
+        now is a monotonic clock, used returns the CPU time of this thread, in seconds.
         """
         self._scan = scan
         self._rescan_seconds = rescan_seconds
@@ -36,7 +36,7 @@ class ScanSchedule:
 
     @property
     def pause_seconds(self) -> float:
-        """For how long no look is due; 0 when one is."""
+        """For how long no scan is due; 0 when one is."""
         due = self._unhurried if self._has_backlog() else self._due
         return max(0.0, due - self._now())
 
@@ -45,7 +45,7 @@ class ScanSchedule:
         self._due = min(self._due, max(self._earliest, self._now()))
 
     def scan(self) -> None:
-        """Look now."""
+        """Scan now."""
         began, due = self._used(), None
         try:
             due = self._scan()

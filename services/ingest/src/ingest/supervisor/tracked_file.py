@@ -1,24 +1,28 @@
-"""What is known of one file while it is waited for or worked on."""
+"""What is known of one file while it waits or a worker has it, and what follows from that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from ingest.inbox.arrival import FileState, Still
 from ingest.inbox.sidecars import Beside
 from ingest.kafka.record_limits import Learned
 from ingest.model.choices import Choices
+from ingest.model.stream import State
 from ingest.supervisor.worker_pool import Running
 from ingest.telemetry.client_statistics import ClientReport
 from ingest.telemetry.snapshot import FileSnapshot
 from ingest.telemetry.spans import SpanContext
-from ingest.worker.messages import AtWork, Ended, Opened
+from ingest.worker.messages import AtWork, Busy, Ended, Opened
+
+_FIRST_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A stream that another worker may be sending, and since when it has not moved.
+    """A stream that another worker may be sending, and since when it has made no progress.
 
-    state: its run and how many segments it has. pause_seconds: until it is looked at again.
+    state: its run and how many segments it has. pause_seconds: until it is checked again.
     """
 
     state: tuple[str, int]
@@ -27,89 +31,111 @@ class Elsewhere:
     pause_seconds: float
     is_abandoned: bool = False
 
+    @classmethod
+    def after(cls, before: Self | None, busy: Busy, now: float, limit_seconds: float) -> Self:
+        """Return what is known after one more check, now, on a monotonic clock.
+
+        To check costs the start of a worker: the pauses double. A stream that has made no
+        progress for limit_seconds is abandoned.
+        """
+        state = (busy.run_id, busy.segment_count)
+        planned_seconds = 0.0 if before is None else before.pause_seconds + limit_seconds
+        if (
+            before is None
+            or before.state != state
+            or now - before.checked_at > planned_seconds  # this service stood still itself
+        ):
+            return cls(state, now, now, min(_FIRST_PAUSE_SECONDS, limit_seconds))
+        return replace(
+            before,
+            checked_at=now,
+            pause_seconds=min(2 * before.pause_seconds, limit_seconds),
+            is_abandoned=now - before.since >= limit_seconds,
+        )
+
 
 @dataclass(eq=False)
 class TrackedFile:
-    """A file that is being looked at or ingested."""
+    """A file that waits or is ingested. Changed by the main thread alone."""
 
     path: Path
     claimed: bool
     since: float
-    """When it was first seen or, once it is claimed, when it last moved on; monotonic seconds."""
+    """When it was first scanned or, once claimed, when it last made progress; monotonic seconds."""
     within: Path | None = None
-    """The claimed folder in which it lies, and which is moved in its place."""
+    """The claimed folder in which it lies; that folder is moved, not the file."""
     is_late: bool = False
-    """Whether it came there after the folder was claimed, so that it has to be still first."""
+    """Whether it arrived after the folder was claimed: it has to settle first."""
     running: Running | None = None
     fingerprint: str = ""
     choices: Choices | None = None
     beside: Beside | None = None
-    """The settings from which its choices are."""
+    """The settings file from which its choices were read."""
     give_up: str | None = None
     crashes: int = 0
     faults: int = 0
-    """How often something was raised that nobody had thought of, while it was handled."""
+    """How often an unexpected exception was raised while it was handled."""
     not_before: float = 0.0
     still: Still | None = None
-    """How it lay in incoming/ at the latest look, which was made at looked_at."""
+    """Its state in incoming/ at the latest scan, which was made at scanned_at."""
     scanned_at: float = 0.0
     content: str = ""
-    """Its content's fingerprint since a worker has found it; see fingerprint for one at work."""
+    """Its content's fingerprint, once a worker has found it; fingerprint: of a worker that runs."""
     changes: int = 0
-    """How many times it was changed while it was read, or before it could be moved."""
-    lay: FileState | str | None = None
-    """After such a change, how it lay since when it is waited for to be still."""
+    """How often it was changed while it was read, or before it could be moved."""
+    changed_to: FileState | str | None = None
+    """Its state after such a change; it has to keep that for a while."""
     elsewhere: Elsewhere | None = None
-    """How far another worker is that sends the same content."""
+    """The progress of another worker that sends the same content."""
     opened: Opened | None = None
-    """What its worker has found, while that waits to be told to go on."""
+    """What its worker has found, while the worker waits for Proceed."""
     stream_id: str = ""
     run_id: str = ""
     span: SpanContext | None = None
-    """The file's own, in which all that is done for it lies; None when nothing is traced."""
+    """The parent of all spans of this file; None when nothing is traced."""
     frame_count: int = 0
     estimated_frame_count: int | None = None
     waits_for: str | None = None
     is_cluster_away: bool = False
     is_held: bool = False
-    """Whether it waits because no file may be begun with."""
+    """Whether it waits because no file may be started."""
     kafka: ClientReport | None = None
     learned: Learned | None = None
-    """What its workers have learned of how large records may be."""
+    """What its workers have learned about the largest records that the topics take."""
     refusals: int = 0
-    """How often in a row it was refused what no retry mends."""
+    """How often in a row it was refused something that no retry fixes."""
     is_blocked: bool = False
-    """Whether it was, when its worker last told of the log."""
+    """Whether that was the worker's latest report about the log."""
     fresh_starts: int = 0
-    """How often what had been read could not be sent as it was."""
+    """How often it was begun anew because what had been read could not be sent."""
     ended: Ended | None = None
-    """How its stream ended, when the file is only to be moved any more."""
+    """How its stream ended; then the file only has to be moved."""
 
     @property
     def name(self) -> str:
-        """What it is called: of one in a folder that was dropped, the path from there on."""
+        """Its name; for a video in a dropped folder, the path from that folder on."""
         if self.within is None:
             return self.path.name
         return str(self.path.relative_to(self.within.parent))
 
     @property
     def settled(self) -> bool:
-        """Whether it is taken for whole."""
+        """Whether it counts as whole: it is claimed, or has not changed for long enough."""
         return self.claimed or (self.still is not None and self.scanned_at >= self.still.settles_at)
 
     @property
     def abandoned(self) -> tuple[str, int] | None:
-        """The state of a stream of its content whose worker is taken for lost."""
+        """The state of a stream of the same content whose worker counts as lost."""
         there = self.elsewhere
         return there.state if there is not None and there.is_abandoned else None
 
     def still_seconds(self, now: float) -> float:
-        """For how long it has not been seen to change, while it lies in incoming/."""
+        """For how long no scan has shown a change, while it lies in incoming/."""
         return 0.0 if self.still is None else now - self.still.since
 
     @property
     def at_work(self) -> AtWork:
-        """How far it is, for people."""
+        """Its progress, for people."""
         return AtWork(
             self.path,
             self.stream_id,
@@ -122,12 +148,12 @@ class TrackedFile:
 
     @property
     def about(self) -> dict[str, str]:
-        """What a line of the log on it concerns."""
+        """The fields of its log lines."""
         return {"file": self.name, "stream_id": self.stream_id, "run_id": self.run_id}
 
     @property
     def traced(self) -> dict[str, str | int]:
-        """What its span tells of it."""
+        """The attributes of its span."""
         return {
             "file": self.name,
             "stream_id": self.stream_id,
@@ -137,7 +163,7 @@ class TrackedFile:
         }
 
     def snapshot(self, now: float) -> FileSnapshot:
-        """How it stands once it is claimed or has a worker; now in monotonic seconds."""
+        """Return its state for the metrics; now in monotonic seconds."""
         return FileSnapshot(
             key=self,
             claimed=self.claimed,
@@ -148,3 +174,30 @@ class TrackedFile:
             waits_for_cluster=self.running is not None and self.is_cluster_away,
             kafka=self.kafka if self.running is not None else None,
         )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of a file: done/ if whole, else failed/; the note beside it; a word for it."""
+
+    whole: bool
+    note: str | None
+    result: str
+
+
+def outcome_of(ended: Ended) -> Outcome:
+    """Judge. A file that is not all in the log is not done: it may be the only whole copy."""
+    whole = ended.state is State.COMPLETE
+    note = ended.error
+    if ended.duplicate:
+        note = f"Its content is in the log already, as {ended.stream_id}: no frame was sent."
+        if not whole:
+            note += f" What is missing there is missing here too. Of {ended.source_name!r} it was "
+            note += f"said: {ended.error}"
+        return Outcome(whole, note, "duplicate")
+    if ended.state is State.TRUNCATED:
+        note = (
+            f"{ended.error} The {ended.frame_count} frames that could be decoded are in the "
+            f"log, as {ended.stream_id}."
+        )
+    return Outcome(whole, note, ended.state.value.lower())

@@ -1,4 +1,4 @@
-"""Worker processes: starting them, hearing them, and ending the ones that hang."""
+"""Worker processes: starts them, reads their reports, and kills the ones that hang."""
 
 import logging
 import multiprocessing
@@ -17,13 +17,13 @@ from ingest.worker.messages import Answer, Job, Proceed, Report
 from ingest.worker.pipe import Inbox
 from ingest.worker.process import main
 
-# How long a worker may take to end, until it is killed.
+# How long a worker may take to exit before it is killed.
 _GRACE_SECONDS = 8.0
-# How long one that ends is waited for: nearly all are gone by then.
+# How long to wait for one that exits: nearly all are gone by then.
 _MOMENT_SECONDS = 0.1
 _READ_BYTES = 1 << 16
 _MOST_READS = 16
-# What multiprocessing gives when the fork server, which alone is told, is no more.
+# The exit code that multiprocessing gives when the fork server is gone, which alone knows it.
 _STATUS_UNKNOWN = 255
 # What the registry's client loads at its first request: a tenth of a second of each worker's.
 _LOADED_LATE = "httpcore2"
@@ -54,7 +54,7 @@ class Exited:
 
 @dataclass(eq=False)
 class Running:
-    """A worker's process, which could not be started if it has no id."""
+    """A worker's process; without a process id it could not be started. For the main thread."""
 
     job: Job
     process: BaseProcess
@@ -67,9 +67,9 @@ class Running:
     inbox: Inbox = field(default_factory=Inbox)
 
     def send(self, message: Answer | Proceed) -> None:
-        """Send a message; a worker that has died is heard of by its end.
+        """Send a message. Never blocks: a worker that does not read is killed.
 
-        One that reads nothing of what it is told is ended: nobody waits for it to read.
+        A worker that has died is noticed by the end of its pipe, not here.
         """
         descriptor = self.line.fileno()
         os.set_blocking(descriptor, False)
@@ -86,10 +86,10 @@ class Running:
 
 @dataclass(eq=False)
 class _Leaving:
-    """A worker that is to end, or is about to, until it is gone.
+    """A worker that is exiting, until it is gone.
 
-    is_told: whether its end is to be told. has_hung_up: the end of its line has been read. Where
-    the fork server is no more, that alone tells that a worker is gone.
+    is_reported: whether its exit is to be reported. has_hung_up: EOF on its pipe was read. If
+    the fork server is gone, EOF alone shows that a worker is gone.
     """
 
     running: Running
@@ -99,13 +99,13 @@ class _Leaving:
 
     @property
     def sign(self) -> Connection | int:
-        """What becomes readable once it has come further."""
+        """What becomes readable when there is something new to check."""
         process = self.running.process
         is_started = process.pid is not None
         return process.sentinel if self.has_hung_up and is_started else self.running.line
 
     def is_gone(self) -> bool:
-        """Look whether it is gone; after its time it is killed."""
+        """Check whether it is gone; kill it when its grace period is over."""
         process = self.running.process
         if process.pid is None:
             return True
@@ -118,10 +118,10 @@ class _Leaving:
 
 
 class WorkerPool:
-    """The worker processes of one service.
+    """The worker processes of one service. For the main thread.
 
-    They are forks of a server, another process, that has loaded their libraries once and holds
-    nothing else: neither Kafka clients nor threads survive a fork.
+    They are forks of a server process that has loaded their libraries once and holds nothing
+    else: neither Kafka clients nor threads survive a fork.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -134,16 +134,16 @@ class WorkerPool:
 
     @property
     def jobs(self) -> list[Job]:
-        """What the workers are at."""
+        """The jobs of all workers."""
         return [running.job for running in self._running]
 
     def prepare(self) -> None:
-        """Have the libraries loaded for the first worker; does not wait for it."""
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else NumPy starts some as it loads
+        """Load the libraries for the first worker. Does not wait for that."""
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else NumPy starts threads as it loads
         forkserver.ensure_running()
 
     def start(self, job: Job) -> Running:
-        """Set a worker to work on job; one that can't be started is heard of by its end."""
+        """Start a worker for a job. One that can't be started is reported as Exited."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=main,
@@ -160,7 +160,7 @@ class WorkerPool:
     def listen(
         self, hints: Readable, timeout_seconds: float
     ) -> Iterator[tuple[Running, Report | Exited]]:
-        """Wait for hints or workers, at most timeout_seconds, and yield what workers said.
+        """Wait for hints or workers, at most timeout_seconds, and yield the reports of workers.
 
         A worker that has been silent for longer than the stall limit is killed.
         """
@@ -177,12 +177,12 @@ class WorkerPool:
                 running.process.kill()
 
     def dismiss(self, running: Running) -> None:
-        """End a worker that is not needed; nothing more is heard of it. Does not wait for it."""
+        """Stop a worker, and report nothing more of it. Does not wait for it."""
         if running in self._running:
             self._let_go(running, is_reported=False)
 
     def stop(self) -> None:
-        """End all workers; a transaction under way is finished if the cluster lets it."""
+        """Stop all workers, and wait for them. They finish an open transaction if Kafka answers."""
         for running in list(self._running):
             self._let_go(running, is_reported=False)
         give_up = time.monotonic() + 2 * _GRACE_SECONDS  # for one that not even a kill ends
@@ -191,7 +191,7 @@ class WorkerPool:
             list(self._gone())
 
     def _let_go(self, running: Running, *, is_reported: bool) -> None:
-        """Have a worker end. One whose end is to be told is ending by itself, or was killed."""
+        """Let a worker exit. One whose exit is to be reported exits by itself, or was killed."""
         self._running.remove(running)
         is_started = running.process.pid is not None
         if not is_started and not is_reported:
@@ -205,7 +205,7 @@ class WorkerPool:
             running.process.join(_MOMENT_SECONDS)
 
     def _gone(self) -> Iterator[tuple[Running, Exited]]:
-        """Yield the ends that are to be told of workers that are gone by now."""
+        """Yield the exits, if they are to be reported, of workers that are gone by now."""
         for leaving in list(self._leaving):
             if not leaving.is_gone():
                 continue
@@ -216,14 +216,14 @@ class WorkerPool:
                 yield running, Exited(_how(running), running.hung, running.begun)
 
     def _read(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
-        """Yield what a worker said; once around, however much it says, so that all are heard.
+        """Yield a worker's reports from one read of its pipe, so that every worker gets its turn.
 
-        Whatever is raised meanwhile, this worker is lost, and no other.
+        Whatever is raised meanwhile loses this worker, and no other.
         """
         if running not in self._running:  # it was dismissed since
             return
         try:
-            # What is there, and no more: who announces a report need not send it.
+            # Only what is there now: a worker that announces a report need not send it.
             data = os.read(running.line.fileno(), _READ_BYTES)
             if not data:
                 raise EOFError
@@ -241,9 +241,9 @@ class WorkerPool:
 
 
 def _has_hung_up(line: Connection) -> bool:
-    """Whether a line has ended; what came on it before that is not wanted any more."""
+    """Whether a pipe is at EOF; what came before that is discarded."""
     try:
-        for _ in range(_MOST_READS):  # one that never stops talking keeps nobody
+        for _ in range(_MOST_READS):  # one that never stops sending must not hold the loop
             if not line.poll():
                 break
             if not os.read(line.fileno(), _READ_BYTES):

@@ -1,12 +1,10 @@
-"""What workers say, and what follows from it for their files."""
+"""Handles the reports of workers."""
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from ingest.config.settings import Settings
 from ingest.inbox.arrival import FileState, current_state
-from ingest.inbox.control_marks import Marks
 from ingest.inbox.folders import Folders
 from ingest.kafka.stream_lookup import Known
 from ingest.supervisor.claiming import Claimer
@@ -38,7 +36,6 @@ from ingest.worker.messages import (
 _MOST_FRESH_STARTS = 20
 _SHORTEST_BLOCK_SECONDS = 1.0
 _LONGEST_BLOCK_SECONDS = 60.0
-_FIRST_PAUSE_SECONDS = 1.0
 # A stream with a schedule may stand still for as long as one of its pictures is shown.
 _PACED_TIMES = 6
 
@@ -46,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class ReportHandler:
-    """Acts on what workers say."""
+    """Changes a file's state as its worker reports. For the main thread."""
 
     def __init__(
         self,
@@ -60,7 +57,7 @@ class ReportHandler:
         metrics: Metrics,
         lookup: Callable[[str], Known | None] = lambda _: None,
     ) -> None:
-        """Take what else the service consists of; lookup tells where streams lie in the log."""
+        """Take the parts of the supervisor; lookup returns where streams lie in the log."""
         self._settings = settings
         self._folders = folders
         self._files = files
@@ -69,10 +66,9 @@ class ReportHandler:
         self._finisher = finisher
         self._metrics = metrics
         self._lookup = lookup
-        self._marks = Marks(folders.root)
 
     def on_report(self, running: Running, report: Report | Exited) -> None:
-        """Act on what a worker said, or on its end."""
+        """Handle a report of a worker, or its exit. One of a dropped file is ignored."""
         file = self._files.of(running)
         if file is not None:
             with self._barrier.around(file):
@@ -106,7 +102,7 @@ class ReportHandler:
         file: TrackedFile,
         report: NotAVideo | NotYet | Busy | Changed | Ended | LetGo | TurnedAway | Anew,
     ) -> None:
-        """Act on what a worker says that ends with it."""
+        """Handle the last report of a worker."""
         match report:
             case NotAVideo(reason):
                 self._not_a_video(file, reason)
@@ -132,7 +128,7 @@ class ReportHandler:
     def _begun(self, file: TrackedFile, begun: Begun) -> None:
         file.stream_id, file.run_id = begun.stream_id, begun.run_id
         file.elsewhere = file.waits_for = None
-        file.is_blocked = False  # what it was refused may be met again: the pauses go on
+        file.is_blocked = False  # it may be refused again: the pauses stay
         file.is_cluster_away = False
         file.frame_count = begun.frame_count
         file.estimated_frame_count = begun.estimated_frame_count
@@ -158,10 +154,10 @@ class ReportHandler:
         patience_seconds = self._patience_seconds(file)
         if file.claimed or not patience_seconds:
             file.give_up = reason
-        self._files.rest(file, 0.0 if file.give_up else patience_seconds)
+        self._files.back_off(file, 0.0 if file.give_up else patience_seconds)
 
     def _not_yet(self, file: TrackedFile, not_yet: NotYet) -> None:
-        """Look again when the file may be whole; one that is open may be closed any moment."""
+        """Check again when the file may be whole; one that is open for writing, sooner."""
         about, file.waits_for = file.about, not_yet.reason
         file.refusals, file.is_blocked = 0, False
         log.info("event=unfinished reason=%r next='look again'", not_yet.reason, extra=about)
@@ -172,31 +168,12 @@ class ReportHandler:
             pause_seconds = min(self._settings.settle_seconds, patience_seconds)
         else:
             pause_seconds = patience_seconds
-        self._files.rest(file, pause_seconds)
+        self._files.back_off(file, pause_seconds)
 
     def _busy(self, file: TrackedFile, busy: Busy) -> None:
-        """Wait for another worker for as long as it moves on, and then take its stream over.
-
-        To look at it costs a worker's start: the pauses double.
-        """
-        now, limit_seconds = self._files.now(), self._settings.takeover_seconds
-        if busy.is_paced:
-            limit_seconds *= _PACED_TIMES
-        before, state = file.elsewhere, (busy.run_id, busy.segment_count)
-        planned_seconds = 0.0 if before is None else before.pause_seconds + limit_seconds
-        if (
-            before is None
-            or before.state != state
-            or now - before.checked_at > planned_seconds  # this service stood still itself
-        ):
-            there = Elsewhere(state, now, now, min(_FIRST_PAUSE_SECONDS, limit_seconds))
-        else:
-            there = replace(
-                before,
-                checked_at=now,
-                pause_seconds=min(2 * before.pause_seconds, limit_seconds),
-                is_abandoned=now - before.since >= limit_seconds,
-            )
+        """Wait for another worker as long as it makes progress; then take its stream over."""
+        limit_seconds = self._settings.takeover_seconds * (_PACED_TIMES if busy.is_paced else 1)
+        there = Elsewhere.after(file.elsewhere, busy, self._files.now(), limit_seconds)
         file.elsewhere = there
         file.refusals, file.is_blocked = 0, False
         file.waits_for = (
@@ -204,10 +181,10 @@ class ReportHandler:
             "this file waits for that to end."
         )
         log.info("event=busy stream_id=%s", busy.stream_id, extra={"file": file.name})
-        self._files.rest(file, 0.0 if there.is_abandoned else there.pause_seconds)
+        self._files.back_off(file, 0.0 if there.is_abandoned else there.pause_seconds)
 
     def _patience_seconds(self, file: TrackedFile) -> float:
-        """Return for how much longer a file in incoming/ may be one that is being written."""
+        """Return for how much longer a file in incoming/ may still be being written."""
         still_seconds = file.still_seconds(self._files.now())
         return max(0.0, self._settings.incomplete_seconds - still_seconds)
 
@@ -217,21 +194,22 @@ class ReportHandler:
             log.warning("event=fenced next='try again'", extra=file.about)
             there = current_state(file.path)
             if isinstance(there, FileState):
-                self._marks.end(there.inode)  # the run is another file's of the same content now
-            self._files.rest(file, self._settings.takeover_seconds)
+                # The run now belongs to another file of the same content.
+                self._folders.marks.end(there.inode)
+            self._files.back_off(file, self._settings.takeover_seconds)
         else:
             log.warning("event=fenced next='let go'", extra=file.about)
             self._files.drop(file)
 
     def _turned_away(self, file: TrackedFile, reason: str) -> None:
-        """Leave the worker to other files; what a person mends is found out by trying again."""
+        """Give the worker to other files and try again later: a person has to fix the cause."""
         self._metrics.waits.inc()
         file.waits_for = reason
         file.refusals += 1
         file.is_blocked = True
         log.error("event=blocked reason=%r next='try again later'", reason, extra=file.about)
         pause_seconds = _SHORTEST_BLOCK_SECONDS * 2 ** min(file.refusals - 1, 16)
-        self._files.rest(file, min(pause_seconds, _LONGEST_BLOCK_SECONDS))
+        self._files.back_off(file, min(pause_seconds, _LONGEST_BLOCK_SECONDS))
 
     def _begin_anew(self, file: TrackedFile, anew: Anew) -> None:
         file.learned = anew.learned
@@ -241,10 +219,10 @@ class ReportHandler:
             file.give_up = (
                 f"It was begun anew {file.fresh_starts} times, at last because: {anew.reason}"
             )
-        self._files.rest(file, 0.0)
+        self._files.back_off(file, 0.0)
 
     def _crashed(self, file: TrackedFile, how: str, *, begun: bool) -> None:
-        # A worker that never came to its job says nothing of the file: memory may be short, or
+        # A worker that never took its job says nothing about the file: memory may be short, or
         # an upgrade under way.
         file.crashes += begun
         crashes = file.crashes
@@ -254,4 +232,4 @@ class ReportHandler:
             return
         if file.crashes >= self._settings.crash_limit and file.give_up is None:
             file.give_up = f"Its worker {how}, {file.crashes} times at the same place."
-        self._files.rest(file, min(max(file.crashes, 1), 10) * 0.5)
+        self._files.back_off(file, min(max(file.crashes, 1), 10) * 0.5)
