@@ -29,7 +29,7 @@ BROKER = '{"rtt": {"cnt": %d, "p50": %d, "p99": %d}, "req_timeouts": %d, "txretr
 
 def report(*brokers: tuple[int, int, int, int, int]) -> str:
     each = ",".join(f'"{n}": {BROKER % numbers}' for n, numbers in enumerate(brokers))
-    return f'{{"brokers": {{{each}}}}}'
+    return f'{{"name": "viewer", "msg_cnt": 0, "brokers": {{{each}}}}}'
 
 
 def test_a_running_viewer_measures_what_it_does(

@@ -1,12 +1,12 @@
-"""What librdkafka, Kafka's client, tells of its own work."""
+"""What a worker's Kafka clients report of their own work, gathered."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import KafkaError
+from framelog_service.client_statistics import FailureCounts, read_statistics
 
 ERRORS = ("transport", "timeout", "retry")
 
@@ -16,8 +16,6 @@ _TRANSPORT = (
     KafkaError._SSL,  # noqa: SLF001
     KafkaError._AUTHENTICATION,  # noqa: SLF001
 )
-# Where librdkafka counts, for each broker, what is asked for here.
-_COUNTED = {"timeout": "req_timeouts", "retry": "txretries"}
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,10 @@ class Statistics:
     def __init__(self, interval_seconds: float) -> None:
         """Take how often clients are to tell; 0 is never."""
         self._interval_seconds = interval_seconds
-        self._round_trip_seconds: dict[str, float] = {}
+        self._round_trip_seconds: Mapping[str, float] = {}
         self._queued_messages = 0
         self._errors: Counter[str] = Counter()
-        self._totals: dict[tuple[str, str], int] = {}
+        self._failures = FailureCounts()
 
     def configuration(self) -> dict[str, Any]:
         """Return what a client is configured with so that it tells."""
@@ -54,21 +52,12 @@ class Statistics:
         }
 
     def told(self, text: str) -> None:
-        """Take a client's statistics, the JSON that librdkafka's STATISTICS.md describes."""
-        told = json.loads(text)
-        brokers = told["brokers"].values()
-        trips = [broker["rtt"] for broker in brokers if broker["rtt"]["cnt"]]
-        if trips:
-            self._round_trip_seconds = {
-                quantile: max(trip[name] for trip in trips) / 1e6
-                for quantile, name in (("0.5", "p50"), ("0.99", "p99"))
-            }
-        self._queued_messages = told["msg_cnt"]
-        for kind, counted in _COUNTED.items():
-            total = sum(broker[counted] for broker in brokers)
-            before = self._totals.get((told["name"], kind), 0)
-            self._errors[kind] += max(0, total - before)
-            self._totals[told["name"], kind] = total
+        """Take a client's statistics."""
+        statistics = read_statistics(text)
+        if statistics.round_trip_seconds:
+            self._round_trip_seconds = statistics.round_trip_seconds
+        self._queued_messages = statistics.queued_messages
+        self._errors.update(self._failures.added(statistics))
 
     def failed(self, error: KafkaError) -> None:
         """Take an error that concerns no record; the client goes on by itself."""
