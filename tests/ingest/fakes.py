@@ -10,7 +10,6 @@ from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.publisher import Advance
 from ingest.kafka.record_limits import RecordLimits
 from ingest.model.errors import (
-    Aborted,
     Blocked,
     Broken,
     Fenced,
@@ -33,7 +32,6 @@ class Fault(enum.Enum):
 
     LOST = "not done, and Unavailable"
     UNANSWERED = "done, but Unavailable"
-    ABORTED = "not done, and Aborted: the same publisher may do it"
     REFUSED = "not done, and LimitsChanged"
     BROKEN = "not done, and Broken"
     OVERDUE = "not done, and Overdue: or another has taken over"
@@ -45,7 +43,6 @@ class Fault(enum.Enum):
 
 _RAISED: dict[Fault | None, type[IngestError]] = {
     Fault.LOST: Unavailable,
-    Fault.ABORTED: Aborted,
     Fault.REFUSED: LimitsChanged,
     Fault.BROKEN: Broken,
     Fault.OVERDUE: Overdue,
@@ -161,7 +158,11 @@ class FakeCommittedLog(CommittedLog):
 
     def has_lost(self, stream: Stream) -> bool:
         """See CommittedLog."""
-        return bool(stream.frame_count) and stream.frames_topic_id != self._log.topic_id
+        if not stream.frame_count:
+            return False
+        last = (stream.run_id, stream.last_offset)
+        held = any((written.run_id, written.offset) == last for written in self._log.frames)
+        return not held or stream.frames_topic_id != self._log.topic_id
 
     def find(self, fingerprint: str) -> list[Stream]:
         """See CommittedLog."""

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from ingest.api import file_listing
-from ingest.model.errors import Aborted, Blocked, Broken, IngestError, LimitsChanged, Unavailable
+from ingest.model.errors import Blocked, Broken, IngestError, LimitsChanged, Unavailable
 from ingest.model.stream import State
 from ingest.verify import command_line
 from ingest.worker.messages import AtWork
@@ -87,7 +87,7 @@ def test_a_retry_supersedes_what_was_truncated(desk: Desk, state: State, superse
     assert desk.marks.superseded(stream.fingerprint) == expected
 
 
-@pytest.mark.parametrize("kind", [Unavailable, Aborted, Broken, LimitsChanged, Blocked])
+@pytest.mark.parametrize("kind", [Unavailable, Broken, LimitsChanged, Blocked])
 def test_a_retry_without_kafka_changes_nothing(desk: Desk, kind: type[IngestError]) -> None:
     desk.file("failed", "bad.mp4", "note")
     desk.catalogue.away = kind("Kafka is away.")

@@ -16,7 +16,6 @@ from ingest.kafka.client_errors import BAD_STATE, DOORS, PURGED, TOO_LARGE, judg
 from ingest.kafka.record_limits import MOST_BYTES, LimitsBook, RecordLimits, record_bytes
 from ingest.kafka.topic_ids import topic_ids
 from ingest.model.errors import (
-    Aborted,
     Blocked,
     Fenced,
     IngestError,
@@ -59,11 +58,11 @@ class Publisher(Protocol):
 
         Returns that state. Raises Fenced when a newer publisher has taken over; Overdue where
         that, or the transaction's length, is why Kafka has ended it. After one of
-        these, nothing of it is in the log: Aborted, and this publisher may be used again;
-        LimitsChanged; StartOver when a frame, or the batch's segment, is larger than the log
-        takes; Replaced when what was committed of the stream before is lost; Blocked when a
-        person has to mend something. After any other Unavailable it is not known whether it
-        was committed, and this publisher must not be used again.
+        these, nothing of it is in the log: LimitsChanged; StartOver when a frame, or the batch's
+        segment, is larger than the log takes; Replaced when what was committed of the stream
+        before is lost; Blocked when a person has to mend something. After any other Unavailable
+        it is not known whether it was committed. After any error, this publisher must not be
+        used again.
         """
 
     def close(self) -> None:
@@ -359,20 +358,15 @@ class KafkaPublisher:
                 f"for {_TRANSACTION_SECONDS:.0f} s."
             )
         if told.txn_requires_abort() or not self._committing:
-            aborted = self._abort()
+            self._abort()
             if cause.code() in TOO_LARGE and self._book.was_refused:
                 raised = LimitsChanged(str(raised))
-            elif aborted and isinstance(raised, Unavailable):
-                raised = Aborted(str(raised))
         raise raised from error
 
-    def _abort(self) -> bool:
-        """Abort the transaction; tell whether it is certain that nothing of it is in the log."""
-        try:
+    def _abort(self) -> None:
+        """Abort the transaction, so that readers need not wait until Kafka does."""
+        with suppress(KafkaException):  # it may be fenced, for a second time, or the broker is away
             self._producer.abort_transaction(_TRANSACTION_SECONDS)
-        except KafkaException:  # it may be fenced, for a second time, or the broker is away
-            return False
-        return True
 
     def _fault(self) -> KafkaError | None:
         """Return why the transaction's first record that failed did so."""

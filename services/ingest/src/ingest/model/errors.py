@@ -28,10 +28,6 @@ class Unavailable(IngestError):
     """Wait and try again: the broker or the registry is away, or not set up yet."""
 
 
-class Aborted(Unavailable):
-    """Wait and commit again by the same publisher: nothing of the transaction is in the log."""
-
-
 class Overdue(Unavailable):
     """Look whether another has moved the stream on; if not, open another publisher.
 

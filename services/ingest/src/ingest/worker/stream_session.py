@@ -10,7 +10,6 @@ from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.publisher import Publisher
 from ingest.kafka.record_limits import RecordLimits
 from ingest.model.errors import (
-    Aborted,
     Blocked,
     Broken,
     Fenced,
@@ -144,7 +143,7 @@ class Session:
         before = self.stream
         while True:
             try:
-                self.stream = self._commit_once(before, batch, advance)
+                self.stream = self._writer().commit(before, batch, advance)
             except Replaced as error:
                 self.stream = self._begin_again(before, self._another_run())
                 raise StartOver(str(error)) from error
@@ -156,8 +155,21 @@ class Session:
             else:
                 self._broken = self._limits_changed = 0
                 return
-            if self._take_in(before, batch, self._reopen(before)):
+            found = self._reopen(before)
+            is_committed = self._take_in(before, batch, found)
+            self._require_frames(found)
+            if is_committed:
                 return
+
+    def _require_frames(self, found: Stream | None) -> None:
+        """Raise StartOver, once a new run is begun, where frames that Kafka confirmed are gone.
+
+        A broker of 4.3 or 4.4 that is stopped can lose the COMMIT marker of a transaction that it
+        has confirmed (KAFKA-20734); the next abort then takes that transaction's frames along.
+        """
+        if found is not None and self._told(lambda committed_log: committed_log.has_lost(found)):
+            self.stream = self._begin_again(found, self._another_run())
+            raise StartOver("Kafka has lost frames of the stream that it had confirmed.")
 
     def _take_in(self, before: Stream, batch: Sequence[Frame], found: Stream | None) -> bool:
         """Take in what is committed; tell whether a batch that was in doubt is in it.
@@ -178,19 +190,6 @@ class Session:
             raise Fenced("Another worker has moved the stream on.")
         self.stream = found
         return True
-
-    def _commit_once(
-        self,
-        before: Stream,
-        batch: Sequence[Frame],
-        advance: Callable[[Stream, Placement | None], Stream],
-    ) -> Stream:
-        """Commit by the publisher at hand: once more where it has aborted the transaction."""
-        try:
-            return self._writer().commit(before, batch, advance)
-        except Aborted as error:
-            self._pause(error)
-        return self._writer().commit(before, batch, advance)
 
     def _pause(self, error: Unavailable) -> None:
         """Wait before the next try. Raises Blocked where tries like it have not helped."""
