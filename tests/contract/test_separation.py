@@ -119,7 +119,9 @@ def test_a_service_imports_only_itself_the_library_and_what_its_lock_file_holds(
 
 def test_the_library_imports_only_itself_and_what_it_declares() -> None:
     project = (ROOT / "libs/framelog-service/pyproject.toml").read_text("utf-8")
-    declared = tomllib.loads(project)["project"]["dependencies"]
+    library = tomllib.loads(project)["project"]
+    optional = library["optional-dependencies"].values()
+    declared = [*library["dependencies"], *(need for needs in optional for need in needs)]
     assert not unprovided(LIBRARY, {re.split(r"[^\w.-]", need)[0] for need in declared})
 
 

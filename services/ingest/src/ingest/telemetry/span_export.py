@@ -1,19 +1,11 @@
-"""Exporting spans by OpenTelemetry's protocol; imported only where traces are asked for.
+"""Exporting spans by OpenTelemetry's protocol; imported only where traces are asked for."""
 
-The standard variables configure it: OTEL_EXPORTER_OTLP_*, OTEL_BSP_*, OTEL_TRACES_SAMPLER,
-OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
-"""
-
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from framelog_service.span_export import close, exporting_provider
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import NonRecordingSpan, Status, StatusCode, TraceFlags
@@ -38,20 +30,11 @@ class _Ids(IdGenerator):
 
 
 class OtlpExporter:
-    """An Exporter, for one thread.
-
-    A bounded queue lies before the collector: while that is away, the oldest spans are lost,
-    and nobody waits.
-    """
+    """An Exporter, for one thread."""
 
     def __init__(self, version: str) -> None:
-        own = Resource({"service.name": _NAME, "service.version": version})
-        resource = Resource.create().merge(own).merge(OTELResourceDetector().detect())
         self._ids = _Ids()
-        self._provider = TracerProvider(
-            resource=resource, id_generator=self._ids, shutdown_on_exit=False
-        )
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider = exporting_provider(_NAME, version, self._ids)
         self._tracer = self._provider.get_tracer("ingest", version)
 
     def samples(self, trace_id: int) -> bool:
@@ -75,9 +58,7 @@ class OtlpExporter:
 
     def close(self) -> None:
         """Send what there is, if the collector takes it soon."""
-        closing = threading.Thread(target=self._provider.shutdown, daemon=True)
-        closing.start()
-        closing.join(_LAST_SECONDS)
+        close(self._provider, _LAST_SECONDS)
 
 
 @contextmanager

@@ -1,19 +1,11 @@
-"""Exporting spans by OpenTelemetry's protocol; imported only where traces are asked for.
+"""Exporting spans by OpenTelemetry's protocol; imported only where traces are asked for."""
 
-The standard variables configure it: OTEL_EXPORTER_OTLP_*, OTEL_BSP_*, OTEL_TRACES_SAMPLER,
-OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
-"""
-
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from framelog_service.span_export import close, exporting_provider
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -27,16 +19,12 @@ _W3C = TraceContextTextMapPropagator()
 class OtlpTraces:
     """Traces that go to a collector. Safe to share by threads.
 
-    A bounded queue lies before the collector: while that is away, the oldest spans are lost,
-    and nobody waits. Its thread doesn't survive a fork: make it in the process that serves.
+    Its thread doesn't survive a fork: make it in the process that serves.
     """
 
     def __init__(self, version: str) -> None:
         """Export as this version of the viewer."""
-        own = Resource({"service.name": _NAME, "service.version": version})
-        resource = Resource.create().merge(own).merge(OTELResourceDetector().detect())
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider = exporting_provider(_NAME, version)
         self._tracer = self._provider.get_tracer("viewer", version)
 
     @contextmanager
@@ -55,9 +43,7 @@ class OtlpTraces:
 
     def close(self) -> None:
         """Send what there is, if the collector takes it soon."""
-        closing = threading.Thread(target=self._provider.shutdown, daemon=True)
-        closing.start()
-        closing.join(_LAST_SECONDS)
+        close(self._provider, _LAST_SECONDS)
 
 
 class _OtlpSpan:
