@@ -6,7 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from ingest.media.fingerprint import content_id, fingerprint, printable, stream_id
+from ingest.media.fingerprint import content_id, fingerprint, stream_id
+from ingest.model.wording import printable
 
 MIB = 1 << 20
 CONTENT = "0123456789abcdef" * 4

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ingest.media import folder_limits, image_archive
+from ingest.media import folder_entries, image_archive
 from ingest.media.image_archive import Archive
 from ingest.media.image_folder import survey
 from ingest.media.opening import open_pictures
@@ -96,4 +96,4 @@ def test_a_folder_of_very_many_files_is_looked_at_no_further(
     found = survey(tmp_path)
     assert len(found.images) == 21
     assert found.why_not == "a folder of more than 20 images: divide it"
-    assert folder_limits.MOST_ENTRIES == 200_000
+    assert folder_entries.MOST_ENTRIES == 200_000

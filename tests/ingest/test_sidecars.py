@@ -151,6 +151,7 @@ def at_step(
 
     monkeypatch.setattr("ingest.inbox.sidecars.os.link", counted(os.link))
     monkeypatch.setattr("ingest.inbox.folders.rename_no_replace", counted(rename_no_replace))
+    monkeypatch.setattr("ingest.inbox.stray_settings.rename_no_replace", counted(rename_no_replace))
     monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
 
 

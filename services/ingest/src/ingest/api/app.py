@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from ingest.api.request_guard import refuse_strange_hosts
-from ingest.media.fingerprint import printable
+from ingest.model.wording import printable
 
 
 def create_app(

@@ -12,9 +12,9 @@ from ingest.api.stream_catalogue import Catalogue
 from ingest.inbox.control_marks import Marks
 from ingest.inbox.folders import Folders
 from ingest.inbox.open_file import HeldFile, holds
-from ingest.media.fingerprint import printable
 from ingest.model.errors import Refused, Unknown, Unreadable
 from ingest.model.stream import State, Stream
+from ingest.model.wording import printable
 from ingest.worker.messages import AtWork
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ingest.inbox.arrival import FileState, state_of, waits
 from ingest.inbox.folders import notes_of
-from ingest.media.fingerprint import printable
 from ingest.media.video_folder import contents, holds_pictures
+from ingest.model.wording import printable
 from ingest.worker.messages import AtWork
 
 _LONGEST_REASON_LETTERS = 2000

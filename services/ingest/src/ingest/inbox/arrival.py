@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.inbox.renaming import GONE
 from ingest.media.video_folder import contents, is_partial
 from ingest.model.choices import SIDECAR_SUFFIX
 
@@ -144,6 +145,19 @@ def current_state(path: Path) -> FileState | str:
 def waits(name: str) -> bool:
     """Whether a file of this name is not, or not yet, a video to take."""
     return name.startswith(".") or is_partial(name) or name.lower().endswith(SIDECAR_SUFFIX)
+
+
+def may_be_claimed(path: Path) -> bool:
+    """Whether an entry of processing/ may be a video. Its worker finds out what it is."""
+    if waits(path.name):
+        return False
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        if error.errno in GONE:
+            return False
+        raise
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:

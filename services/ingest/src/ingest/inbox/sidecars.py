@@ -2,7 +2,7 @@
 
 Crashes leave nothing half done: settings are linked to their new place before the video is
 renamed, and taken from the old one after it. Whichever of the three steps was the last, the
-video has its settings beside it, and Folders.tidy tells the link that is too many.
+video has its settings beside it, and StraySettings removes the link that is too many.
 """
 
 import logging

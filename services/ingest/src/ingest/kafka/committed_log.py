@@ -20,7 +20,7 @@ from framelog_service.logs import ClientLog
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.client_errors import judged
 from ingest.kafka.stream_lookup import Known
-from ingest.kafka.topic_ids import topic_ids
+from ingest.kafka.topic_properties import topic_ids
 from ingest.media.fingerprint import content_id
 from ingest.model.errors import Blocked, Foreign, IngestError, Unavailable
 from ingest.model.stream import Stream

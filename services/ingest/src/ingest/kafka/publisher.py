@@ -13,8 +13,8 @@ from framelog_service.logs import ClientLog
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.avro_records import segment_key
 from ingest.kafka.client_errors import BAD_STATE, DOORS, PURGED, TOO_LARGE, judged
-from ingest.kafka.record_limits import MOST_BYTES, LimitsBook, RecordLimits, record_bytes
-from ingest.kafka.topic_ids import topic_ids
+from ingest.kafka.record_limits import LimitsBook, RecordLimits, record_bytes
+from ingest.kafka.topic_properties import MOST_BYTES, topic_ids
 from ingest.model.errors import (
     Blocked,
     Fenced,

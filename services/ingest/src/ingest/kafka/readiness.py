@@ -13,7 +13,7 @@ from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.client_configuration import registry_options
 from ingest.kafka.client_errors import DOORS, judged
-from ingest.kafka.topic_ids import no_topic
+from ingest.kafka.topic_properties import no_topic
 from ingest.model.errors import Blocked, Unavailable
 
 _ANSWER_SECONDS = 5.0

@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
 
+from ingest.kafka.topic_properties import MOST_BYTES, batch_limits
 from ingest.model.errors import Blocked
 from ingest.model.stream import Stream
-
-MOST_BYTES = 16 << 20
-"""More is never sent at once, whatever the broker takes."""
 
 # What Kafka's record format (version 2) adds to the value of a record that is alone in its batch:
 # 61 bytes of the batch, 21 of the record and, at most, 69 of its header `traceparent`.
@@ -21,8 +18,6 @@ _FRAME_BYTES = 1024
 # A frame's entry in a segment: its offset and time from the one before, and its size.
 _ENTRY_BYTES = 10 + 10 + 5
 _SEGMENT_BYTES = 100
-# A request holds the batches of more than one partition: those of the index and the streams.
-_REQUEST_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ class LimitsBook:
     def __init__(self, topics: tuple[str, str, str], learned: Learned | None = None) -> None:
         """Take the topics of frames, index and streams, and what was learned before."""
         self._topics = topics
-        self._told: dict[str, int] = {}
+        self._stated: dict[str, int] = {}
         self._most = dict(learned.most_bytes) if learned else {}
         self._refused: dict[str, int] = {}
         self.alone = learned is not None and learned.alone
@@ -100,7 +95,7 @@ class LimitsBook:
     def ask(self, admin: AdminClient, seconds: float) -> None:
         """Ask the broker. Raises KafkaException when it does not answer."""
         before = self.limits
-        self._told = told_limits(admin, self._topics, seconds)
+        self._stated = batch_limits(admin, self._topics, seconds)
         refused, self._refused = self._refused, {}
         if self.limits != before:
             return  # that was why
@@ -120,43 +115,9 @@ class LimitsBook:
         self._refused[topic] = min(size, self._refused.get(topic, size))
 
     def _limit(self, topic: str) -> int:
-        return min(self._told.get(topic, MOST_BYTES), self._most.get(topic, MOST_BYTES), MOST_BYTES)
-
-
-def told_limits(admin: AdminClient, topics: tuple[str, ...], seconds: float) -> dict[str, int]:
-    """Return how large a batch each topic takes, as far as the brokers tell.
-
-    Who may not ask is not told. Raises KafkaException when no broker answers.
-    """
-    brokers = [str(number) for number in admin.list_topics(topics[0], seconds).brokers]
-    asked = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
-    asked += [ConfigResource(ResourceType.BROKER, broker) for broker in brokers]
-    answers = admin.describe_configs(asked, request_timeout=seconds)
-    told: dict[str, int] = {}
-    request_bytes = MOST_BYTES + _REQUEST_BYTES
-    for resource in asked:
-        try:
-            settings = answers[resource].result()
-        except KafkaException as error:
-            if error.args[0].code() not in _NOT_TOLD:
-                raise
-            continue
-        if resource.restype == ResourceType.TOPIC:
-            told[resource.name] = int(settings["max.message.bytes"].value)
-        else:
-            request_bytes = min(request_bytes, int(settings["socket.request.max.bytes"].value))
-    most = request_bytes - _REQUEST_BYTES
-    return {topic: min(told.get(topic, most), most) for topic in topics}
-
-
-_NOT_TOLD = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.UNSUPPORTED_VERSION,
-    }
-)
+        return min(
+            self._stated.get(topic, MOST_BYTES), self._most.get(topic, MOST_BYTES), MOST_BYTES
+        )
 
 
 def _too_small(what: str, limit: int, needed: int) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.media.image_folder import ImageFolder
+from ingest.model.wording import printable
 
 _BLOCK_BYTES = 1 << 20
 _WHOLE_BYTES = 64 * _BLOCK_BYTES
@@ -98,11 +99,6 @@ def stream_id(name: str, content: str) -> str:
 def content_id(content: str) -> str:
     """Return the part of a stream id that tells its content."""
     return content[:_HEX_DIGITS]
-
-
-def printable(name: str) -> str:
-    """Return a file's name as valid Unicode, with U+FFFD for bytes that are no UTF-8."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _slug(stem: str) -> str:

@@ -7,8 +7,14 @@ import zlib
 from itertools import pairwise
 from pathlib import Path
 
-from ingest.media.folder_limits import MOST_DIRECTORY_BYTES, MOST_ENTRIES, MOST_UNPACKED_BYTES
-from ingest.media.image_names import SUFFIXES, is_image, natural
+from ingest.media.folder_entries import (
+    MOST_DIRECTORY_BYTES,
+    MOST_ENTRIES,
+    MOST_UNPACKED_BYTES,
+    SUFFIXES,
+    is_image,
+    natural,
+)
 from ingest.media.video_folder import is_video
 from ingest.model.errors import Unreadable
 

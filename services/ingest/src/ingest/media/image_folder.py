@@ -5,8 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.media.folder_limits import MOST_ENTRIES
-from ingest.media.image_names import is_image, natural
+from ingest.media.folder_entries import MOST_ENTRIES, is_image, natural
 from ingest.model.errors import Unreadable
 from ingest.model.wording import worded
 

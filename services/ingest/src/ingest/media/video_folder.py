@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.media.folder_limits import MOST_DEPTH, MOST_ENTRIES
-from ingest.media.image_names import is_image, natural
+from ingest.media.folder_entries import MOST_DEPTH, MOST_ENTRIES, is_image, natural
 
 # By their suffix: to look into each file of a card would take as long as to copy it. Proxies
 # (LRV, GLV, ...) and thumbnails (THM) show what another file of the card shows.

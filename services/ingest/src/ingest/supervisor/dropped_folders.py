@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.inbox.folders import Folders
-from ingest.media.fingerprint import printable
 from ingest.media.video_folder import Contents, contents
-from ingest.model.wording import worded
+from ingest.model.wording import printable, worded
 from ingest.supervisor.tracked_file import Outcome, TrackedFile
 
 _MOST_LISTED = 50

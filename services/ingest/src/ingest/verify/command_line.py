@@ -12,7 +12,7 @@ from urllib.parse import quote
 from urllib.request import ProxyHandler, Request, build_opener
 
 from ingest.config.settings import Settings
-from ingest.media.fingerprint import printable
+from ingest.model.wording import printable
 
 _ANSWER_SECONDS = 120.0
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  (recognised, not bound)

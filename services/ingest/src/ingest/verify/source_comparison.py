@@ -11,7 +11,7 @@ from av.video.frame import VideoFrame
 from ingest.config.settings import Settings
 from ingest.encode.image_encoders import encoder
 from ingest.encode.picture_conversion import Converter
-from ingest.kafka.record_limits import MOST_BYTES
+from ingest.kafka.topic_properties import MOST_BYTES
 from ingest.media.decoded import CodedPicture, Limits, Picture
 from ingest.media.decoders import decode_image
 from ingest.media.opening import open_pictures

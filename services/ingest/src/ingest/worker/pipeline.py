@@ -22,7 +22,7 @@ from ingest.kafka.record_limits import Learned
 from ingest.kafka.stream_lookup import Known
 from ingest.media.container_end.verdict import End
 from ingest.media.decoded import Limits, Pictures
-from ingest.media.fingerprint import content_id, printable, stream_id
+from ingest.media.fingerprint import content_id, stream_id
 from ingest.media.image_sequence import ImageSequence
 from ingest.media.opening import check_size, open_pictures
 from ingest.media.video_file import Source
@@ -33,6 +33,7 @@ from ingest.model.sampling import sampled
 from ingest.model.stream import Stream
 from ingest.model.timing import timed
 from ingest.model.video_description import NOTHING_KNOWN, Description
+from ingest.model.wording import printable
 from ingest.telemetry.worker_probe import Probe, Progress, Pulled
 from ingest.worker import duplicate_rules
 from ingest.worker.deduplication import Deduplication, Resolved

@@ -1,7 +1,12 @@
-"""Which names are those of images, and their order."""
+"""What may lie in one folder or ZIP file: how much, which names are images, in which order."""
 
 import re
 
+# All entries are named, sorted and read: so there is a limit.
+MOST_ENTRIES = 200_000
+MOST_DEPTH = 32
+MOST_DIRECTORY_BYTES = 32 << 20
+MOST_UNPACKED_BYTES = 1 << 40
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
