@@ -7,7 +7,8 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-import ingest as service
+import framelog_service
+import ingest as ingest_package
 import requests
 
 from tests.faults.checks import check_exactly_once, check_folders, make_film
@@ -22,8 +23,7 @@ PACED = {"FRAMELOG_INGEST_PACE": "realtime", "FRAMELOG_INGEST_RESCAN_SECONDS": "
 # What the modules may ask of the wall clock: the times that records, logs and traces state.
 WALL_CLOCK = {
     ("logs.py", "fromtimestamp"),
-    ("worker.py", "time_ns"),
-    *((module, "time_ns") for module in ("__main__.py", "process.py", "cluster.py")),
+    *((f"{name}.py", "time_ns") for name in ("__main__", "process", "pipeline", "connection")),
 }
 
 
@@ -135,9 +135,10 @@ def movable_clock(folder: Path) -> Path:
 
 
 def test_no_decision_is_made_by_the_wall_clock() -> None:
-    folder = Path(service.__file__).parent
+    folders = [Path(str(package.__file__)).parent for package in (ingest_package, framelog_service)]
     asked = {
         (path.name, node.attr)
+        for folder in folders
         for path in folder.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
