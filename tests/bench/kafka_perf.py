@@ -19,7 +19,7 @@ from tests.support.cluster import CACHE
 if TYPE_CHECKING:
     from tests.support.cluster import Topics
 
-_SHA256 = {"4.3.1": "62f3c5dd7aa3442d4c5bc6a95f86e2502178ea09de8e27f74d9563bf955e253c"}
+_SHA256 = {"4.2.1": "28142ee12baf9e7d46e4784c612aed7a8565e80462616b0ddfb4e2f8d7837e53"}
 
 
 def megabytes_a_second(
