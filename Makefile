@@ -5,7 +5,7 @@ TOOLS = .framelog/venvs/tests/bin
 NODE = .framelog/node/bin/node
 NODE_PACKAGES = .framelog/node/node_modules
 # Tests wait more than they work: so many processes share them.
-TEST_PROCESSES ?= 4
+TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help up up-local up-docker down status logs clean restart dev restore-schemas verify test test-images test-long sbom audit bench check fix dashboards lock
