@@ -8,16 +8,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framelog_local.errors import LocalError
+from framelog_local.installing import is_current, mark_current, succeeds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-STAMP = "framelog.stamp"
 LISTS = ("package.json", "package-lock.json")
 
 
@@ -60,8 +59,7 @@ class NodeTools:
     @property
     def current(self) -> bool:
         """Whether everything is installed as the lists say now."""
-        stamp = self.directory / STAMP
-        return stamp.is_file() and stamp.read_text(encoding="ascii") == self._fingerprint()
+        return is_current(self.directory, self._fingerprint())
 
     def _fingerprint(self) -> str:
         program = self.node.program
@@ -83,18 +81,10 @@ class NodeTools:
             shutil.copy(self.lists / name, self.directory / name)
         (self.directory / "bin" / "node").symlink_to(self.node.program)
         with log.open("w", encoding="utf-8") as output:
-            result = subprocess.run(
-                self.node.npm("ci"),
-                cwd=self.directory,
-                env={**os.environ, "NO_UPDATE_NOTIFIER": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        if result.returncode != 0:
-            raise LocalError(self._failure(log))
-        (self.directory / STAMP).write_text(self._fingerprint(), encoding="ascii")
+            environment = {**os.environ, "NO_UPDATE_NOTIFIER": "1"}
+            if not succeeds(self.node.npm("ci"), output, cwd=self.directory, env=environment):
+                raise LocalError(self._failure(log))
+        mark_current(self.directory, self._fingerprint())
 
     def _failure(self, log: Path) -> str:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framelog_local.errors import LocalError
+from framelog_local.installing import is_current, mark_current, succeeds
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-STAMP = "framelog.stamp"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +32,7 @@ class Venv:
     @property
     def current(self) -> bool:
         """Whether it has been made, whole, from what the lock files and the projects say now."""
-        stamp = self.directory / STAMP
-        return stamp.is_file() and stamp.read_text(encoding="ascii") == self._fingerprint()
+        return is_current(self.directory, self._fingerprint())
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(f"{sys.version} {self.directory}".encode())
@@ -63,16 +60,9 @@ class Venv:
         ]
         with log.open("w", encoding="utf-8") as output:
             for step in steps if editable else steps[:-1]:
-                result = subprocess.run(
-                    step,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    check=False,
-                )
-                if result.returncode != 0:
+                if not succeeds(step, output):
                     raise LocalError(self._failure(log))
-        (self.directory / STAMP).write_text(self._fingerprint(), encoding="ascii")
+        mark_current(self.directory, self._fingerprint())
 
     def _failure(self, log: Path) -> str:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
