@@ -1,45 +1,34 @@
 """What Kafka's client tells of itself, gathered."""
 
-import json
-
 from confluent_kafka import KafkaError
 from ingest.telemetry.client_statistics import ClientReport, Statistics
 
-
-def told(name: str = "producer-1", queued: int = 0, **brokers: tuple[int, int, int, int]) -> str:
-    """Make statistics: of each broker p50 and p99 in microseconds, timeouts and retries."""
-    made = {
-        broker: {
-            "rtt": {"p50": p50, "p99": p99, "cnt": p99 and 10},
-            "req_timeouts": timeouts,
-            "txretries": retries,
-        }
-        for broker, (p50, p99, timeouts, retries) in brokers.items()
-    }
-    return json.dumps({"name": name, "msg_cnt": queued, "brokers": made})
+from tests.support.client_reports import reported
 
 
 def test_the_slowest_broker_counts() -> None:
     statistics = Statistics(1)
-    statistics.told(told(queued=5, a=(1500, 90_000, 0, 0), b=(2000, 80_000, 0, 0), c=(0, 0, 0, 0)))
+    statistics.told(
+        reported(queued=5, a=(1500, 90_000, 0, 0), b=(2000, 80_000, 0, 0), c=(0, 0, 0, 0))
+    )
     assert statistics.take() == ClientReport({"0.5": 0.002, "0.99": 0.09}, 5)
 
 
 def test_a_quiet_second_leaves_the_round_trip_as_it_was() -> None:
     statistics = Statistics(1)
-    statistics.told(told(a=(1500, 90_000, 0, 0)))
-    statistics.told(told(a=(0, 0, 0, 0)))
+    statistics.told(reported(a=(1500, 90_000, 0, 0)))
+    statistics.told(reported(a=(0, 0, 0, 0)))
     assert statistics.take().round_trip_seconds == {"0.5": 0.0015, "0.99": 0.09}
 
 
 def test_errors_are_told_once_however_clients_come_and_go() -> None:
     statistics = Statistics(1)
-    statistics.told(told(a=(0, 0, 2, 1), b=(0, 0, 1, 0)))
+    statistics.told(reported(a=(0, 0, 2, 1), b=(0, 0, 1, 0)))
     assert statistics.take().errors == {"timeout": 3, "retry": 1}
-    statistics.told(told(a=(0, 0, 2, 1), b=(0, 0, 1, 0)))
+    statistics.told(reported(a=(0, 0, 2, 1), b=(0, 0, 1, 0)))
     assert statistics.take().errors == {}
-    statistics.told(told("producer-2", a=(0, 0, 0, 4)))
-    statistics.told(told("producer-2", a=(0, 0, 1, 5)))
+    statistics.told(reported("producer-2", a=(0, 0, 0, 4)))
+    statistics.told(reported("producer-2", a=(0, 0, 1, 5)))
     assert statistics.take().errors == {"timeout": 1, "retry": 5}
 
 

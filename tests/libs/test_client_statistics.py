@@ -1,36 +1,22 @@
 """What Kafka's client reports of itself, read."""
 
-import json
-
 from confluent_kafka import Producer
 from framelog_service.client_statistics import ClientStatistics, FailureCounts, read_statistics
 
+from tests.support.client_reports import reported
 from tests.support.processes import wait_for
 
 
-def told(name: str = "producer-1", queued: int = 0, **brokers: tuple[int, int, int, int]) -> str:
-    """Make statistics: of each broker p50 and p99 in microseconds, timeouts and retries."""
-    made = {
-        broker: {
-            "rtt": {"p50": p50, "p99": p99, "cnt": p99 and 10},
-            "req_timeouts": timeouts,
-            "txretries": retries,
-        }
-        for broker, (p50, p99, timeouts, retries) in brokers.items()
-    }
-    return json.dumps({"name": name, "msg_cnt": queued, "brokers": made})
-
-
 def test_the_slowest_broker_counts_and_failures_of_all_are_added() -> None:
-    text = told(queued=5, a=(1500, 90_000, 2, 1), b=(2000, 80_000, 1, 0), c=(0, 0, 0, 0))
+    text = reported(queued=5, a=(1500, 90_000, 2, 1), b=(2000, 80_000, 1, 0), c=(0, 0, 0, 0))
     failures = {"timeout": 3, "retry": 1}
     expected = ClientStatistics("producer-1", 5, {"0.5": 0.002, "0.99": 0.09}, failures)
     assert read_statistics(text) == expected
 
 
 def test_without_an_answer_there_is_no_round_trip() -> None:
-    assert read_statistics(told(a=(0, 0, 0, 0))).round_trip_seconds == {}
-    assert read_statistics(told()).round_trip_seconds == {}
+    assert read_statistics(reported(a=(0, 0, 0, 0))).round_trip_seconds == {}
+    assert read_statistics(reported()).round_trip_seconds == {}
 
 
 def test_each_failure_is_counted_once_however_clients_and_brokers_come_and_go() -> None:
@@ -40,12 +26,12 @@ def test_each_failure_is_counted_once_however_clients_and_brokers_come_and_go() 
         found = counts.added(read_statistics(text))
         return found["timeout"], found["retry"]
 
-    assert added(told(a=(0, 0, 2, 1), b=(0, 0, 1, 0))) == (3, 1)
-    assert added(told(a=(0, 0, 2, 1), b=(0, 0, 1, 0))) == (0, 0)
-    assert added(told("producer-2", a=(0, 0, 0, 4))) == (0, 4)
-    assert added(told("producer-2", a=(0, 0, 1, 5))) == (1, 1)
-    assert added(told(a=(0, 0, 2, 1))) == (0, 0)
-    assert added(told(a=(0, 0, 4, 1))) == (2, 0)
+    assert added(reported(a=(0, 0, 2, 1), b=(0, 0, 1, 0))) == (3, 1)
+    assert added(reported(a=(0, 0, 2, 1), b=(0, 0, 1, 0))) == (0, 0)
+    assert added(reported("producer-2", a=(0, 0, 0, 4))) == (0, 4)
+    assert added(reported("producer-2", a=(0, 0, 1, 5))) == (1, 1)
+    assert added(reported(a=(0, 0, 2, 1))) == (0, 0)
+    assert added(reported(a=(0, 0, 4, 1))) == (2, 0)
 
 
 def test_what_a_real_client_reports_can_be_read(free_port: int) -> None:
@@ -61,8 +47,8 @@ def test_what_a_real_client_reports_can_be_read(free_port: int) -> None:
         }
     )
 
-    def reported() -> list[ClientStatistics]:
+    def heard_of() -> list[ClientStatistics]:
         producer.poll(0.1)
         return heard
 
-    assert wait_for(reported, what="the client's statistics")[0].client.startswith("it#producer")
+    assert wait_for(heard_of, what="the client's statistics")[0].client.startswith("it#producer")
