@@ -145,8 +145,7 @@ class Session:
             try:
                 self.stream = self._writer().commit(before, batch, advance)
             except Replaced as error:
-                self.stream = self._begin_again(before, self._another_run())
-                raise StartOver(str(error)) from error
+                raise self._start_over(before, str(error)) from error
             except Unavailable as error:
                 self._pause(error)
                 if isinstance(error, Overdue):
@@ -168,8 +167,17 @@ class Session:
         has confirmed (KAFKA-20734); the next abort then takes that transaction's frames along.
         """
         if found is not None and self._told(lambda committed_log: committed_log.has_lost(found)):
-            self.stream = self._begin_again(found, self._another_run())
-            raise StartOver("Kafka has lost frames of the stream that it had confirmed.")
+            raise self._start_over(
+                found, "Kafka has lost frames of the stream that it had confirmed."
+            )
+
+    def _start_over(self, old: Stream, reason: str) -> StartOver:
+        """Begin a new run in place of one that is lost; return what to raise then."""
+        now_us = self._now_us()
+        run_id = uuid.uuid4().hex
+        fresh = replace(self._fresh, run_id=run_id, started_at_us=now_us, updated_at_us=now_us)
+        self.stream = self._begin_again(old, fresh)
+        return StartOver(reason)
 
     def _take_in(self, before: Stream, batch: Sequence[Frame], found: Stream | None) -> bool:
         """Take in what is committed; tell whether a batch that was in doubt is in it.
@@ -208,11 +216,6 @@ class Session:
                 return ask(self._committed_log)
             except Unavailable as error:
                 self._pause(error)
-
-    def _another_run(self) -> Stream:
-        now_us = self._now_us()
-        run_id = uuid.uuid4().hex
-        return replace(self._fresh, run_id=run_id, started_at_us=now_us, updated_at_us=now_us)
 
     def _begin_again(self, old: Stream, fresh: Stream) -> Stream:
         new = old.again(fresh)
