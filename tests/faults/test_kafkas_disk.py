@@ -150,7 +150,8 @@ def test_frames_expire_and_streams_are_compacted_under_readers(
 ) -> None:
     """Kafka's own retention and compaction, not a stand-in's, while somebody watches."""
     with unique_topics(servers.cluster, partitions=1) as topics:
-        configure(servers, topics.streams, segment_ms=1000, min_cleanable_dirty_ratio=0.01)
+        # A record is compacted once its segment is closed: each has one of its own, or nearly.
+        configure(servers, topics.streams, segment_ms=10, min_cleanable_dirty_ratio=0.01)
         writers = [
             write_stream(servers.cluster, topics, frames=60, batch=5, stream_id=f"old-{n:012x}")
             for n in range(3)
@@ -171,7 +172,7 @@ def test_frames_expire_and_streams_are_compacted_under_readers(
             threading.Thread(target=watch, daemon=True).start()
             wait_for(lambda: seen, alive=viewer.process, what="a picture")
             before = len(list(LogReader(servers.cluster).latest(topics.streams)))
-            # Both need a segment that is closed: what is written next closes it.
+            # They expire once their segment is closed: what is written next closes it.
             configure(servers, topics.frames, segment_ms=1000, retention_ms=1000)
             film = make_film(tmp_path / "film.mp4", Recipe(frames=150, width=160, height=96))
             ingest.drop(film.path)
