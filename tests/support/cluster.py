@@ -194,9 +194,21 @@ def unique_topics(cluster: Cluster, partitions: int | None = None) -> Iterator[T
         wanted = replace(wanted, topics=tuple(grown))
     framelog_setup.set_up(wanted)
     yield Topics(**names, environment=environment)
+    left = set(names.values())
+    wait_for(lambda: not _delete(cluster, left), 180, what="the topics to be deleted")
+
+
+def _delete(cluster: Cluster, topics: set[str]) -> set[str]:
+    """Delete topics, and return those that may be there still: the broker may just be starting."""
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
-    for deleted in admin.delete_topics(list(names.values())).values():
-        deleted.result()
+    for topic, deleted in admin.delete_topics(list(topics), request_timeout=30).items():
+        try:
+            deleted.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                continue
+        topics.discard(topic)
+    return topics
 
 
 def topic_id(cluster: Cluster, topic: str) -> str:
