@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # Brokers and registries that live for minutes: compiling them well would cost more than it spares.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
+# Hundreds of services are started: each would compile its modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # One browser for the session: Playwright runs once in a process.
 __all__ = [
     "browser", "cluster", "context", "free_port", "page", "secured", "topics", "viewer",

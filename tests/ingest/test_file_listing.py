@@ -7,10 +7,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from ingest.api import file_listing
+from ingest.api import command_line, file_listing
 from ingest.model.errors import Blocked, Broken, IngestError, LimitsChanged, Unavailable
 from ingest.model.stream import State
-from ingest.verify import command_line
 from ingest.worker.messages import AtWork
 
 from tests.ingest.clock import FakeClock

@@ -9,12 +9,12 @@ from framelog_service.environment import BadSetting, Secret
 from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as some
+from ingest.api import command_line
 from ingest.api.app import create_app
 from ingest.api.control import Control
 from ingest.api.control_routes import control_routes
 from ingest.api.server import serving
 from ingest.config.settings import Settings
-from ingest.verify import command_line
 from prometheus_client import CollectorRegistry
 
 from tests.ingest.desk import JSON, Desk, FakeCatalogue

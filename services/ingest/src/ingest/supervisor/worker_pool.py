@@ -15,7 +15,6 @@ from typing import Protocol
 from ingest.config.settings import Settings
 from ingest.worker.messages import Answer, Job, Proceed, Report
 from ingest.worker.pipe import Inbox
-from ingest.worker.process import main
 
 # How long a worker may take to exit before it is killed.
 _GRACE_SECONDS = 8.0
@@ -25,6 +24,8 @@ _READ_BYTES = 1 << 16
 _MOST_READS = 16
 # The exit code that multiprocessing gives when the fork server is gone, which alone knows it.
 _STATUS_UNKNOWN = 255
+# Loaded by the process that workers are forked from alone: it decodes, this one never does.
+_WORKER = "ingest.worker.process"
 # What the registry's client loads at its first request: a tenth of a second of each worker's.
 _LOADED_LATE = "httpcore2"
 _MOST_LETTERS = 300
@@ -128,7 +129,7 @@ class WorkerPool:
         self._settings = settings
         # Each would load the libraries anew if it were spawned, which takes half a second.
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([main.__module__, _LOADED_LATE])
+        self._context.set_forkserver_preload([_WORKER, __name__, _LOADED_LATE])
         self._running: list[Running] = []
         self._leaving: list[_Leaving] = []
 
@@ -146,7 +147,7 @@ class WorkerPool:
         """Start a worker for a job. One that can't be started is reported as Exited."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=main,
+            target=_work,
             args=(self._settings, job, theirs),
             name="ingest worker",
             daemon=True,
@@ -238,6 +239,13 @@ class WorkerPool:
                 running.garbled = True
                 running.process.kill()
             self._let_go(running, is_reported=True)
+
+
+def _work(settings: Settings, job: Job, service: Connection) -> None:
+    """Run a worker, in its process."""
+    from ingest.worker.process import main  # noqa: PLC0415 (see _WORKER)
+
+    main(settings, job, service)
 
 
 def _has_hung_up(line: Connection) -> bool:

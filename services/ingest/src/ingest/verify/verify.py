@@ -10,6 +10,7 @@ from typing import Any
 
 from confluent_kafka import Message, TopicPartition
 
+from ingest.api.command_line import plain, size
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.avro_records import segment_key
@@ -18,7 +19,6 @@ from ingest.kafka.connection import reading
 from ingest.media.fingerprint import fingerprint
 from ingest.model.errors import Foreign, IngestError, Refused, Unavailable, Unknown
 from ingest.model.stream import Segment, Stream
-from ingest.verify.command_line import plain, size
 from ingest.verify.consistency import Findings, Found, check
 from ingest.verify.source_comparison import compared
 
