@@ -62,13 +62,13 @@ test-long:  ## kill ingest 200 times, feed it 2,000 damaged videos, 1,000 small 
 
 bench:  ## measure everything; ARGS="ingest-floor --rounds 3" measures some
 	@$(LOCAL) prepare-tests
-	@$(TOOLS)/python -m tests.bench $(ARGS)
+	@$(TOOLS)/python -m bench $(ARGS)
 
 check:  ## lint, formatting, types (Python, JavaScript), and which module may import which; changes nothing
 	@$(LOCAL) prepare-checks
 	@$(TOOLS)/ruff check
 	@$(TOOLS)/ruff format --check
-	@$(TOOLS)/mypy libs services deploy tests
+	@$(TOOLS)/mypy libs services deploy tests bench
 	@$(TOOLS)/lint-imports --no-cache
 	@$(NODE) $(NODE_PACKAGES)/typescript/bin/tsc --project services/viewer
 	@$(NODE) $(NODE_PACKAGES)/eslint/bin/eslint.js --config services/viewer/eslint.config.js services/viewer/src/viewer/static

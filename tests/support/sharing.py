@@ -20,6 +20,6 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def rank(path: str) -> int:
-    """Return the place of a test's file in the order, by its folder."""
-    folder = path.split("/")[1]
+    """Return the place of a test's file in the order, by its folder. Those of bench/ come last."""
+    folder = path.removeprefix("tests/").partition("/")[0]
     return _ORDER.index(folder) if folder in _ORDER else len(_ORDER)
