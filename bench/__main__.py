@@ -11,11 +11,23 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.benchmark import Benchmark, Place
-from bench.benchmarks import BENCHMARKS
+from bench.benchmark import Benchmark, Context
+from bench.ingest.first_frame import INGEST_FIRST_FRAME
+from bench.ingest.floor import INGEST_FLOOR
+from bench.ingest.growth import INGEST_GROWTH
+from bench.ingest.observing import INGEST_OBSERVING
+from bench.ingest.passthrough import INGEST_PASSTHROUGH
+from bench.ingest.speed import INGEST_SPEED
 from bench.results import plots, report
 from bench.results.machine import Machine
 from bench.results.measurements import Comparison, Growth, Result
+from bench.viewer.delivery import VIEWER_DELIVERY
+from bench.viewer.exports import VIEWER_EXPORTS
+from bench.viewer.growth import VIEWER_PARTITIONS, VIEWER_STREAMS
+from bench.viewer.page import PAGE
+from bench.viewer.seeking import VIEWER_SEEKING
+from bench.viewer.watchers import VIEWER_WATCHERS
+from bench.viewer.windows import VIEWER_WINDOWS
 from tests.support.cluster import Cluster, running_cluster
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +36,24 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURES = ROOT / "docs" / "images" / "performance"
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 ROUNDS = 3  # of which all takes less than a quarter of an hour on two cores
+
+BENCHMARKS: tuple[Benchmark, ...] = (
+    INGEST_FLOOR,
+    INGEST_OBSERVING,
+    INGEST_SPEED,
+    INGEST_PASSTHROUGH,
+    INGEST_FIRST_FRAME,
+    INGEST_GROWTH,
+    VIEWER_DELIVERY,
+    VIEWER_WATCHERS,
+    VIEWER_WINDOWS,
+    VIEWER_SEEKING,
+    VIEWER_EXPORTS,
+    VIEWER_STREAMS,
+    VIEWER_PARTITIONS,
+    PAGE,
+)
+"""Every benchmark, in the order in which they run."""
 
 
 def main() -> int:
@@ -81,8 +111,8 @@ def _run(
     _say(f"{benchmark.name} (load {machine.load:g})")
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="framelog-bench-") as folder:
-        place = Place(cluster, Path(folder), STATE / "videos", rounds, is_gate)
-        for result in benchmark.run(place):
+        context = Context(cluster, Path(folder), STATE / "videos", rounds, is_gate)
+        for result in benchmark.run(context):
             results.append(result)
             _say(f"  {report.line(result)}")
     return report.Run(benchmark.name, machine, time.monotonic() - began, results)

@@ -1,4 +1,4 @@
-"""What a benchmark is given: a cluster of its own, videos, a folder, and how long it may take."""
+"""What a benchmark is, and what it is given: a cluster, folders, and the number of rounds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a benchmark runs."""
+class Context:
+    """The surroundings of one run of a benchmark."""
 
     cluster: Cluster
     folder: Path
@@ -38,5 +38,5 @@ class Benchmark:
     """Something to be measured, and whether CI's gate runs it, in its short form."""
 
     name: str
-    run: Callable[[Place], Iterator[Result]]
+    run: Callable[[Context], Iterator[Result]]
     in_gate: bool = False

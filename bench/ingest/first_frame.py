@@ -8,52 +8,46 @@ import time
 from typing import TYPE_CHECKING
 
 import requests
-from framelog_local.ports import free_port
 from ingest.media.fingerprint import fingerprint, stream_id
 
-from bench.benchmark import Benchmark, Place
-from bench.ingest.service import Intake, distinct_copy, ingesting
+from bench.benchmark import Benchmark, Context
+from bench.ingest.service import IngestService, distinct_copy, running_ingest
 from bench.load.films import Film, film
 from bench.results.measurements import Figure, Result, Spread, at_most
+from bench.viewer.service import running_viewer
 from tests.support.processes import wait_for
-from tests.support.viewing import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.viewing import Viewer
 
 _SIZES = {"10 MB": 10_000_000, "10 GB": 10_000_000_000}
 _FILM = Film(720, 250)
 _LIMIT_SECONDS = 180.0  # all of 10 GB are hashed before the file is moved
 
 
-def _first_frame(place: Place) -> Iterator[Result]:
-    path = film(place.cache, _FILM)
-    with ingesting(place) as intake:
-        environment = {
-            **os.environ,
-            **intake.topics.environment,
-            "FRAMELOG_VIEWER_PORT": str(port := free_port()),
-        }
-        viewer = Viewer(port, environment, place.folder / "viewer.log")
-        viewer.start()
-        try:
-            waits: dict[str, list[float]] = {name: [] for name in _SIZES}
-            for turn in range(place.rounds + 1):
-                for name, size_bytes in _SIZES.items():
-                    seconds = _wait(intake, viewer, path, size_bytes)
-                    if turn:
-                        waits[name].append(seconds)
-        finally:
-            viewer.stop()
+def _first_frame(context: Context) -> Iterator[Result]:
+    path = film(context.cache, _FILM)
+    waits: dict[str, list[float]] = {name: [] for name in _SIZES}
+    with (
+        running_ingest(context) as service,
+        running_viewer(context, service.topics) as viewer,
+    ):
+        for turn in range(context.rounds + 1):
+            for name, size_bytes in _SIZES.items():
+                seconds = _wait(service, viewer, path, size_bytes)
+                if turn:
+                    waits[name].append(seconds)
     for name, seconds_each in waits.items():
         yield Figure(f"first frame of {name}", "s", Spread.of(seconds_each), at_most(1))
 
 
-def _wait(intake: Intake, viewer: Viewer, path: Path, size_bytes: int) -> float:
+def _wait(service: IngestService, viewer: Viewer, path: Path, size_bytes: int) -> float:
     """Drop a film of this size, and ask the viewer for its first frame until it has it."""
-    intake.wait_until_idle()
-    incoming = intake.ingest.videos / "incoming"
+    service.wait_until_idle()
+    incoming = service.ingest.videos / "incoming"
     hidden = incoming / ".film"
     distinct_copy(path, hidden)
     _enlarge(hidden, size_bytes)
@@ -66,8 +60,8 @@ def _wait(intake: Intake, viewer: Viewer, path: Path, size_bytes: int) -> float:
             if time.monotonic() - began > _LIMIT_SECONDS:
                 raise TimeoutError(f"{url} does not come: {answer.text}")
     seconds = time.monotonic() - began
-    done = intake.ingest.videos / "done" / name
-    wait_for(done.exists, _LIMIT_SECONDS, alive=intake.ingest.process, what=name)
+    done = service.ingest.videos / "done" / name
+    wait_for(done.exists, _LIMIT_SECONDS, alive=service.ingest.process, what=name)
     done.unlink()
     return seconds
 

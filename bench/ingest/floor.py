@@ -8,8 +8,8 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.benchmark import Benchmark, Place
-from bench.ingest.service import Intake, ingesting
+from bench.benchmark import Benchmark, Context
+from bench.ingest.service import IngestService, running_ingest
 from bench.load.films import Film, film
 from bench.results.measurements import Result, at_most, compare, interleaved
 
@@ -24,17 +24,17 @@ _GATE_FILM = Film(720, 375)
 _GATE, _SWSCALE_GATE = at_most(1.7), at_most(1.0)
 
 
-def _cpu_a_frame(place: Place) -> Iterator[Result]:
-    for wanted in [_GATE_FILM] if place.is_gate else _FILMS:
-        path = film(place.cache, wanted)
-        with ingesting(place, FRAMELOG_INGEST_DECODER_THREADS=_DECODER_THREADS) as intake:
+def _cpu_a_frame(context: Context) -> Iterator[Result]:
+    for wanted in [_GATE_FILM] if context.is_gate else _FILMS:
+        path = film(context.cache, wanted)
+        with running_ingest(context, FRAMELOG_INGEST_DECODER_THREADS=_DECODER_THREADS) as service:
             seconds = interleaved(
                 {
-                    "framelog": partial(_ours, intake, path),
+                    "framelog": partial(_ours, service, path),
                     "the floor": partial(_floor, path, "ingest"),
                     "swscale's floor": partial(_floor, path, "swscale"),
                 },
-                place.rounds,
+                context.rounds,
             )
         values = {
             name: [each / wanted.length * 1000 for each in spent] for name, spent in seconds.items()
@@ -45,8 +45,8 @@ def _cpu_a_frame(place: Place) -> Iterator[Result]:
         yield compare(name, "ms", values, "swscale's floor", gate=_SWSCALE_GATE)
 
 
-def _ours(intake: Intake, path: Path) -> float:
-    return intake.send([path]).cpu_seconds
+def _ours(service: IngestService, path: Path) -> float:
+    return service.send([path]).cpu_seconds
 
 
 def _floor(path: Path, converter: str) -> float:

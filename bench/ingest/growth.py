@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import psutil
 import requests
 
-from bench.benchmark import Benchmark, Place
-from bench.ingest.service import Intake, Spent, ingesting
+from bench.benchmark import Benchmark, Context
+from bench.ingest.service import IngestService, Spent, running_ingest
 from bench.load.films import Film, film
 from bench.results.measurements import Growth, Result, at_most
 from tests.support.processes import wait_for
@@ -33,49 +33,49 @@ _PARTITIONS = (1, 4, 16, 64)
 _ROUNDS = 3
 
 
-def _growth(place: Place) -> Iterator[Result]:
-    yield from _by_length(place)
-    yield from _by_files(place)
-    yield from _by_arrivals(place)
-    yield from _by_partitions(place)
+def _growth(context: Context) -> Iterator[Result]:
+    yield from _by_length(context)
+    yield from _by_files(context)
+    yield from _by_arrivals(context)
+    yield from _by_partitions(context)
 
 
-def _by_length(place: Place) -> Iterator[Result]:
+def _by_length(context: Context) -> Iterator[Result]:
     seconds, peaks = [], []
-    with ingesting(place) as intake:
+    with running_ingest(context) as service:
         for repeats in _REPEATS:
-            length, spent = _sent(place, intake, repeats)
+            length, spent = _sent(context, service, repeats)
             seconds.append((length, spent.seconds))
             peaks.append((length, spent.peak_bytes / 1e6))
     yield Growth("from the rename to done/", "frames", "s", seconds, _LINEAR)
     yield Growth("a worker's memory at its peak", "frames", "MB", peaks, _FLAT)
 
 
-def _by_files(place: Place) -> Iterator[Result]:
+def _by_files(context: Context) -> Iterator[Result]:
     """Have files lie in incoming/ that a download has not finished yet."""
     seconds, resident = [], []
-    with ingesting(place) as intake:
-        incoming: Path = intake.ingest.videos / "incoming"
+    with running_ingest(context) as service:
+        incoming: Path = service.ingest.videos / "incoming"
         lying = 0
         for files in _FILES:
             for number in range(lying, files):
                 (incoming / f"{number}.mp4.part").touch()
             lying = files
-            _, spent = _sent(place, intake, 1)
+            _, spent = _sent(context, service, 1)
             seconds.append((files, spent.seconds))
-            assert intake.ingest.process is not None
-            memory = psutil.Process(intake.ingest.process.pid).memory_info().rss
+            assert service.ingest.process is not None
+            memory = psutil.Process(service.ingest.process.pid).memory_info().rss
             resident.append((files, memory / 1e6))
     yield Growth("from the rename to done/", "files beside it", "s", seconds, _LINEAR)
     yield Growth("the service's memory", "files", "MB", resident, _LINEAR)
 
 
-def _by_arrivals(place: Place) -> Iterator[Result]:
+def _by_arrivals(context: Context) -> Iterator[Result]:
     """Have files arrive one by one, and wait, as intake is paused: what counts is the service."""
     spent = []
     for count in _ARRIVING:
-        with ingesting(place) as intake:
-            spent.append((count, _arrived(intake.ingest, count)))
+        with running_ingest(context) as service:
+            spent.append((count, _arrived(service.ingest, count)))
     yield Growth("the service's CPU while files arrive", "files", "s", spent, _LINEAR)
 
 
@@ -100,19 +100,19 @@ def _arrived(ingest: Ingest, count: int) -> float:
     return float(sum(service.cpu_times()[:2]) - before)
 
 
-def _by_partitions(place: Place) -> Iterator[Result]:
+def _by_partitions(context: Context) -> Iterator[Result]:
     seconds = []
     for partitions in _PARTITIONS:
-        with ingesting(place, partitions) as intake:
-            seconds.append((partitions, _sent(place, intake, 1)[1].seconds))
+        with running_ingest(context, partitions) as service:
+            seconds.append((partitions, _sent(context, service, 1)[1].seconds))
     yield Growth("from the rename to done/", "partitions", "s", seconds, _LINEAR)
 
 
-def _sent(place: Place, intake: Intake, repeats: int) -> tuple[int, Spent]:
+def _sent(context: Context, service: IngestService, repeats: int) -> tuple[int, Spent]:
     """Send a film a few times; return its length, and the medians of what that took."""
     wanted = Film(36, 250, repeats=repeats)
-    path = film(place.cache, wanted)
-    rounds = [intake.send([path]) for _ in range(1 if repeats == _REPEATS[-1] else _ROUNDS)]
+    path = film(context.cache, wanted)
+    rounds = [service.send([path]) for _ in range(1 if repeats == _REPEATS[-1] else _ROUNDS)]
     return wanted.length, Spent(
         median(spent.seconds for spent in rounds),
         median(spent.cpu_seconds for spent in rounds),

@@ -13,36 +13,38 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bench.benchmark import Benchmark, Place
-from bench.ingest.service import Intake, ingesting
+from bench.benchmark import Benchmark, Context
+from bench.ingest.service import IngestService, running_ingest
 from bench.load.films import Film, film
 from bench.results.measurements import Result, at_most, compare, interleaved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_UNMEASURED = Path(__file__).parent / "without_metrics"
+_WITHOUT_METRICS = Path(__file__).parent / "without_metrics"
 _FILMS = (Film(720, 750), Film(180, 3000))
 _SCRAPE_SECONDS = 5.0
 
 
-def _cpu_a_frame(place: Place) -> Iterator[Result]:
+def _cpu_a_frame(context: Context) -> Iterator[Result]:
     with ExitStack() as stack:
-        measured = stack.enter_context(ingesting(place))
-        plain = stack.enter_context(ingesting(place, PYTHONPATH=str(_UNMEASURED)))
+        measured = stack.enter_context(running_ingest(context))
+        plain = stack.enter_context(running_ingest(context, PYTHONPATH=str(_WITHOUT_METRICS)))
         for wanted in _FILMS:
-            path = film(place.cache, wanted)
+            path = film(context.cache, wanted)
 
-            def milliseconds(intake: Intake, path: Path = path, wanted: Film = wanted) -> float:
-                return intake.send([path]).cpu_seconds / wanted.frames * 1000
+            def milliseconds(
+                service: IngestService, path: Path = path, wanted: Film = wanted
+            ) -> float:
+                return service.send([path]).cpu_seconds / wanted.frames * 1000
 
-            def scraped(of: Intake = measured) -> float:
+            def scraped(of: IngestService = measured) -> float:
                 with _scraped(of):
                     return milliseconds(of)
 
             values = interleaved(
                 {"framelog": scraped, "measuring nothing": lambda: milliseconds(plain)},
-                place.rounds,
+                context.rounds,
             )
             yield compare(
                 f"CPU a frame with metrics, {wanted.height}p",
@@ -54,12 +56,12 @@ def _cpu_a_frame(place: Place) -> Iterator[Result]:
 
 
 @contextmanager
-def _scraped(intake: Intake) -> Iterator[None]:
+def _scraped(service: IngestService) -> Iterator[None]:
     ended = threading.Event()
 
     def scrape() -> None:
         while not ended.wait(_SCRAPE_SECONDS):
-            requests.get(f"{intake.ingest.url}/metrics", timeout=30).raise_for_status()
+            requests.get(f"{service.ingest.url}/metrics", timeout=30).raise_for_status()
 
     thread = threading.Thread(target=scrape)
     thread.start()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.benchmark import Benchmark, Place
-from bench.ingest.service import Intake, ingesting
+from bench.benchmark import Benchmark, Context
+from bench.ingest.service import IngestService, running_ingest
 from bench.load.films import Film, film
 from bench.peers.kafka_producer_perf import megabytes_a_second
 from bench.results.measurements import Result, at_least, compare, interleaved
@@ -23,33 +23,33 @@ _FILM = Film(720, 250, codec="mjpeg", repeats=24)
 _TRANSACTION_MS = 250  # as long as ingest's at most, FRAMELOG_INGEST_BATCH_SECONDS
 
 
-def _passthrough(place: Place) -> Iterator[Result]:
-    path = film(place.cache, _FILM)
-    with ingesting(place) as intake, place.topics() as topics:
+def _passthrough(context: Context) -> Iterator[Result]:
+    path = film(context.cache, _FILM)
+    with running_ingest(context) as service, context.topics() as topics:
         values = interleaved(
             {
-                "framelog": partial(_ours, place, intake, path),
+                "framelog": partial(_ours, context, service, path),
                 "kafka-producer-perf-test": partial(
                     megabytes_a_second,
-                    place.cache,
+                    context.cache,
                     topics,
                     records=_FILM.length,
                     record_bytes=path.stat().st_size // _FILM.length,
                     transaction_ms=_TRANSACTION_MS,
                 ),
             },
-            place.rounds,
+            context.rounds,
         )
     yield compare(
         "Motion JPEG as it is", "MB/s", values, "kafka-producer-perf-test", target=at_least(0.9)
     )
 
 
-def _ours(place: Place, intake: Intake, path: Path) -> float:
+def _ours(context: Context, service: IngestService, path: Path) -> float:
     """Return the images' megabytes a second from the stream's beginning to its last commit."""
-    intake.send([path])
-    topics: Topics = intake.topics
-    state = LogReader(place.cluster).read(topics.streams)[-1].value
+    service.send([path])
+    topics: Topics = service.topics
+    state = LogReader(context.cluster).read(topics.streams)[-1].value
     seconds: float = (state["ended_at"] - state["started_at"]).total_seconds()
     assert state["frame_count"] == _FILM.length
     return float(state["bytes"]) / 1e6 / seconds

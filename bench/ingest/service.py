@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from bench.benchmark import Place
+    from bench.benchmark import Context
     from tests.support.cluster import Topics
 
 LIMIT_SECONDS = 600.0
@@ -39,7 +39,7 @@ class Spent:
     """The most memory that one worker had."""
 
 
-class Intake:
+class IngestService:
     """A service that is ready."""
 
     def __init__(self, ingest: Ingest, topics: Topics) -> None:
@@ -99,15 +99,17 @@ class Intake:
 
 
 @contextmanager
-def ingesting(place: Place, partitions: int | None = None, **settings: str) -> Iterator[Intake]:
+def running_ingest(
+    context: Context, partitions: int | None = None, **settings: str
+) -> Iterator[IngestService]:
     """Start the service on a folder and topics of its own; stop it at the end."""
-    with place.topics(partitions) as topics:
-        folder = place.folder / topics.frames
+    with context.topics(partitions) as topics:
+        folder = context.folder / topics.frames
         folder.mkdir()
         ingest = Ingest(folder, free_port(), topics.environment)
         try:
             ingest.start(**settings)
-            yield Intake(ingest, topics)
+            yield IngestService(ingest, topics)
         finally:
             ingest.stop()
             shutil.rmtree(folder)

@@ -32,7 +32,7 @@ class Received:
         return sum(self.client_bytes)
 
 
-class Receivers:
+class HttpClients:
     """So many clients of one address, in a process of their own."""
 
     def __init__(self, port: int, path: str, count: int) -> None:
@@ -41,7 +41,8 @@ class Receivers:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def look(self) -> Received:
+    def received(self) -> Received:
+        """Ask the process what its clients have received so far; blocks until it answers."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")

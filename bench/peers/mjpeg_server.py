@@ -39,7 +39,7 @@ class Client:
     writing: bool = False
 
 
-class Newest:
+class MjpegServer:
     """One image, exposed anew at a pace."""
 
     def __init__(self, image: bytes, fps: float) -> None:
@@ -112,13 +112,13 @@ class Newest:
 
 
 @contextmanager
-def serving_newest(folder: Path, image: bytes, fps: float) -> Iterator[tuple[int, int]]:
+def running_mjpeg_server(folder: Path, image: bytes, fps: float) -> Iterator[tuple[int, int]]:
     """Run such a server of an image; give its port and its process id."""
-    path, port = folder / "newest.jpg", free_port()
+    path, port = folder / "exposed.jpg", free_port()
     path.write_bytes(image)
     command = [sys.executable, "-m", "bench.peers.mjpeg_server", str(port), str(path), str(fps)]
-    with Process("the bare server", command, log=folder / "newest.log") as process:
-        wait_for(lambda: accepts(port), alive=process, what="the bare server")
+    with Process("the MJPEG server", command, log=folder / "mjpeg-server.log") as process:
+        wait_for(lambda: accepts(port), alive=process, what="the MJPEG server")
         yield port, process.pid
 
 
@@ -132,4 +132,4 @@ def accepts(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    Newest(Path(sys.argv[2]).read_bytes(), float(sys.argv[3])).serve(int(sys.argv[1]))
+    MjpegServer(Path(sys.argv[2]).read_bytes(), float(sys.argv[3])).serve(int(sys.argv[1]))

@@ -6,12 +6,18 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.benchmark import Benchmark, Place
+from bench.benchmark import Benchmark, Context
 from bench.load.films import FPS
-from bench.load.http_clients import Receivers
-from bench.peers.mjpeg_server import serving_newest
+from bench.load.http_clients import HttpClients
+from bench.peers.mjpeg_server import running_mjpeg_server
 from bench.results.measurements import Result, at_most, compare, interleaved
-from bench.viewer.service import cpu_seconds, images, live, recorded, viewing
+from bench.viewer.service import (
+    cpu_seconds,
+    running_viewer,
+    sample_jpegs,
+    write_recorded_stream,
+    writing_live_stream,
+)
 from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
@@ -23,16 +29,16 @@ _TARGET = at_most(1.3)
 _GATES = {"windows": at_most(1.9), "frames": at_most(1.9), "mjpg": at_most(2.4)}
 
 
-def _delivery(place: Place) -> Iterator[Result]:
-    image = images(720)[0]
+def _delivery(context: Context) -> Iterator[Result]:
+    image = sample_jpegs(720)[0]
     with (
-        place.topics() as topics,
-        viewing(place, topics) as viewer,
-        serving_newest(place.folder, image, FPS) as (bare_port, bare_pid),
+        context.topics() as topics,
+        running_viewer(context, topics) as viewer,
+        running_mjpeg_server(context.folder, image, FPS) as (bare_port, bare_pid),
     ):
         assert viewer.process
         viewer_pid = viewer.process.pid
-        old = recorded(place, topics, [image], _FRAMES)
+        old = write_recorded_stream(context, topics, [image], _FRAMES)
         viewer.wait_for_frames(old.stream_id, _FRAMES)
         path = f"/streams/{old.stream_id}/frames?from=0"
         values = interleaved(
@@ -40,7 +46,7 @@ def _delivery(place: Place) -> Iterator[Result]:
                 "framelog": partial(_window_us, viewer_pid, viewer.port, path),
                 "bare send": partial(_window_us, bare_pid, bare_port, f"/{_FRAMES}"),
             },
-            place.rounds,
+            context.rounds,
         )
         yield compare(
             "CPU a frame, windows",
@@ -50,7 +56,7 @@ def _delivery(place: Place) -> Iterator[Result]:
             target=_TARGET,
             gate=_GATES["windows"],
         )
-        with live(place, topics, image) as stream:
+        with writing_live_stream(context, topics, image) as stream:
             viewer.wait_for_frames(stream.stream_id, len(stream.images))
             path = f"/streams/{stream.stream_id}"
             measured = partial(_live_us, frame_bytes=len(image))
@@ -64,7 +70,7 @@ def _delivery(place: Place) -> Iterator[Result]:
                     ),
                     "bare send": partial(measured, bare_pid, bare_port, "/live"),
                 },
-                place.rounds,
+                context.rounds,
             )
         for route in ("frames", "mjpg"):
             yield compare(
@@ -82,20 +88,20 @@ def _window_us(pid: int, port: int, path: str) -> float:
     """Return the CPU a frame, when readers read a whole window at a time, one after another."""
     used = cpu_seconds(pid)
     for _ in range(_READERS):
-        with Receivers(port, path, 1) as reader:
-            wait_for(lambda: reader.look().ended == 1, what=path)
+        with HttpClients(port, path, 1) as reader:
+            wait_for(lambda: reader.received().ended == 1, what=path)
     return (cpu_seconds(pid) - used) / (_READERS * _FRAMES) * 1e6
 
 
 def _live_us(pid: int, port: int, path: str, *, frame_bytes: int) -> float:
     """Return the CPU a frame, while many watch for a while."""
     pause = threading.Event()
-    with Receivers(port, path, _WATCHERS) as watchers:
-        watchers.look()
+    with HttpClients(port, path, _WATCHERS) as watchers:
+        watchers.received()
         pause.wait(_SETTLE_SECONDS)
-        used, before = cpu_seconds(pid), watchers.look()
+        used, before = cpu_seconds(pid), watchers.received()
         pause.wait(_LIVE_SECONDS)
-        used, after = cpu_seconds(pid) - used, watchers.look()
+        used, after = cpu_seconds(pid) - used, watchers.received()
     return used / ((after.total_bytes - before.total_bytes) / frame_bytes) * 1e6
 
 

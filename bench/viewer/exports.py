@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bench.benchmark import Benchmark, Place
+from bench.benchmark import Benchmark, Context
 from bench.results.measurements import Result, compare, interleaved
-from bench.viewer.service import images, recorded, viewing
+from bench.viewer.service import running_viewer, sample_jpegs, write_recorded_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +21,13 @@ _FRAMES = 1200
 _KINDS = ("mp4", "zip", "avro")
 
 
-def _exports(place: Place) -> Iterator[Result]:
-    clip, copy = place.folder / "clip", place.folder / "copy"
+def _exports(context: Context) -> Iterator[Result]:
+    clip, copy = context.folder / "clip", context.folder / "copy"
     with (
-        place.topics() as topics,
-        viewing(place, topics, FRAMELOG_VIEWER_CACHE_BYTES="0") as viewer,
+        context.topics() as topics,
+        running_viewer(context, topics, FRAMELOG_VIEWER_CACHE_BYTES="0") as viewer,
     ):
-        stream = recorded(place, topics, images(720), _FRAMES)
+        stream = write_recorded_stream(context, topics, sample_jpegs(720), _FRAMES)
         viewer.wait_for_frames(stream.stream_id, _FRAMES)
         url = f"{viewer.url}/streams/{stream.stream_id}/export"
         clip.write_bytes(requests.get(f"{url}.zip", timeout=60).content)
@@ -36,7 +36,7 @@ def _exports(place: Place) -> Iterator[Result]:
                 **{kind: partial(_save, f"{url}.{kind}", clip) for kind in _KINDS},
                 "a plain copy": partial(_copy, clip, copy),
             },
-            place.rounds,
+            context.rounds,
         )
     for kind in _KINDS:
         yield compare(f"export as {kind}", "MB/s", values, "a plain copy", ours=kind)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import requests
 from confluent_kafka import Producer
 
-from bench.benchmark import Benchmark, Place
+from bench.benchmark import Benchmark, Context
 from bench.results.measurements import Growth, Result, at_most
-from bench.viewer.service import images, resident_bytes, viewing
+from bench.viewer.service import resident_bytes, running_viewer, sample_jpegs
 from tests.support.log_writer import StreamWriter, Wire
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ _PARTITIONS, _WRITERS, _SEEKS = (1, 4, 16, 64), 4, 60
 _LISTS = 5
 
 
-def _streams(place: Place) -> Iterator[Result]:
+def _streams(context: Context) -> Iterator[Result]:
     ready, listed, memory = [], [], []
-    with place.topics() as topics:
+    with context.topics() as topics:
         there = 0
         for count in _STREAMS:
-            _write_catalogue(place, topics, range(there, count))
+            _write_catalogue(context, topics, range(there, count))
             there = count
             began = time.monotonic()
-            with viewing(place, topics) as viewer:
+            with running_viewer(context, topics) as viewer:
                 ready.append((count, time.monotonic() - began))
                 listed.append((count, median(_list_ms(viewer, count) for _ in range(_LISTS))))
                 assert viewer.process
@@ -44,13 +44,13 @@ def _streams(place: Place) -> Iterator[Result]:
     yield _grown("memory of the viewer", "streams", "MB", memory)
 
 
-def _partitions(place: Place) -> Iterator[Result]:
+def _partitions(context: Context) -> Iterator[Result]:
     ready, seeks, memory = [], [], []
     for count in _PARTITIONS:
-        with place.topics(count) as topics:
-            streams = _spread(place, topics, count)
+        with context.topics(count) as topics:
+            streams = _spread(context, topics, count)
             began = time.monotonic()
-            with viewing(place, topics, FRAMELOG_VIEWER_CACHE_BYTES="0") as viewer:
+            with running_viewer(context, topics, FRAMELOG_VIEWER_CACHE_BYTES="0") as viewer:
                 ready.append((count, time.monotonic() - began))
                 for stream in streams:
                     viewer.wait_for_frames(stream.stream_id, len(stream.images))
@@ -74,16 +74,17 @@ def _list_ms(viewer: Viewer, count: int) -> float:
     return took
 
 
-def _spread(place: Place, topics: Topics, partitions: int) -> list[StreamWriter]:
+def _spread(context: Context, topics: Topics, partitions: int) -> list[StreamWriter]:
     """Write a few streams that lie as far apart as the partitions let them."""
     streams = []
     for partition in sorted({i * (partitions - 1) // (_WRITERS - 1) for i in range(_WRITERS)}):
         stream = StreamWriter(
-            place.cluster, topics, stream_id=f"clip-{partition:012x}", partition=partition
+            context.cluster, topics, stream_id=f"clip-{partition:012x}", partition=partition
         )
         for first in range(0, 96, _FRAMES):
             stream.write(
-                images(720) + images(720)[:8], state="INGESTING" if first < 64 else "COMPLETE"
+                sample_jpegs(720) + sample_jpegs(720)[:8],
+                state="INGESTING" if first < 64 else "COMPLETE",
             )
         streams.append(stream)
     return streams
@@ -102,12 +103,12 @@ def _seek_ms(viewer: Viewer, streams: list[StreamWriter]) -> float:
     return median(times)
 
 
-def _write_catalogue(place: Place, topics: Topics, numbers: range) -> None:
+def _write_catalogue(context: Context, topics: Topics, numbers: range) -> None:
     """Write streams and their segments, which a catalogue reads; their frames nobody asks for."""
-    wire = Wire(place.cluster, topics)
+    wire = Wire(context.cluster, topics)
     producer = Producer(
         {
-            "bootstrap.servers": place.cluster.bootstrap_servers,
+            "bootstrap.servers": context.cluster.bootstrap_servers,
             "linger.ms": 50,
             "queue.buffering.max.messages": 1_000_000,
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from bench.benchmark import Benchmark, Place
+from bench.benchmark import Benchmark, Context
 from bench.results.measurements import (
     Figure,
     Result,
@@ -21,7 +21,7 @@ from bench.results.measurements import (
     compare,
     interleaved,
 )
-from bench.viewer.service import images, recorded, viewing
+from bench.viewer.service import running_viewer, sample_jpegs, write_recorded_stream
 from tests.support.viewing import CHROMIUM_ARGUMENTS
 
 if TYPE_CHECKING:
@@ -124,10 +124,10 @@ _UNTIL_PAINTED = """
 """
 
 
-def _page(place: Place) -> Iterator[Result]:
-    with place.topics() as topics, viewing(place, topics) as viewer, _browser() as page:
-        for height in _SIZES[:1] if place.is_gate else _SIZES:
-            stream = recorded(place, topics, images(height), _FRAMES, height)
+def _page(context: Context) -> Iterator[Result]:
+    with context.topics() as topics, running_viewer(context, topics) as viewer, _browser() as page:
+        for height in _SIZES[:1] if context.is_gate else _SIZES:
+            stream = write_recorded_stream(context, topics, sample_jpegs(height), _FRAMES, height)
             viewer.wait_for_frames(stream.stream_id, _FRAMES)
             values = interleaved(
                 {
@@ -137,7 +137,7 @@ def _page(place: Place) -> Iterator[Result]:
                         _painted, page, viewer, stream.stream_id, _FETCHED
                     ),
                 },
-                place.rounds,
+                context.rounds,
             )
             yield compare(
                 f"pictures painted, {height}p", "a second", values, "createImageBitmap",
@@ -146,8 +146,8 @@ def _page(place: Place) -> Iterator[Result]:
             yield compare(
                 f"pictures painted, {height}p", "a second", values, "fetch and createImageBitmap"
             )
-            if not place.is_gate:
-                yield from _clicks(place, page, viewer.watch(stream.stream_id, "?paused"), height)
+            if not context.is_gate:
+                yield from _clicks(context, page, viewer.watch(stream.stream_id, "?paused"), height)
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def _painted(
 
 
 def _bare(page: Page, viewer: Viewer, height: int) -> float:
-    encoded = [base64.b64encode(image).decode() for image in images(height)]
+    encoded = [base64.b64encode(image).decode() for image in sample_jpegs(height)]
     return _evaluated(page, viewer, _BARE, images=encoded)
 
 
@@ -176,14 +176,14 @@ def _evaluated(page: Page, viewer: Viewer, script: str, **given: Any) -> float:
     return float(page.evaluate(script, given | {"seconds": _SECONDS}))
 
 
-def _clicks(place: Place, page: Page, url: str, height: int) -> Iterator[Result]:
+def _clicks(context: Context, page: Page, url: str, height: int) -> Iterator[Result]:
     """Click here and there on the timeline of a player that is paused."""
     page.goto(url)
     page.wait_for_selector("#screen[data-frame]")
     box = page.locator("#timeline").bounding_box()
     assert box
     middle, slowest = [], []
-    for number in range(place.rounds):
+    for number in range(context.rounds):
         times = []
         for click in range(_CLICKS):
             # Every click is far from the one before.

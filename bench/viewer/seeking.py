@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bench.benchmark import Benchmark, Place
+from bench.benchmark import Benchmark, Context
 from bench.results.measurements import Figure, Result, Spread, at_most, compare
-from bench.viewer.service import images, recorded, viewing
+from bench.viewer.service import running_viewer, sample_jpegs, write_recorded_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,24 +26,24 @@ _GATES = {"cold": 4, "warm": 2}
 _HIGHEST_MS = 30
 
 
-def _seeking(place: Place) -> Iterator[Result]:
+def _seeking(context: Context) -> Iterator[Result]:
     with (
-        place.topics() as topics,
-        viewing(place, topics, FRAMELOG_VIEWER_CACHE_BYTES="0") as cold,
-        viewing(place, topics) as warm,
+        context.topics() as topics,
+        running_viewer(context, topics, FRAMELOG_VIEWER_CACHE_BYTES="0") as cold,
+        running_viewer(context, topics) as warm,
     ):
-        stream = recorded(place, topics, images(720), _FRAMES)
+        stream = write_recorded_stream(context, topics, sample_jpegs(720), _FRAMES)
         contenders: dict[str, Callable[[int], int]] = {}
         for name, viewer in (("cold", cold), ("warm", warm)):
             viewer.wait_for_frames(stream.stream_id, _FRAMES)
             asked = http.client.HTTPConnection("127.0.0.1", viewer.port)
             contenders[name] = partial(_ask, asked, f"/streams/{stream.stream_id}/frames")
-        consumer = _consumer(place)
+        consumer = _consumer(context)
         contenders["assign + poll"] = partial(_poll, consumer, topics, stream.offsets)
         median_ms: dict[str, list[float]] = {name: [] for name in contenders}
         slowest_ms: dict[str, list[float]] = {name: [] for name in contenders}
-        chance = random.Random(place.rounds)  # noqa: S311 (any numbers will do)
-        for number in range(place.rounds + 1):
+        chance = random.Random(context.rounds)  # noqa: S311 (any numbers will do)
+        for number in range(context.rounds + 1):
             for name, times in _turns(contenders, stream.images, chance).items():
                 if number:
                     hundredths = quantiles(times, n=100, method="inclusive")
@@ -92,11 +92,11 @@ def _ask(connection: http.client.HTTPConnection, path: str, frame: int) -> int:
     return len(answer.read())
 
 
-def _consumer(place: Place) -> Consumer:
+def _consumer(context: Context) -> Consumer:
     """Make a consumer as anyone would, with the library's defaults."""
     return Consumer(
         {
-            "bootstrap.servers": place.cluster.bootstrap_servers,
+            "bootstrap.servers": context.cluster.bootstrap_servers,
             "group.id": "bench",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",

@@ -20,7 +20,7 @@ from tests.support.viewing import Viewer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.benchmark import Place
+    from bench.benchmark import Context
     from tests.support.cluster import Topics
 
 SEGMENT_FRAMES = 24
@@ -31,7 +31,7 @@ _DISTINCT = 24
 
 
 @cache
-def images(height: int) -> list[bytes]:
+def sample_jpegs(height: int) -> list[bytes]:
     """Return JPEGs with natural detail, 16:9, of this height."""
     return [
         bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
@@ -40,7 +40,7 @@ def images(height: int) -> list[bytes]:
 
 
 @contextmanager
-def viewing(place: Place, topics: Topics, **settings: str) -> Iterator[Viewer]:
+def running_viewer(context: Context, topics: Topics, **settings: str) -> Iterator[Viewer]:
     """Start a viewer of these topics; stop it at the end."""
     port = free_port()
     environment = {
@@ -49,7 +49,7 @@ def viewing(place: Place, topics: Topics, **settings: str) -> Iterator[Viewer]:
         "FRAMELOG_VIEWER_PORT": str(port),
         **settings,
     }
-    viewer = Viewer(port, environment, place.folder / f"viewer-{port}.log")
+    viewer = Viewer(port, environment, context.folder / f"viewer-{port}.log")
     viewer.start()
     try:
         yield viewer
@@ -57,12 +57,12 @@ def viewing(place: Place, topics: Topics, **settings: str) -> Iterator[Viewer]:
         viewer.stop()
 
 
-def recorded(
-    place: Place, topics: Topics, shown: Sequence[bytes], frames: int, height: int = 720
+def write_recorded_stream(
+    context: Context, topics: Topics, shown: Sequence[bytes], frames: int, height: int = 720
 ) -> StreamWriter:
     """Write a stream of so many frames that has ended, of these images again and again."""
     writer = StreamWriter(
-        place.cluster,
+        context.cluster,
         topics,
         stream_id=f"recorded-{height:012x}",
         width=height * 16 // 9,
@@ -76,9 +76,9 @@ def recorded(
 
 
 @contextmanager
-def live(place: Place, topics: Topics, image: bytes) -> Iterator[StreamWriter]:
+def writing_live_stream(context: Context, topics: Topics, image: bytes) -> Iterator[StreamWriter]:
     """Write a stream of one image in real time, for as long as the context is open."""
-    writer = StreamWriter(place.cluster, topics, stream_id="live-0123456789ab")
+    writer = StreamWriter(context.cluster, topics, stream_id="live-0123456789ab")
     writer.write([image] * LIVE_FRAMES)
     stop = threading.Event()
 

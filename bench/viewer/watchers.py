@@ -16,12 +16,19 @@ from typing import TYPE_CHECKING
 
 from framelog_local.ports import free_port
 
-from bench.benchmark import Benchmark, Place
+from bench.benchmark import Benchmark, Context
 from bench.load.films import FPS
-from bench.load.http_clients import Receivers
-from bench.peers.mjpeg_server import accepts, serving_newest
+from bench.load.http_clients import HttpClients
+from bench.peers.mjpeg_server import accepts, running_mjpeg_server
 from bench.results.measurements import Growth, Result, at_most, compare
-from bench.viewer.service import LIVE_FRAMES, cpu_seconds, images, live, resident_bytes, viewing
+from bench.viewer.service import (
+    LIVE_FRAMES,
+    cpu_seconds,
+    resident_bytes,
+    running_viewer,
+    sample_jpegs,
+    writing_live_stream,
+)
 from tests.support.processes import Process, wait_for
 
 if TYPE_CHECKING:
@@ -56,14 +63,14 @@ class Step:
     resident_bytes: int
 
 
-def _watchers(place: Place) -> Iterator[Result]:
+def _watchers(context: Context) -> Iterator[Result]:
     with ExitStack() as stack:
-        servers = _servers(place, stack)
+        servers = _servers(context, stack)
         steps: dict[str, list[Step]] = {server.name: [] for server in servers}
         running = list(servers)
         for count in _COUNTS:
             for server in list(running):
-                step = _step(server, count, len(images(720)[0]))
+                step = _step(server, count, len(sample_jpegs(720)[0]))
                 steps[server.name].append(step)
                 if step.has_skipped and count >= _GROWN:
                     running.remove(server)
@@ -81,32 +88,32 @@ def _watchers(place: Place) -> Iterator[Result]:
     )  # fmt: skip
 
 
-def _servers(place: Place, stack: ExitStack) -> list[Server]:
+def _servers(context: Context, stack: ExitStack) -> list[Server]:
     """Start the viewer and its peers on the same picture; the viewer is the first."""
-    image = images(720)[0]
-    topics = stack.enter_context(place.topics())
+    image = sample_jpegs(720)[0]
+    topics = stack.enter_context(context.topics())
     # As many threads as any design of the viewer could need.
     settings = {"FRAMELOG_VIEWER_THREADS": str(_COUNTS[-1] + 100)}
-    viewer = stack.enter_context(viewing(place, topics, **settings))
-    stream = stack.enter_context(live(place, topics, image))
+    viewer = stack.enter_context(running_viewer(context, topics, **settings))
+    stream = stack.enter_context(writing_live_stream(context, topics, image))
     viewer.wait_for_frames(stream.stream_id, len(stream.images))
     assert viewer.process
     path = f"/streams/{stream.stream_id}/frames?from=live&follow=live"
-    port, pid = stack.enter_context(serving_newest(place.folder, image, FPS))
+    port, pid = stack.enter_context(running_mjpeg_server(context.folder, image, FPS))
     servers = [
         Server("framelog", viewer.port, path, viewer.process.pid),
         Server("newest wins", port, "/live", pid),
     ]
     if command := os.environ.get("FRAMELOG_BENCH_PEER"):
-        servers.append(_peer(place, stack, command, f"http://127.0.0.1:{port}/live"))
+        servers.append(_peer(context, stack, command, f"http://127.0.0.1:{port}/live"))
     return servers
 
 
-def _peer(place: Place, stack: ExitStack, command: str, source: str) -> Server:
+def _peer(context: Context, stack: ExitStack, command: str, source: str) -> Server:
     port = free_port()
     given = shlex.split(command)
     words = [word.format(port=port, source=source) for word in given]
-    process = Process("the peer", words, log=place.folder / "peer.log", cwd=place.folder)
+    process = Process("the peer", words, log=context.folder / "peer.log", cwd=context.folder)
     stack.enter_context(process)
     wait_for(lambda: accepts(port), alive=process, what="the peer")
     path = os.environ.get("FRAMELOG_BENCH_PEER_PATH", "/")
@@ -115,12 +122,12 @@ def _peer(place: Place, stack: ExitStack, command: str, source: str) -> Server:
 
 def _step(server: Server, count: int, frame_bytes: int) -> Step:
     pause = threading.Event()
-    with Receivers(server.port, server.path, count) as watchers:
-        watchers.look()
+    with HttpClients(server.port, server.path, count) as watchers:
+        watchers.received()
         pause.wait(_SETTLE_SECONDS)
-        used, before = cpu_seconds(server.pid), watchers.look()
+        used, before = cpu_seconds(server.pid), watchers.received()
         pause.wait(_SECONDS)
-        used, after = cpu_seconds(server.pid) - used, watchers.look()
+        used, after = cpu_seconds(server.pid) - used, watchers.received()
         resident = resident_bytes(server.pid)
     seconds = after.at_seconds - before.at_seconds
     pairs = zip(before.client_bytes, after.client_bytes, strict=True)

@@ -12,8 +12,8 @@ import requests
 from framelog_local.ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.benchmark import Benchmark, Place
-from bench.load.http_clients import Receivers
+from bench.benchmark import Benchmark, Context
+from bench.load.http_clients import HttpClients
 from bench.results.measurements import (
     Figure,
     Result,
@@ -23,7 +23,7 @@ from bench.results.measurements import (
     compare,
     interleaved,
 )
-from bench.viewer.service import cpu_seconds, images, recorded, viewing
+from bench.viewer.service import cpu_seconds, running_viewer, sample_jpegs, write_recorded_stream
 from tests.support.nginx import nginx_before
 from tests.support.processes import wait_for
 
@@ -37,25 +37,25 @@ _WATCHERS, _WINDOW_FRAMES = 500, 32
 _FRAMES = 4800
 
 
-def _windows(place: Place) -> Iterator[Result]:
+def _windows(context: Context) -> Iterator[Result]:
     with (
-        place.topics() as topics,
-        viewing(place, topics, FRAMELOG_VIEWER_THREADS=str(_WATCHERS + 100)) as viewer,
-        nginx_before(viewer.port, free_port(), place.folder / "nginx") as cache,
+        context.topics() as topics,
+        running_viewer(context, topics, FRAMELOG_VIEWER_THREADS=str(_WATCHERS + 100)) as viewer,
+        nginx_before(viewer.port, free_port(), context.folder / "nginx") as cache,
     ):
-        stream = recorded(place, topics, images(720)[:1], _FRAMES)
+        stream = write_recorded_stream(context, topics, sample_jpegs(720)[:1], _FRAMES)
         viewer.wait_for_frames(stream.stream_id, _FRAMES)
-        places = iter(range(0, _FRAMES - _WINDOW_FRAMES, _WINDOW_FRAMES))
+        starts = iter(range(0, _FRAMES - _WINDOW_FRAMES, _WINDOW_FRAMES))
         path = f"/streams/{stream.stream_id}/frames?run={stream.run_id}"
         shares: list[float] = []
-        watched = partial(_watched_us, viewer, path, places)
+        watched = partial(_watched_us, viewer, path, starts)
         cache_port = int(cache.rpartition(":")[2])
         values = interleaved(
             {
                 "framelog": partial(watched, cache_port, shares),
                 "no cache": partial(watched, viewer.port, []),
             },
-            place.rounds,
+            context.rounds,
         )
     yield Figure(
         f"windows that nginx had, {_WATCHERS} watchers", "%", Spread.of(shares), at_least(99)
@@ -67,14 +67,14 @@ def _windows(place: Place) -> Iterator[Result]:
 
 
 def _watched_us(
-    viewer: Viewer, path: str, places: Iterator[int], port: int, shares: list[float]
+    viewer: Viewer, path: str, starts: Iterator[int], port: int, shares: list[float]
 ) -> float:
     """Have all watchers take the next window; return the viewer's CPU for each frame of each."""
     assert viewer.process
-    window = f"{path}&from={next(places)}&count={_WINDOW_FRAMES}"
+    window = f"{path}&from={next(starts)}&count={_WINDOW_FRAMES}"
     used, sent = cpu_seconds(viewer.process.pid), _frames_sent(viewer)
-    with Receivers(port, window, _WATCHERS) as watchers:
-        wait_for(lambda: watchers.look().ended == _WATCHERS, 120, what="all to have the window")
+    with HttpClients(port, window, _WATCHERS) as watchers:
+        wait_for(lambda: watchers.received().ended == _WATCHERS, 120, what="all to have the window")
     taken = _WATCHERS * _WINDOW_FRAMES
     shares.append(100 * (1 - (_frames_sent(viewer) - sent) / taken))
     return (cpu_seconds(viewer.process.pid) - used) / taken * 1e6

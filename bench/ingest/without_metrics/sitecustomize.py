@@ -1,4 +1,4 @@
-"""Loaded by every Python that finds it first: an ingest that measures nothing of itself."""
+"""Removes the measuring from ingest. Every Python that finds this module first imports it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from ingest.supervisor.scheduler import Scheduler
 
 
-class Nothing:
-    """Takes every question and every call, and does nothing."""
+class NoMetrics:
+    """Stands in for Metrics: every attribute and every call returns this object again."""
 
     def __init__(self, *_: object) -> None:
         pass
 
-    def __getattr__(self, _: str) -> Nothing:
+    def __getattr__(self, _: str) -> NoMetrics:
         return self
 
-    def __call__(self, *_: object) -> Nothing:
+    def __call__(self, *_: object) -> NoMetrics:
         return self
 
 
-class Unwatched:
-    """A stopwatch without a hand."""
+class NoStopwatch:
+    """Stands in for a Stopwatch."""
 
     def timing(self, _: str, items: Iterable[Any]) -> Iterable[Any]:
         return items
@@ -38,8 +38,8 @@ class Unwatched:
         return nullcontext()
 
 
-class Silent:
-    """Clients that tell nothing, and spans that are not noted."""
+class NoStatistics:
+    """Stands in for the statistics of Kafka's clients and for the trace."""
 
     def configuration(self) -> dict[str, Any]:
         return {}
@@ -51,14 +51,14 @@ class Silent:
         return None
 
 
-class Unmeasured:
-    """What stands in a Probe's place."""
+class NoProbe:
+    """Stands in for Probe."""
 
     traceparent = None
 
     def __init__(self, *_: object) -> None:
-        self.pulling = Unwatched()
-        self.kafka = self.trace = Silent()
+        self.pulling = NoStopwatch()
+        self.kafka = self.trace = NoStatistics()
 
     def step(self, _: str) -> nullcontext[None]:
         return nullcontext()
@@ -80,11 +80,11 @@ def measure_no_scan(self: Scheduler) -> None:
     pass
 
 
-def measure_nothing() -> None:
+def patch_out_metrics() -> None:
     # Before anything that imports it by its name.
-    vars(import_module("ingest.telemetry.worker_probe"))["Probe"] = Unmeasured
-    vars(import_module("ingest.telemetry.metrics"))["Metrics"] = Nothing
+    vars(import_module("ingest.telemetry.worker_probe"))["Probe"] = NoProbe
+    vars(import_module("ingest.telemetry.metrics"))["Metrics"] = NoMetrics
     vars(import_module("ingest.supervisor.scheduler"))["Scheduler"]._measure = measure_no_scan
 
 
-measure_nothing()
+patch_out_metrics()
