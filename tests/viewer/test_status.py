@@ -13,7 +13,8 @@ import requests
 from viewer.status.asking import Asker
 from viewer.status.files import ask_files
 from viewer.status.history import KEPT_SECONDS, History, Moment, point_of
-from viewer.status.readings import Reading, quantile
+from viewer.status.rates import quantile_of
+from viewer.status.readings import Reading
 from viewer.status.services import every_address
 
 from tests.support.log_writer import write_stream
@@ -85,9 +86,9 @@ def test_quantiles_are_of_what_was_counted_within_the_window() -> None:
 
 
 def test_a_quantile_beyond_the_highest_bound_is_that_bound() -> None:
-    assert quantile(0.99, {0.1: 1, 1.0: 1, inf: 10}) == 1.0
-    assert quantile(0.5, {0.1: 0, 1.0: 10, inf: 10}) == pytest.approx(0.55)
-    assert quantile(0.5, {}) is None
+    assert quantile_of(0.99, {0.1: 1, 1.0: 1, inf: 10}) == 1.0
+    assert quantile_of(0.5, {0.1: 0, 1.0: 10, inf: 10}) == pytest.approx(0.55)
+    assert quantile_of(0.5, {}) is None
 
 
 def test_only_the_last_minutes_are_kept() -> None:

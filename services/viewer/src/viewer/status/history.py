@@ -1,11 +1,12 @@
-"""The last minutes: what the services measured, every few seconds, as the series of the plots."""
+"""The last minutes as the series of the plots: which metric each shows, and its points."""
 
 import threading
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from viewer.status.readings import Reading, increase, quantile
+from viewer.status.rates import Readings, highest, quantile, rate
+from viewer.status.readings import Reading
 
 INTERVAL_SECONDS = 5.0
 KEPT_SECONDS = 15 * 60
@@ -27,7 +28,7 @@ class Moment:
 
     at_ms: int
     viewer: Reading
-    ingest: Mapping[str, Reading]
+    ingest: Readings
 
 
 class History:
@@ -67,53 +68,30 @@ class History:
 
 def point_of(moments: Sequence[Moment]) -> Point:
     """Work out the newest point of these moments, which are in order of time."""
-    latest, before = moments[-1], moments[-2] if len(moments) > 1 else None
-    seconds = (latest.at_ms - before.at_ms) / 1000 if before else 0
-    viewers, ingests = {"": latest.viewer}, latest.ingest
-    viewers_before = {"": before.viewer} if before else {}
-    ingests_before = before.ingest if before else {}
-
-    def rate(
-        name: str,
-        new: Mapping[str, Reading],
-        old: Mapping[str, Reading],
-        **labels: Collection[str],
-    ) -> float | None:
-        grown = [
-            increase(was_new, was_old)
-            for address in new.keys() & old.keys()
-            if (was_new := new[address].total(name, **labels)) is not None
-            if (was_old := old[address].total(name, **labels)) is not None
-        ]
-        return sum(grown) / seconds if grown and seconds > 0 else None
-
-    viewer_history = [{"": moment.viewer} for moment in moments]
-    ingest_history = [moment.ingest for moment in moments]
+    viewers, ingests = [{"": each.viewer} for each in moments], [each.ingest for each in moments]
+    own, replicas = moments[-1].viewer, moments[-1].ingest
+    seconds = (moments[-1].at_ms - moments[-2].at_ms) / 1000 if len(moments) > 1 else 0
     return {
         "frames_committed_per_second": rate(
-            "framelog_ingest_frames_committed_total", ingests, ingests_before
+            "framelog_ingest_frames_committed_total", ingests, seconds
         ),
         "frames_delivered_per_second": rate(
-            "framelog_viewer_frames_delivered_total", viewers, viewers_before
+            "framelog_viewer_frames_delivered_total", viewers, seconds
         ),
-        "watchers": latest.viewer.total("framelog_viewer_watchers", route=_PICTURES),
-        "seek_p99_seconds": _quantile(0.99, "framelog_viewer_seek_seconds", viewer_history),
-        "live_latency_p50_seconds": _quantile(
-            0.5, "framelog_viewer_live_latency_seconds", viewer_history
-        ),
-        "live_latency_p99_seconds": _quantile(
-            0.99, "framelog_viewer_live_latency_seconds", viewer_history
-        ),
-        "commit_p50_seconds": _quantile(0.5, "framelog_ingest_commit_seconds", ingest_history),
-        "commit_p99_seconds": _quantile(0.99, "framelog_ingest_commit_seconds", ingest_history),
+        "watchers": own.total("framelog_viewer_watchers", route=_PICTURES),
+        "seek_p99_seconds": quantile(0.99, "framelog_viewer_seek_seconds", viewers),
+        "live_latency_p50_seconds": quantile(0.5, "framelog_viewer_live_latency_seconds", viewers),
+        "live_latency_p99_seconds": quantile(0.99, "framelog_viewer_live_latency_seconds", viewers),
+        "commit_p50_seconds": quantile(0.5, "framelog_ingest_commit_seconds", ingests),
+        "commit_p99_seconds": quantile(0.99, "framelog_ingest_commit_seconds", ingests),
         # Replicas share one folder: each sees the same files and the same disk.
-        "files_waiting": _highest(ingests, "framelog_ingest_files_waiting"),
-        "disk_free_bytes": _highest(ingests, "framelog_ingest_disk_free_bytes"),
-        "disk_size_bytes": _highest(ingests, "framelog_ingest_disk_size_bytes"),
+        "files_waiting": highest("framelog_ingest_files_waiting", replicas),
+        "disk_free_bytes": highest("framelog_ingest_disk_free_bytes", replicas),
+        "disk_size_bytes": highest("framelog_ingest_disk_size_bytes", replicas),
         "frames_skipped_per_second": rate(
-            "framelog_viewer_frames_skipped_total", viewers, viewers_before, reason=_LOST
+            "framelog_viewer_frames_skipped_total", viewers, seconds, reason=_LOST
         ),
-        "catalogue_lag_seconds": latest.viewer.total("framelog_viewer_catalogue_lag_seconds"),
+        "catalogue_lag_seconds": own.total("framelog_viewer_catalogue_lag_seconds"),
     }
 
 
@@ -135,21 +113,3 @@ NAMES = frozenset(
     }
 )
 """The metrics that all this is made of."""
-
-
-def _highest(readings: Mapping[str, Reading], name: str) -> float | None:
-    totals = [reading.total(name) for reading in readings.values()]
-    return max((total for total in totals if total is not None), default=None)
-
-
-def _quantile(q: float, name: str, history: Sequence[Mapping[str, Reading]]) -> float | None:
-    """Estimate a quantile of what all services of a kind counted within these moments."""
-    counts: dict[float, float] = {}
-    for address, latest in history[-1].items():
-        known = [moment[address] for moment in history[:-1] if address in moment]
-        if not known:
-            continue
-        old = known[0].buckets(name)
-        for bound, count in latest.buckets(name).items():
-            counts[bound] = counts.get(bound, 0) + increase(count, old.get(bound, 0))
-    return quantile(q, counts)

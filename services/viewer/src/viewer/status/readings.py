@@ -1,8 +1,7 @@
-"""Metrics as numbers: what a service's metrics were at one moment, and what became of them."""
+"""A service's metrics at one moment, as numbers: read from its registry or from its text."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -56,28 +55,3 @@ def reading_from(text: str, names: Collection[str]) -> Reading:
     # The parser fails in as many ways as a text can be wrong.
     except Exception as error:
         raise ValueError(str(error)) from error
-
-
-def increase(new: float, old: float) -> float:
-    """Tell by how much a counter grew; one that is lower than it was began anew at 0."""
-    return new - old if new >= old else new
-
-
-def quantile(q: float, counts: Mapping[float, float]) -> float | None:
-    """Estimate a quantile of a histogram's counts, which are cumulative by upper bound.
-
-    Linear within a bucket, as PromQL's histogram_quantile; the highest bound stands for all that
-    is above it. None when nothing was counted.
-    """
-    total = counts.get(inf, 0)
-    if total <= 0:
-        return None
-    low_bound = low_count = 0.0
-    for bound, count in sorted(counts.items()):
-        if bound == inf:
-            break
-        if count >= q * total:
-            within = (q * total - low_count) / (count - low_count) if count > low_count else 0
-            return low_bound + (bound - low_bound) * within
-        low_bound, low_count = bound, count
-    return low_bound

@@ -1,0 +1,73 @@
+"""Rates and quantiles: what the status page derives from readings. Pure; nothing else derives any.
+
+Each reading is known by its service's address. A service that did not answer has none at that
+moment; its replicas are summed without it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from math import inf
+
+from viewer.status.readings import Reading
+
+Readings = Mapping[str, Reading]
+
+
+def rate(
+    name: str, moments: Sequence[Readings], seconds: float, **labels: Collection[str]
+) -> float | None:
+    """Return by how much a counter grew a second between the last two moments.
+
+    Sums all services that answered at both; None when there are none, or no time passed.
+    """
+    latest, before = moments[-1], moments[-2] if len(moments) > 1 else {}
+    grown = [
+        increase(new, old)
+        for address in latest.keys() & before.keys()
+        if (new := latest[address].total(name, **labels)) is not None
+        if (old := before[address].total(name, **labels)) is not None
+    ]
+    return sum(grown) / seconds if grown and seconds > 0 else None
+
+
+def highest(name: str, latest: Readings) -> float | None:
+    """Return the highest value that a service has of a gauge; None when none has it."""
+    totals = [reading.total(name) for reading in latest.values()]
+    return max((total for total in totals if total is not None), default=None)
+
+
+def quantile(q: float, name: str, moments: Sequence[Readings]) -> float | None:
+    """Estimate a quantile of what all services counted from the first moment to the last."""
+    counts: dict[float, float] = {}
+    for address, latest in moments[-1].items():
+        known = [moment[address] for moment in moments[:-1] if address in moment]
+        if not known:
+            continue
+        old = known[0].buckets(name)
+        for bound, count in latest.buckets(name).items():
+            counts[bound] = counts.get(bound, 0) + increase(count, old.get(bound, 0))
+    return quantile_of(q, counts)
+
+
+def increase(new: float, old: float) -> float:
+    """Tell by how much a counter grew; one that is lower than it was began anew at 0."""
+    return new - old if new >= old else new
+
+
+def quantile_of(q: float, counts: Mapping[float, float]) -> float | None:
+    """Estimate a quantile of a histogram's counts, which are cumulative by upper bound.
+
+    Linear within a bucket, as PromQL's histogram_quantile; the highest bound stands for all that
+    is above it. None when nothing was counted.
+    """
+    total = counts.get(inf, 0)
+    if total <= 0:
+        return None
+    low_bound = low_count = 0.0
+    for bound, count in sorted(counts.items()):
+        if bound == inf:
+            break
+        if count >= q * total:
+            within = (q * total - low_count) / (count - low_count) if count > low_count else 0
+            return low_bound + (bound - low_bound) * within
+        low_bound, low_count = bound, count
+    return low_bound
