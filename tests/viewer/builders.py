@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import fastavro
 from viewer.catalogue.packed_segments import PackedSegment, packed
+from viewer.delivery.direct_streaming import Connection
+from viewer.delivery.slow_clients import SlowClients
 from viewer.model.records import Frame, Record, Segment, Stream
 
 if TYPE_CHECKING:
@@ -116,3 +118,14 @@ def record(made: Frame) -> Record:
     body = io.BytesIO()
     fastavro.schemaless_writer(body, schema, asdict(made))
     return Record(made.frame_index, made.schema_id, body.getvalue())
+
+
+def connection_of(sock: Any) -> Connection:
+    """Make the connection of an HTTP 1.1 response whose length is known."""
+    return Connection(
+        sock,
+        is_chunked=False,
+        ends_by_closing=False,
+        stall_seconds=60,
+        slow_clients=SlowClients(),
+    )

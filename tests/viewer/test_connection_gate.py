@@ -8,7 +8,8 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from viewer.web.connection_gate import After, ClientConnection, Drop, Gate, Limits
+from viewer.web.client_connections import After, ClientConnection
+from viewer.web.connection_gate import Drop, Gate, Limits
 
 from tests.support.processes import wait_for
 

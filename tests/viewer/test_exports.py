@@ -14,7 +14,7 @@ import av.container
 import fastavro
 import pytest
 from viewer.catalogue.packed_segments import packed
-from viewer.delivery.response_writer import BrokenOffError
+from viewer.delivery.direct_streaming import BrokenOffError
 from viewer.export import avro_file
 from viewer.model.records import stream_from
 

@@ -7,13 +7,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
-from viewer.delivery.slow_clients import SlowClients
 from viewer.playback.live_edge import LiveEdges
 from viewer.playback.sequences import Delivery
 from viewer.playback.subscribers import Edge
 from viewer.telemetry.metrics import Metrics
 
-from tests.viewer.builders import frame
+from tests.viewer.builders import connection_of, frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,7 @@ def test_frames_that_nobody_can_be_given_yet_do_not_pile_up() -> None:
     with Crowd() as crowd:
         edge = Edge("edge", "frames", crowd.deliveries, lambda one: (one.frame.image,), 1 << 60)
         LiveEdges(Metrics(CollectorRegistry()), 60).subscribe(
-            edge, crowd, 0, skips=False, slow_clients=SlowClients()
+            edge, connection_of(crowd), 0, skips=False
         )
         assert crowd.sent == crowd.made == 500
         assert crowd.most_waiting < 100

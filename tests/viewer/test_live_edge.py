@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from viewer.delivery.response_writer import Outlet
+from viewer.delivery.direct_streaming import ResponseSocket
 from viewer.delivery.slow_clients import SlowClients
 from viewer.playback.framing import HEADER
 
@@ -54,7 +54,7 @@ class Watcher:
 
     def _answer(self, client: FlaskClient, path: str, sock: socket.socket) -> None:
         environ = {
-            "gunicorn.socket": Outlet(sock, 60, self._slow_clients),
+            "gunicorn.socket": ResponseSocket(sock, 60, self._slow_clients),
             "SERVER_PROTOCOL": "HTTP/1.1",
         }
         with sock, client.get(f"/streams/{STREAM_ID}/{path}", environ_overrides=environ) as answer:

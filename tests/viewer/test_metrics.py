@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import requests
 from prometheus_client import CollectorRegistry
-from viewer.kafka.consumer_lag import ConsumerLag
+from viewer.catalogue.follower import ConsumerLag
 from viewer.telemetry.client_statistics import ClientStats
 from viewer.telemetry.metrics import Metrics
 
@@ -104,7 +104,7 @@ def test_kafka_that_is_away_is_counted(serve: Callable[..., Process], free_port:
     wait_for(lambda: metric(base, 'framelog_viewer_kafka_errors_total{kind="transport"}') > 0)
 
 
-def test_a_backlog_is_as_old_as_its_oldest_record() -> None:
+def test_consumer_lag_is_as_old_as_its_oldest_record() -> None:
     now = 1000.0
     lag = ConsumerLag(lambda: now)
     assert lag.age_seconds == 0

@@ -18,7 +18,7 @@ from schemathesis.checks import (
     status_code_conformance,
     unsupported_method,
 )
-from viewer.web.openapi import openapi_json
+from viewer.web.routes.pages import openapi_json
 
 from tests.viewer.builders import STREAM_ID, segment, stream
 from tests.viewer.world import world

@@ -32,7 +32,7 @@ class Noting:
     def __init__(self) -> None:
         self.is_stream = False
 
-    def pass_on(self) -> None:
+    def stream_directly(self) -> None:
         self.is_stream = True
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from prometheus_client import CollectorRegistry
-from viewer.delivery.slow_clients import SlowClients
 from viewer.kafka.retention import Limits, TopicRetention
 from viewer.model.errors import TryLaterError
 from viewer.playback.live_edge import LiveEdges
@@ -21,7 +20,7 @@ from viewer.telemetry.service_threads import Threads
 from viewer.web.health import Health
 
 from tests.support.processes import wait_for
-from tests.viewer.builders import frame
+from tests.viewer.builders import connection_of, frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,19 +78,14 @@ def broken(_: Delivery) -> tuple[bytes]:
 
 def test_one_bad_socket_or_stream_ends_nobody_elses_live_edge() -> None:
     edges = LiveEdges(Metrics(CollectorRegistry()), 60)
-    nobody = SlowClients()
     good = edge("good", lambda delivery: (delivery.frame.image,), 0, 1, 2)
     with pytest.raises(ConnectionResetError):
-        edges.subscribe(
-            good, cast("socket.socket", BadSocket()), 0, skips=False, slow_clients=SlowClients()
-        )
+        edges.subscribe(good, connection_of(BadSocket()), 0, skips=False)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert edges.subscribe(
-            edge("bad", broken, 0), ours, 0, skips=False, slow_clients=SlowClients()
-        ).is_over
+        assert edges.subscribe(edge("bad", broken, 0), connection_of(ours), 0, skips=False).is_over
         assert edges.alive
-        subscriber = edges.subscribe(good, ours, 0, skips=False, slow_clients=nobody)
+        subscriber = edges.subscribe(good, connection_of(ours), 0, skips=False)
         assert (subscriber.is_over, subscriber.next_frame) == (True, 3)
         assert theirs.recv(1 << 16) == b"".join(frame(n).image for n in range(3))
 

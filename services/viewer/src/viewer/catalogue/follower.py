@@ -1,4 +1,4 @@
-"""Feeds the catalogue: one thread that reads the streams and the index topics from their start."""
+"""Feeds the catalogue: one thread reads the streams and the index topics from their start."""
 
 import logging
 import threading
@@ -20,7 +20,6 @@ from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.expiry import Expiry, topic_ids
 from viewer.catalogue.record_handler import RecordHandler
 from viewer.config.settings import Settings
-from viewer.kafka.consumer_lag import ConsumerLag
 from viewer.kafka.foreign_records import ForeignRecords
 from viewer.kafka.wire_format import Decoder, RegistryAwayError
 from viewer.telemetry.metrics import Metrics
@@ -31,7 +30,7 @@ _RETRY_SECONDS = 1.0
 _PARTITIONS_SECONDS = 5.0
 _RPC_SECONDS = 5.0
 _MAX_MESSAGES = 5000
-# None of its calls takes a fifth of that, wherever it is.
+# No call of the thread takes a fifth of that.
 _SILENT_SECONDS = 120.0
 _AWAY = "Kafka can't be reached"
 _REFUSALS = {
@@ -46,15 +45,43 @@ _REFUSALS = {
 
 
 class _StartOverError(Exception):
-    """What was read is no longer a beginning of what is there."""
+    """The topics hold other records than those that were read."""
 
 
 class _NoTopicError(Exception):
-    """A topic has not been made yet."""
+    """A topic does not exist yet."""
+
+
+class ConsumerLag:
+    """How far behind the log the catalogue is. One thread writes, any may read."""
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        """`wall` gives seconds since 1970."""
+        self._wall = wall
+        self._latest_ms: dict[tuple[str | None, int | None], int] = {}
+
+    def on_record(self, topic: str | None, partition: int | None, timestamp_ms: int) -> None:
+        """Note the record that is handled now; later ones were written no earlier."""
+        self._latest_ms[topic, partition] = timestamp_ms
+
+    def on_partition_end(self, topic: str | None, partition: int | None) -> None:
+        """Note that all of a partition has been handled."""
+        self._latest_ms.pop((topic, partition), None)
+
+    @property
+    def age_seconds(self) -> float:
+        """The age of the oldest record that is not handled; 0 when there is none."""
+        # A copy, made atomically: the other thread may write meanwhile.
+        behind = list(self._latest_ms.values())
+        return max(self._wall() - min(behind) / 1000, 0.0) if behind else 0.0
 
 
 class Follower:
-    """Keeps a catalogue up with the log, through outages of the broker and the registry."""
+    """Keeps a catalogue up with the log, through outages of the broker and the registry.
+
+    Its thread owns the consumer. It blocks on Kafka for 5 s at most in each call, and retries each
+    second while Kafka or the registry is away. Other threads read the properties.
+    """
 
     def __init__(
         self,
@@ -68,10 +95,10 @@ class Follower:
         foreign: ForeignRecords | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read with what `consumer` makes, which is told whom to tell of its connections' errors.
+        """Read with what `consumer` makes; it gets the function to call on connection errors.
 
-        Ask with `admin` what has expired, and note in `foreign` what is none of ours; `now`
-        gives seconds.
+        `admin` asks what has expired. Records of other writers are noted in `foreign`. `now` gives
+        seconds.
         """
         self._settings = settings
         self._make_consumer = partial(consumer, self._on_connection_error)
@@ -98,7 +125,7 @@ class Follower:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs, and has gone round lately."""
+        """Whether the thread runs, and its loop did lately."""
         return self._thread.is_alive() and self._now() - self._alive_at < _SILENT_SECONDS
 
     @property
@@ -108,7 +135,7 @@ class Follower:
 
     @property
     def lag_seconds(self) -> float:
-        """The age of the oldest record that is not taken in; 0 when there is none."""
+        """The age of the oldest record that is not handled; 0 when there is none."""
         return self._lag.age_seconds
 
     def start(self) -> None:
@@ -130,18 +157,18 @@ class Follower:
                 self._follow()
             except _StartOverError:
                 logger.warning("event=catalogue_reset reason='other records'")
-                # Of a log that was wiped, a client that knew the last one's epochs reads nothing.
+                # A client that knows the epochs of a log that was wiped reads nothing of the next.
                 self._consumer.close()
                 self._consumer = self._make_consumer()
                 self._start_over()
             except _NoTopicError as error:
                 self._wait("The cluster has not been set up", error)
             except KafkaException as error:
-                # The consumer tells now of its connections, if they are what is wrong.
+                # Polling makes the client report what is wrong with its connections.
                 self._consumer.poll(0)
                 self._wait(self._refusal, error)
             except Exception:
-                # What was polled may be lost: it is read again, over what is known.
+                # Records that were polled may be lost: everything is read again.
                 logger.exception("event=follower_failed next='read the topics again'")
                 self._is_following = False
                 self._stopping.wait(_RETRY_SECONDS)
@@ -151,16 +178,15 @@ class Follower:
         self._refusal = _REFUSALS.get(error.code(), self._refusal)
 
     def _start_over(self) -> None:
-        """Forget what is known, and that it is all: what isn't known may be there."""
+        """Forget everything, and be unready: streams that aren't known may exist."""
         self._is_following = False
         self._waiting_for = "The catalogue is being read anew: its topics hold other records."
         self._catalogue.clear()
 
     def _start_reading(self) -> None:
-        """Take both topics from their start. Raises KafkaException when the broker is away."""
+        """Assign both topics from their start. Raises KafkaException when the broker is away."""
         self._counts, self._behind, self._refusal = {}, set(), _AWAY
-        # Clients report when they are polled; what they have to say while there is no
-        # assignment is only that.
+        # Clients report errors when they are polled; without an assignment they return no records.
         self._consumer.unassign()
         self._consumer.poll(0)
         self._admin.poll(0)
@@ -172,9 +198,9 @@ class Follower:
         self._is_following = True
 
     def _follow(self) -> None:
-        """Take in what is there, and look after the rest when it is time."""
+        """Handle the records that are there, then what is due from time to time."""
         first = self._consumer.poll(0.25)
-        # A message without a value has the length 0, which is no reason to pass it by.
+        # `is not None`: a message without a value is falsy, and counts.
         self._admin.poll(0)
         if first is not None:
             self._handle_all([first, *self._consumer.consume(_MAX_MESSAGES, 0)])
@@ -187,7 +213,7 @@ class Follower:
             self._check_partitions()
 
     def _try_step(self, step: Callable[[], None]) -> None:
-        """Do what the catalogue can be without for a while."""
+        """Do what may fail without harm; it is tried again later."""
         try:
             step()
         except KafkaException as error:
@@ -196,7 +222,7 @@ class Follower:
             logger.exception("event=follower_step_failed step=%s next='try again'", step.__name__)
 
     def _assign_new_partitions(self, topic: str) -> None:
-        """Assign the partitions that the topic has and we don't, from their beginning."""
+        """Assign the topic's partitions that aren't assigned yet, from their beginning."""
         known = self._counts.get(topic, 0)
         found = self._consumer.list_topics(topic, _RPC_SECONDS).topics[topic]
         if found.error is not None and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
@@ -217,7 +243,7 @@ class Follower:
             for topic in (self._settings.streams_topic, self._settings.index_topic):
                 self._assign_new_partitions(topic)
             if topic_ids(self._admin, list(self._topic_ids)) != self._topic_ids:
-                # Made anew: at the offsets that were read up to lie other records, if any.
+                # A topic was made anew: other records, if any, lie at the offsets read so far.
                 raise _StartOverError
         except (KafkaException, _NoTopicError) as error:
             logger.warning("event=partitions_unknown reason=%r", str(error))
@@ -232,7 +258,7 @@ class Follower:
         self._record_handler.flush()
 
     def _handle(self, message: Message) -> None:
-        """Take one record in; wait for as long as the registry is away."""
+        """Handle one record; wait for as long as the registry is away."""
         self._lag.on_record(message.topic(), message.partition(), message.timestamp()[1])
         while not self._stopping.is_set():
             self._alive_at = self._now()
@@ -261,7 +287,7 @@ class Follower:
         self._behind.discard((topic, partition))
         complete = {self._settings.streams_topic, self._settings.index_topic} <= self._counts.keys()
         if complete and not self._behind and self._waiting_for is not None:
-            # Made now, so that the first to ask for the list need not wait for it.
+            # Encoded now, so that the first request for the list need not wait.
             for view in self._catalogue.changes_since(0).streams:
                 view.json  # noqa: B018
             self._waiting_for = None

@@ -1,4 +1,4 @@
-"""Takes records of the streams and the index topics into the catalogue, and counts what is not."""
+"""Applies records of the streams and the index topics to the catalogue; counts foreign ones."""
 
 import logging
 import re
@@ -21,9 +21,10 @@ _LARGEST_STREAM_BYTES = 256 << 10
 
 
 class RecordHandler:
-    """Applies records one by one; segments are collected, as a log has a million of them.
+    """Applies records one by one; collects segments, of which a log has a million, for one update.
 
-    Whatever a record is, it ends nothing: what can't be taken in is noted as another's.
+    Only the follower's thread uses it. No record ends that thread: one that can't be applied is
+    noted as foreign.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class RecordHandler:
         self._segments: list[tuple[PackedSegment, int]] = []
 
     def handle(self, message: Message) -> None:
-        """Take one record in; `flush` lets the catalogue know of segments.
+        """Apply one record; segments reach the catalogue by `flush`. Blocks on the registry.
 
         Raises RegistryAwayError, and nothing else, when the record can't be read yet.
         """
@@ -65,7 +66,7 @@ class RecordHandler:
             self._foreign.note(message, "malformed")
 
     def flush(self) -> None:
-        """Hand the segments that were taken to the catalogue."""
+        """Give the collected segments to the catalogue."""
         collected, self._segments = self._segments, []
         if not collected:
             return
@@ -102,7 +103,7 @@ class RecordHandler:
             self._segments.append((segment, message.timestamp()[1]))
 
     def _remove(self, key: bytes, asked_ms: int, *, is_stream: bool) -> None:
-        """Forget what a record without a value names, which may be nothing that is known."""
+        """Remove what a record without a value names; it may be unknown."""
         self.flush()
         name = key.decode(errors="replace")
         if is_stream:

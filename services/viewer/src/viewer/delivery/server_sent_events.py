@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from flask import Response, request
+from flask import Response
 
+from viewer.delivery.direct_streaming import streaming_response
 from viewer.delivery.open_streams import OpenStreams
-from viewer.delivery.response_writer import pass_on
 
 HEARTBEAT = b": still here\n\n"
 HEARTBEAT_SECONDS = 15.0
@@ -23,10 +23,11 @@ def event_stream(
     open_streams: OpenStreams, route: Literal["events", "room"], events: Iterator[bytes]
 ) -> Response:
     """Answer with events as they come. Raises TryLaterError when too many streams are open."""
-    leave = open_streams.enter(route)
-    response = Response(events, mimetype="text/event-stream")
-    response.call_on_close(leave)
-    pass_on(request.environ)
+    response = streaming_response(
+        lambda _: events,
+        content_type="text/event-stream; charset=utf-8",
+        on_close=open_streams.enter(route),
+    )
     # A proxy that collects the answer would hold the events back.
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Cache-Control"] = "no-store"

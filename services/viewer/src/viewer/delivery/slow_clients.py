@@ -1,4 +1,4 @@
-"""Clients that take nothing of a stream just now; when streams are too many, the longest goes."""
+"""Clients that read nothing of a stream just now, so that the longest can make room for others."""
 
 import fcntl
 import socket
@@ -12,7 +12,11 @@ from dataclasses import dataclass
 
 
 class SlowClients:
-    """The sockets that threads wait for, by when their clients last took something. Thread-safe."""
+    """The full sockets of streams, and when each client last read something.
+
+    Threads that wait for a socket, and the live edge's, add and remove theirs; a thread that opens
+    a stream may end one. No method blocks: the lock is held for a few system calls only.
+    """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """`now` gives seconds."""
@@ -22,7 +26,7 @@ class SlowClients:
 
     @property
     def count(self) -> int:
-        """How many are waited for."""
+        """How many sockets are full."""
         with self._lock:
             return len(self._progress)
 
@@ -46,10 +50,10 @@ class SlowClients:
             self._progress.pop(sock, None)
 
     def end_longest(self, least_seconds: float) -> bool:
-        """End the stream whose client has taken nothing for longest, if for so long.
+        """End the stream whose client has read nothing for longest, if for so long.
 
-        A slow client is none of these: a full socket takes more only once half of its queue is
-        sent, which may last for seconds, but the queue tells what has been taken meanwhile.
+        A client that reads slowly is not ended: its socket has room again only when half of its
+        queue is sent, which may take seconds, but the queue shows what was read meanwhile.
         """
         with self._lock:
             now = self._now()
@@ -63,7 +67,7 @@ class SlowClients:
             if now - self._progress[sock].at < least_seconds:
                 return False
             del self._progress[sock]
-            # Whoever waits for it finds out.
+            # The thread that waits for it is woken by that.
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             return True
@@ -71,7 +75,7 @@ class SlowClients:
 
 @dataclass(frozen=True)
 class _Progress:
-    """That a client took something, and what was left in the kernel then."""
+    """When a client last read something, and what was left in the kernel then."""
 
     at: float
     queued_bytes: int

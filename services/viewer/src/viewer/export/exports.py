@@ -9,7 +9,7 @@ from typing import Literal
 
 from framelog_service.logs import about
 
-from viewer.delivery.response_writer import BrokenOffError
+from viewer.delivery.direct_streaming import BrokenOffError
 from viewer.export import avro_file, mp4_file, zip_file
 from viewer.export.clip import Clip
 from viewer.frames.reader import FrameReader

@@ -2,7 +2,7 @@
 
 import struct
 
-from viewer.delivery.response_writer import Pieces
+from viewer.delivery.direct_streaming import Pieces
 from viewer.model.records import Frame
 from viewer.playback.sequences import Delivery
 

@@ -18,8 +18,7 @@ from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
 
-from viewer.delivery.response_writer import rest_after, send_all
-from viewer.delivery.slow_clients import SlowClients
+from viewer.delivery.direct_streaming import Connection, rest_after, send_all
 from viewer.model.errors import ViewerError
 from viewer.playback.subscribers import Broadcast, Edge, SharedFrame, Subscriber
 from viewer.telemetry.metrics import Metrics
@@ -67,18 +66,19 @@ class LiveEdges:
     def subscribe(
         self,
         edge: Edge,
-        sock: socket.socket,
+        connection: Connection,
         next_frame: int,
         *,
         skips: bool,
-        slow_clients: SlowClients,
     ) -> Subscriber:
         """Send frames from `next_frame` on; block until the subscription ends; return its state.
 
         It ends when the edge is over, or when a frame that may not be skipped is too old to be
-        shared. Until then the socket belongs to the sending thread. Raises what the socket raises:
-        BlockingIOError when it accepts nothing for too long, which `slow_clients` knows meanwhile.
+        shared. Until then the connection belongs to the sending thread. Raises what its socket
+        raises: BlockingIOError when it accepts nothing for too long. While it accepts nothing, it
+        is among the connection's `slow_clients`.
         """
+        sock, slow_clients = connection.sock, connection.slow_clients
         subscriber = Subscriber(sock, Broadcast(edge), next_frame, skips, slow_clients)
         self._call(partial(self._subscribe, subscriber))
         subscriber.left.wait()

@@ -8,7 +8,7 @@ from typing import Literal
 from framelog_service.logs import about
 
 from viewer.catalogue.stream_view import StreamView
-from viewer.delivery.response_writer import BrokenOffError, Connection, Pieces, breaking, chunk
+from viewer.delivery.direct_streaming import BrokenOffError, Connection, Pieces, chunk
 from viewer.model.errors import TryLaterError, ViewerError
 from viewer.playback.live_edge import LiveEdges
 from viewer.playback.sequences import Delivery
@@ -26,31 +26,27 @@ class StreamingBody:
     view: StreamView
     start: int
     play: Callable[[int, bool], Iterator[Delivery]]
-    """Makes the frames from this one on; the flag tells whether it waits for those yet to come."""
+    """Yields the frames from this one on; the flag says whether it waits for those yet to come."""
     encode: Callable[[Delivery], Pieces]
     length: int | None = None
-    """How many bytes they will be together, where it is known."""
+    """How many bytes all frames will take, where that is known."""
     trailer: Callable[[Delivery], Pieces] = lambda _: ()
-    """Makes of the last frame what comes after it."""
+    """Encodes what follows the last frame."""
     is_shared: bool = False
-    """Whether all who ask for what comes next get the same."""
+    """Whether all who ask for what comes next get the same bytes."""
     skips: bool = False
-    """Whether a client that is slow goes on at the newest frame."""
+    """Whether a slow client continues at the newest frame."""
     max_lag_ns: int = 0
     """How far behind the newest frame it may be before that."""
 
-    def body(
+    def send_or_yield(
         self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
     ) -> Iterator[bytes]:
-        """Send the frames, or yield them where there is no connection.
+        """Send the frames; without a connection, yield them. The request's thread runs it.
 
-        Raises BrokenOffError where not all of what was promised can be sent.
+        It blocks for the client, for frames yet to come, and while the live edge sends. Raises
+        BrokenOffError when not all that was promised can be sent.
         """
-        return breaking(self._all(connection, metrics, edges), connection)
-
-    def _all(
-        self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
-    ) -> Iterator[bytes]:
         try:
             yield from self._sent(connection, metrics, edges)
         except ViewerError as error:
@@ -63,7 +59,7 @@ class StreamingBody:
     def _sent(
         self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
     ) -> Iterator[bytes]:
-        # Sends the headers: who follows a stream may wait long for its next frame.
+        # Makes gunicorn send the headers: the next frame may be far off.
         yield b""
         last: Delivery | None = None
         at, is_over, sent = self.start, False, 0
@@ -75,7 +71,7 @@ class StreamingBody:
                 pieces = self.encode(delivery)
                 sent += sum(map(len, pieces))
                 if self.length is not None and sent > self.length:
-                    # More than was promised would be taken for the next answer.
+                    # The client would read more bytes as the next answer.
                     break
                 metrics.delivered(self.route, len(delivery.frame.image))
                 if connection is not None:
@@ -89,11 +85,7 @@ class StreamingBody:
         while connection is not None and self.is_shared and not is_over:
             yield from deliver(waits=False)
             subscriber = edges.subscribe(
-                self._edge(connection.is_chunked),
-                connection.sock,
-                at,
-                skips=self.skips,
-                slow_clients=connection.slow_clients,
+                self._edge(connection.is_chunked), connection, at, skips=self.skips
             )
             last, at, is_over = subscriber.last or last, subscriber.next_frame, subscriber.is_over
         yield from deliver(waits=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from viewer.delivery.response_writer import Pieces
+from viewer.delivery.direct_streaming import Pieces
 from viewer.delivery.slow_clients import SlowClients
 from viewer.playback.sequences import Delivery
 

@@ -6,7 +6,7 @@ from typing import cast
 
 from viewer.catalogue.stream_view import StreamView
 from viewer.frames.reader import require_available
-from viewer.model import request_params
+from viewer.model import request_input
 from viewer.playback.sequences import Follow
 
 _MAX_STRIDE = 1_000_000
@@ -43,9 +43,9 @@ class Window:
 
 def window_asked(view: StreamView, args: Mapping[str, str]) -> Window:
     """Read a window of a view. Raises BadRequestError, NeverWasError or ExpiredError."""
-    stride = request_params.integer(args, "stride", 1, _MAX_STRIDE) or 1
-    count = request_params.integer(args, "count", 1)
-    word = request_params.one_of(args, "follow", "0", "0", "1", "live")
+    stride = request_input.integer(args, "stride", 1, _MAX_STRIDE) or 1
+    count = request_input.integer(args, "count", 1)
+    word = request_input.one_of(args, "follow", "0", "0", "1", "live")
     follow = cast("Follow", {"0": "no", "1": "all", "live": "live"}[word])
     start = start_asked(view, args)
     there = len(range(start, view.frame_count, stride))
@@ -62,7 +62,7 @@ def start_asked(view: StreamView, args: Mapping[str, str]) -> int:
     elif text == "live":
         start = max(view.frame_count - 1, view.first_available_frame)
     else:
-        start = request_params.integer(args, "from") or 0
+        start = request_input.integer(args, "from") or 0
     if start != view.frame_count:
         require_available(view, start)
     return start

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from viewer.model.errors import BadRequestError
-from viewer.model.request_params import MAX_INTEGER
+from viewer.model.request_input import MAX_INTEGER
 
 _MAX_NAME = 64
 _MAX_SPEED = 16.0

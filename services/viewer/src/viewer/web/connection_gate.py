@@ -11,13 +11,13 @@ import queue
 import selectors
 import socket
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
-from viewer.delivery.response_writer import Pieces, send_some
+from viewer.delivery.direct_streaming import Pieces, send_some
+from viewer.web.client_connections import After, ClientConnection, ClientConnections, Phase
 from viewer.web.request_boundary import RefusedError, RequestBoundary
 
 logger = logging.getLogger(__name__)
@@ -37,20 +37,20 @@ _NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 @dataclass(frozen=True)
 class Limits:
-    """What the gate bears."""
+    """How much the gate holds, and for how long."""
 
     connections: int
-    """Those held at a time; at least one more than can be served."""
+    """How many it holds at a time; at least one more than can be served."""
     unsent_bytes: int = 256 << 20
-    """What may wait in memory for clients to read it."""
+    """How much may wait in memory for clients to read it."""
     request_seconds: float = 10.0
-    """From a request's first byte, or a connection's begin, to its last."""
+    """From a request's first byte, or a connection's start, to the request's last byte."""
     idle_seconds: float = 30.0
     """From an answer to the next request's first byte."""
     stall_seconds: float = 10.0
-    """How long a client may take nothing of its answer."""
+    """How long a client may read nothing of its answer."""
     linger_seconds: float = 2.0
-    """How long a client that was told that its connection ends may go on to send."""
+    """How long a client may go on to send after an answer that ends its connection."""
 
 
 class Drop(Enum):
@@ -59,49 +59,6 @@ class Drop(Enum):
     SLOW = "slow"
     SHED = "shed"
     STALLED = "stalled"
-
-
-class After(Enum):
-    """What follows an answer."""
-
-    ANOTHER = "another request may"
-    END = "nothing"
-    BREAK = "nothing, and the client must see that the answer is not whole"
-
-
-class _Phase(Enum):
-    WAITING = "waiting"
-    SERVED = "served"
-    FLUSHING = "flushing"
-    LINGERING = "lingering"
-
-
-@dataclass(eq=False, slots=True)
-class ClientConnection:
-    """A connection and its state. Only the gate's thread changes it.
-
-    While a request is answered, the answering thread reads `sock`, `client`, `server` and `path`.
-    """
-
-    sock: socket.socket
-    client: tuple[str, int]
-    server: tuple[str, int]
-    received: bytearray = field(default_factory=bytearray)
-    """Bytes of requests that are not being served yet."""
-    boundary: RequestBoundary = field(default_factory=RequestBoundary)
-    """Where the first of these requests ends, as far as it has been read."""
-    rest: Pieces = ()
-    """What is left of an answer,"""
-    rest_bytes: int = 0
-    """and how much that is."""
-    after: After = After.ANOTHER
-    path: str = ""
-    """What was asked for last."""
-    phase: _Phase = _Phase.WAITING
-    deadline: float = 0.0
-    lingered_bytes: int = 0
-    was_told_to_go_ahead: bool = False
-    watched_events: int = 0
 
 
 class Gate:
@@ -132,10 +89,7 @@ class Gate:
         self._limits = limits
         self._now = now
         self._selector = selectors.DefaultSelector()
-        # Each in the order in which it came to be so; of those that flush, by their last progress.
-        self._connections: dict[_Phase, OrderedDict[ClientConnection, None]] = {
-            phase: OrderedDict() for phase in _Phase
-        }
+        self._connections = ClientConnections()
         self._unsent_bytes = 0
         self._answered: queue.SimpleQueue[tuple[ClientConnection, Pieces, After]] = (
             queue.SimpleQueue()
@@ -149,7 +103,7 @@ class Gate:
 
     def __len__(self) -> int:
         """How many connections are held."""
-        return sum(map(len, self._connections.values()))
+        return len(self._connections)
 
     def open(self) -> None:
         """Begin to accept."""
@@ -167,10 +121,8 @@ class Gate:
 
     def close(self) -> None:
         """Close all connections, also those that threads are answering."""
-        for connection in [
-            connection for connections in self._connections.values() for connection in connections
-        ]:
-            if connection.phase is _Phase.SERVED:
+        for connection in self._connections:
+            if connection.phase is Phase.SERVED:
                 # Wakes the thread that waits for its client. The process's end closes it.
                 _shut_down(connection.sock, socket.SHUT_RDWR)
             else:
@@ -230,7 +182,7 @@ class Gate:
                 continue
             connection = ClientConnection(sock, client[:2], listener.getsockname()[:2])
             connection.deadline = self._now() + self._limits.request_seconds
-            self._connections[connection.phase][connection] = None
+            self._connections.add(connection)
             self._end_on_error(connection, self._set_up)
             while len(self) > self._limits.connections and self._shed():
                 pass
@@ -243,11 +195,11 @@ class Gate:
         self._read(connection)
 
     def _advance(self, connection: ClientConnection) -> None:
-        if connection.phase is _Phase.WAITING:
+        if connection.phase is Phase.WAITING:
             self._read(connection)
-        elif connection.phase is _Phase.FLUSHING:
+        elif connection.phase is Phase.FLUSHING:
             self._flush(connection)
-        elif connection.phase is _Phase.LINGERING:
+        elif connection.phase is Phase.LINGERING:
             data = connection.sock.recv(_READ_BYTES)
             connection.lingered_bytes += len(data)
             if not data or connection.lingered_bytes > _MOST_LINGERED_BYTES:
@@ -285,7 +237,7 @@ class Gate:
         connection.boundary = RequestBoundary()
         connection.was_told_to_go_ahead = False
         connection.path = received_so_far.target.partition(b"?")[0].decode("latin-1")
-        self._enter_phase(connection, _Phase.SERVED)
+        self._enter_phase(connection, Phase.SERVED)
         if not self._serve(connection, request, received_so_far.target):
             self._answer(connection, BUSY, After.END)
 
@@ -306,10 +258,10 @@ class Gate:
         connection.rest, connection.rest_bytes, connection.after = rest, sum(map(len, rest)), after
         self._unsent_bytes += connection.rest_bytes
         connection.deadline = self._now() + self._limits.stall_seconds
-        self._enter_phase(connection, _Phase.FLUSHING)
+        self._enter_phase(connection, Phase.FLUSHING)
         self._flush(connection)
-        while self._unsent_bytes > self._limits.unsent_bytes:
-            self._drop(next(iter(self._connections[_Phase.FLUSHING])), Drop.SHED)
+        while self._unsent_bytes > self._limits.unsent_bytes and self._shed_oldest(Phase.FLUSHING):
+            pass
 
     def _flush(self, connection: ClientConnection) -> None:
         before = connection.rest_bytes
@@ -319,10 +271,10 @@ class Gate:
         if connection.rest:
             if connection.rest_bytes < before:
                 connection.deadline = self._now() + self._limits.stall_seconds
-                self._connections[_Phase.FLUSHING].move_to_end(connection)
+                self._connections.note_progress(connection)
             self._watch(connection, selectors.EVENT_WRITE)
         elif connection.after is After.ANOTHER:
-            self._enter_phase(connection, _Phase.WAITING)
+            self._enter_phase(connection, Phase.WAITING)
             seconds = (
                 self._limits.request_seconds if connection.received else self._limits.idle_seconds
             )
@@ -334,18 +286,16 @@ class Gate:
         else:
             # Closed at once, what the client still sends would take the answer from it.
             _shut_down(connection.sock, socket.SHUT_WR)
-            self._enter_phase(connection, _Phase.LINGERING)
+            self._enter_phase(connection, Phase.LINGERING)
             connection.deadline = self._now() + self._limits.linger_seconds
             self._watch(connection, selectors.EVENT_READ)
 
     def _end_overdue(self, now: float) -> None:
-        for phase in (_Phase.WAITING, _Phase.FLUSHING, _Phase.LINGERING):
-            for connection in [
-                connection for connection in self._connections[phase] if connection.deadline < now
-            ]:
-                if phase is _Phase.FLUSHING:
+        for phase in (Phase.WAITING, Phase.FLUSHING, Phase.LINGERING):
+            for connection in self._connections.overdue(phase, now):
+                if phase is Phase.FLUSHING:
                     self._drop(connection, Drop.STALLED)
-                elif phase is _Phase.WAITING and connection.received:
+                elif phase is Phase.WAITING and connection.received:
                     self._on_dropped(connection, Drop.SLOW)
                     late = f"A request has {self._limits.request_seconds:g} s to come whole."
                     connection.received.clear()
@@ -356,21 +306,23 @@ class Gate:
 
     def _shed(self) -> bool:
         """Close the oldest connection of the least useful phase; False when all are served."""
-        for phase in (_Phase.LINGERING, _Phase.WAITING, _Phase.FLUSHING):
-            if self._connections[phase]:
-                self._drop(next(iter(self._connections[phase])), Drop.SHED)
-                return True
-        return False
+        order = (Phase.LINGERING, Phase.WAITING, Phase.FLUSHING)
+        return any(self._shed_oldest(phase) for phase in order)
+
+    def _shed_oldest(self, phase: Phase) -> bool:
+        """Close the oldest connection of a phase, if there is one."""
+        oldest = self._connections.oldest(phase)
+        if oldest is not None:
+            self._drop(oldest, Drop.SHED)
+        return oldest is not None
 
     def _drop(self, connection: ClientConnection, why: Drop) -> None:
         self._on_dropped(connection, why)
         self._end(connection)
 
-    def _enter_phase(self, connection: ClientConnection, phase: _Phase) -> None:
-        del self._connections[connection.phase][connection]
-        connection.phase = phase
-        self._connections[phase][connection] = None
-        if phase is _Phase.SERVED:
+    def _enter_phase(self, connection: ClientConnection, phase: Phase) -> None:
+        self._connections.enter(connection, phase)
+        if phase is Phase.SERVED:
             self._watch(connection, 0)
 
     def _watch(self, connection: ClientConnection, events: int) -> None:
@@ -385,9 +337,9 @@ class Gate:
         connection.watched_events = events
 
     def _end(self, connection: ClientConnection) -> None:
-        if connection not in self._connections[connection.phase]:
+        if connection not in self._connections:
             return
-        del self._connections[connection.phase][connection]
+        self._connections.remove(connection)
         self._unsent_bytes -= connection.rest_bytes
         connection.rest, connection.rest_bytes = (), 0
         try:

@@ -1,8 +1,8 @@
-"""The HTTP server: gunicorn's processes, parser and answers, behind a gate that no client holds up.
+"""The HTTP server: gunicorn's processes, parser and answers, behind a gate that no client delays.
 
-gunicorn's threaded worker gives a connection to a thread when its first byte has come, and the
-thread waits for the rest. Here a thread gets whole requests only, and waits for a client only while
-it sends a stream: docs/decisions/0018.
+gunicorn's threaded worker gives a connection to a thread as soon as its first byte has come, and
+the thread waits for the rest. Here a thread gets complete requests only, and waits for a client
+only while it sends a stream (docs/decisions/0018).
 """
 
 import errno
@@ -29,21 +29,22 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from viewer.config.settings import Settings
-from viewer.delivery.response_writer import Outlet, Pieces, send_some
+from viewer.delivery.direct_streaming import Pieces, ResponseSocket, send_some
 from viewer.delivery.slow_clients import SlowClients
 from viewer.telemetry.metrics import Metrics
-from viewer.web.connection_gate import BUSY, After, ClientConnection, Drop, Gate, Limits
+from viewer.web.client_connections import After, ClientConnection
+from viewer.web.connection_gate import BUSY, Drop, Gate, Limits
 from viewer.web.request_pools import MOST_WAITING, make_pools, pool_of
 
 logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 2
-# The parent looks at the worker once a second: it stood still itself if that was so long ago.
+# The parent checks the worker once a second. After a longer gap, the parent was paused itself.
 _LATE_SECONDS = 5.0
 _KEEPALIVE_SECONDS = 30
-# How many connections may be held that nobody serves.
+# How many idle connections may be held.
 _IDLE_CONNECTIONS = 1000
-# Files and connections that are no client's.
+# File descriptors that are kept for the process itself: files, and connections to Kafka.
 _OWN_FILES = 256
 
 
@@ -85,9 +86,9 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "logger_class": PlainLogger,
             "proc_name": "framelog-viewer",
-            # Files are short, and collected as other answers are.
+            # Files are short: they are collected as other answers are.
             "sendfile": False,
-            # Whom a proxy speaks for is the application's to believe, when it is told to.
+            # The application decides whether to trust a proxy's headers.
             "forwarded_allow_ips": "",
             "worker_exit": lambda _arbiter, _worker: self.close(),
         }
@@ -118,19 +119,19 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
 
 
 class Parent(Arbiter):  # type: ignore[misc]
-    """Starts a worker again that died or hangs, but not one that stood still when it did itself.
+    """Restarts a worker that died or hangs, but not after a pause of the whole container.
 
-    As where all of a container is paused: nobody was idle.
+    The worker did not hang then: the parent was paused with it.
     """
 
     _looked_at = 0.0
     _patient_until = 0.0
 
     def murder_workers(self) -> None:
-        """End a worker that hangs, as gunicorn asks."""
+        """Terminate a worker that hangs; gunicorn calls this once a second."""
         now = time.monotonic()
         if now - self._looked_at > _LATE_SECONDS:
-            # The worker shows now, if it still can, that it goes on.
+            # Time for the worker to show that it still runs.
             self._patient_until = now + _LATE_SECONDS
         self._looked_at = now
         if now >= self._patient_until:
@@ -138,7 +139,7 @@ class Parent(Arbiter):  # type: ignore[misc]
 
 
 class PlainLogger(Logger):  # type: ignore[misc]
-    """Leaves gunicorn's logging to the logging that is set up for everything."""
+    """Sends gunicorn's log to the service's own logging."""
 
     def setup(self, cfg: Any) -> None:
         """Pass errors on; requests are counted, not logged."""
@@ -148,10 +149,10 @@ class PlainLogger(Logger):  # type: ignore[misc]
 
 
 class _Answering:
-    """What gunicorn wants to know of a connection while a request is answered."""
+    """What gunicorn reads of a connection while it answers a request."""
 
-    def __init__(self, connection: ClientConnection, outlet: Outlet) -> None:
-        self.sock = outlet
+    def __init__(self, connection: ClientConnection, response_socket: ResponseSocket) -> None:
+        self.sock = response_socket
         self.client = connection.client
         self.server = connection.server
 
@@ -175,7 +176,7 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
         while self.alive and self.is_parent_alive():
             self._run_once(gate)
         gate.shut()
-        # A request may be on its way; its answer says that it is the connection's last.
+        # Requests may still arrive; their answers say that the connection closes.
         until = time.monotonic() + self.cfg.graceful_timeout
         while len(gate) and time.monotonic() < until:
             self._run_once(gate)
@@ -208,17 +209,19 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
         )
 
     def _answer(self, connection: ClientConnection, request: bytes) -> None:
-        """Answer a request; a thread's work."""
+        """Answer a request in a thread of a pool. Only a stream makes it wait for the client."""
         viewer = self.app.viewer
         assert viewer is not None, "it serves once the application is made"
-        outlet = Outlet(connection.sock, self.app.settings.stall_seconds, viewer.slow_clients)
+        response_socket = ResponseSocket(
+            connection.sock, self.app.settings.stall_seconds, viewer.slow_clients
+        )
         rest: Pieces = ()
         after = After.BREAK
         try:
-            keeps = self._respond(connection, request, outlet)
-            if not outlet.is_broken:
-                # Mostly there is room for all of it.
-                rest = send_some(connection.sock, outlet.take())
+            keeps = self._respond(connection, request, response_socket)
+            if not response_socket.is_broken:
+                # The socket mostly has room for all of it.
+                rest = send_some(connection.sock, response_socket.take_collected())
                 after = After.ANOTHER if keeps else After.END
         except BlockingIOError:
             self._on_dropped(connection, Drop.STALLED)
@@ -228,24 +231,26 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
         finally:
             self._gate.on_answered(connection, rest, after)
 
-    def _respond(self, connection: ClientConnection, request: bytes, outlet: Outlet) -> bool:
+    def _respond(
+        self, connection: ClientConnection, request: bytes, response_socket: ResponseSocket
+    ) -> bool:
         """Write the answer, and tell whether another may follow it."""
         asked = None
         try:
-            # The whole request: the parser can't read on.
+            # It is complete: the parser needs no more bytes.
             asked = next(http.get_parser(self.cfg, [request], connection.client))
-            # What is wrong with the body is found out here, and not by whoever wants it.
+            # Errors in the body are found here, not by the route that reads it.
             asked.body = BytesIO(asked.body.read())
-            # The gate has said it.
+            # The gate has sent it.
             asked._expected_100_continue = False  # noqa: SLF001 (gunicorn has no other way)
-            return bool(self.handle_request(asked, _Answering(connection, outlet)))
+            return bool(self.handle_request(asked, _Answering(connection, response_socket)))
         except (http.errors.NoMoreData, StopIteration):
             return False
         except OSError:
             raise
         except Exception as error:
-            outlet.take()
-            self.handle_error(asked, outlet, connection.client, error)
+            response_socket.take_collected()
+            self.handle_error(asked, response_socket, connection.client, error)
             return False
 
     def _on_dropped(self, connection: ClientConnection, why: Drop) -> None:
@@ -263,7 +268,7 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
 
 
 def _most_files() -> int:
-    """Have as many files open as may be, and tell how many."""
+    """Raise the limit of open files to its maximum, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -271,6 +276,6 @@ def _most_files() -> int:
 
 
 def _whose(path: str) -> Mapping[str, str]:
-    """Tell which stream a path is about, if it is about one."""
+    """Name the stream that a path is about, for the log; nothing when it is about none."""
     found = re.search(r"/streams/([^/]+)/", path)
     return about(unquote(found[1])) if found else {}

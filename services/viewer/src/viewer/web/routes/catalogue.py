@@ -18,7 +18,7 @@ from viewer.delivery.server_sent_events import (
 )
 from viewer.frames.reader import FrameReader, require_available
 from viewer.kafka.retention import Retention
-from viewer.model import request_params
+from viewer.model import request_input
 from viewer.model.errors import ExpiredError, NeverWasError
 from viewer.web.cache_headers import CacheHeaders
 from viewer.web.health import Health
@@ -68,9 +68,9 @@ def blueprint(
     def index(stream_id: str) -> Response:
         run_id = request.args.get("run")
         view = lookup.find(stream_id, run_id)
-        stride = request_params.integer(request.args, "stride", 1, 1_000_000) or 1
-        count = request_params.integer(request.args, "count", 1, _MAX_ENTRIES) or 1000
-        first = request_params.integer(request.args, "from")
+        stride = request_input.integer(request.args, "stride", 1, 1_000_000) or 1
+        count = request_input.integer(request.args, "count", 1, _MAX_ENTRIES) or 1000
+        first = request_input.integer(request.args, "from")
         if first is None:
             first = view.first_available_frame
         if first < view.frame_count:
@@ -93,7 +93,7 @@ def blueprint(
         view = catalogue.stream(stream_id)
         if not view.frame_count:
             raise NeverWasError(f"Stream {stream_id!r} has no frames.")
-        frame = catalogue.frame_at_time(view, request_params.integer(request.args, "pts_ns") or 0)
+        frame = catalogue.frame_at_time(view, request_input.integer(request.args, "pts_ns") or 0)
         require_available(view, frame)
         found = catalogue.entries(view, range(frame, frame + 1))
         if not found:

@@ -6,11 +6,11 @@ from typing import cast
 from flask import Blueprint, Response, request
 
 from viewer.catalogue.catalogue import Catalogue
+from viewer.delivery.direct_streaming import streaming_response
 from viewer.delivery.open_streams import OpenStreams
-from viewer.delivery.response_writer import Connection, breaking, pass_on
 from viewer.export.clip import clip_of
 from viewer.export.exports import CONTENT_TYPES, Exports, Kind
-from viewer.model import request_params
+from viewer.model import request_input
 from viewer.model.errors import BadRequestError
 from viewer.web.health import Health
 from viewer.web.stream_lookup import StreamLookup
@@ -31,8 +31,8 @@ def blueprint(
     @routes.get("/streams/<stream_id>/export.<any(zip, mp4, avro):kind>")
     def export(stream_id: str, kind: str) -> Response:
         view = lookup.find(stream_id, request.args.get("run"))
-        first = request_params.integer(request.args, "from")
-        stop = request_params.integer(request.args, "to", 1)
+        first = request_input.integer(request.args, "from")
+        stop = request_input.integer(request.args, "to", 1)
         first = view.first_available_frame if first is None else first
         stop = view.frame_count if stop is None else stop
         if first >= stop and "to" in request.args:
@@ -44,13 +44,12 @@ def blueprint(
         except BaseException:
             leave()
             raise
-        connection = Connection.of(request.environ, made.length)
-        body = breaking(made.body, connection)
-        response = Response(body, content_type=CONTENT_TYPES[kind])
-        response.call_on_close(leave)
-        pass_on(request.environ)
-        if made.length is not None:
-            response.content_length = made.length
+        response = streaming_response(
+            lambda _: made.body,
+            content_type=CONTENT_TYPES[kind],
+            on_close=leave,
+            length=made.length,
+        )
         # A stream's id is a slug, but nothing keeps another writer from using any text.
         name = re.sub(r"[^\w.-]+", "_", stream_id, flags=re.ASCII)
         filename = f"{name}-{clip.first}-{clip.stop - 1}.{kind}"

@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.stream_view import StreamView
+from viewer.delivery.direct_streaming import Pieces, streaming_response
 from viewer.delivery.open_streams import OpenStreams
-from viewer.delivery.response_writer import Connection, Pieces, pass_on
 from viewer.frames.reader import FrameReader, Segment, require_available
-from viewer.model import request_params
+from viewer.model import request_input
 from viewer.model.errors import BadRequestError, NeverWasError
 from viewer.playback.framing import HEADER, MULTIPART_TYPE, WINDOW_TYPE, part, record
 from viewer.playback.live_edge import LiveEdges
@@ -57,7 +57,7 @@ def blueprint(
             away = redirect(there, 307)
             away.headers["Cache-Control"] = "no-store"
             return away
-        wanted = request_params.integer({"The frame's number": number}, "The frame's number") or 0
+        wanted = request_input.integer({"The frame's number": number}, "The frame's number") or 0
         require_available(view, wanted)
         etag, names_run = f"{view.run_id}-{wanted}", run_id is not None
         if request.if_none_match.contains(etag):
@@ -116,7 +116,7 @@ def blueprint(
     @routes.get("/streams/<stream_id>/video.mjpg")
     def video(stream_id: str) -> Response:
         view = lookup.find(stream_id, request.args.get("run"))
-        speed = request_params.number(request.args, "speed", 1.0, 0.1, 16.0)
+        speed = request_input.number(request.args, "speed", 1.0, 0.1, 16.0)
         start = start_asked(view, request.args)
         _read(reader, view, start)
         streaming_body = StreamingBody(
@@ -151,14 +151,12 @@ def _stream(
     open_streams: OpenStreams,
 ) -> Response:
     """Answer with frames as they come."""
-    connection = Connection.of(request.environ, streaming_body.length)
-    body = streaming_body.body(connection, metrics, live_edges)
-    response = Response(body, content_type=content_type)
-    response.call_on_close(open_streams.enter(streaming_body.route))
-    pass_on(request.environ)
-    if streaming_body.length is not None:
-        response.content_length = streaming_body.length
-    return response
+    return streaming_response(
+        lambda connection: streaming_body.send_or_yield(connection, metrics, live_edges),
+        content_type=content_type,
+        on_close=open_streams.enter(streaming_body.route),
+        length=streaming_body.length,
+    )
 
 
 def _unkept(response: Response) -> Response:

@@ -1,15 +1,19 @@
-"""The pages' shells, which ask for what they show by themselves, and the routes' description."""
+"""The pages, whose scripts ask for what they show, and the OpenAPI description of the routes."""
 
+import json
+from functools import cache
+from importlib.resources import files
+
+import yaml
 from flask import Blueprint, Response, render_template
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.model.errors import ViewerError
 from viewer.web.health import Health
-from viewer.web.openapi import openapi_json
 
 
 def blueprint(*, catalogue: Catalogue, health: Health) -> Blueprint:
-    """Serve the list of streams and the player."""
+    """Serve the list of streams, the player and the description."""
     routes = Blueprint("pages", __name__)
 
     @routes.get("/api/openapi.json")
@@ -33,3 +37,10 @@ def blueprint(*, catalogue: Catalogue, health: Health) -> Blueprint:
         return render_template("watch.html", stream_id=stream_id, problem=problem), status
 
     return routes
+
+
+@cache
+def openapi_json() -> str:
+    """Return openapi.yaml as JSON; reading it takes a quarter of a second, once."""
+    text = files("viewer").joinpath("openapi.yaml").read_text(encoding="utf-8")
+    return json.dumps(yaml.safe_load(text), separators=(",", ":"))

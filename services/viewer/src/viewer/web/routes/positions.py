@@ -7,8 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.model.errors import BadRequestError, NeverWasError
-from viewer.model.request_bodies import json_of
-from viewer.model.request_params import MAX_INTEGER
+from viewer.model.request_input import MAX_INTEGER, json_of
 from viewer.sharing.positions import Positions
 from viewer.web.client_quotas import ClientQuotas
 from viewer.web.health import Health

@@ -17,7 +17,7 @@ from viewer.delivery.server_sent_events import (
     event_stream,
 )
 from viewer.model.errors import BadRequestError
-from viewer.model.request_bodies import json_of
+from viewer.model.request_input import json_of
 from viewer.sharing.playback_state import playback_state_from, require_name
 from viewer.sharing.rooms import Move, Rooms
 from viewer.web.client_quotas import ClientQuotas

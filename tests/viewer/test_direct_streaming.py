@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry
+from viewer.delivery.direct_streaming import Connection, ResponseSocket, send_all, send_some
 from viewer.delivery.open_streams import OpenStreams
-from viewer.delivery.response_writer import Connection, Outlet, send_all, send_some
 from viewer.delivery.slow_clients import SlowClients
 from viewer.model.errors import TryLaterError
 from viewer.telemetry.metrics import Metrics
@@ -26,8 +26,8 @@ def sent(pieces: list[bytes], protocol: str) -> bytes:
     """Send pieces through a socket that takes little at a time, and return what arrives."""
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    outlet = Outlet(ours, 60, SlowClients())
-    connection = Connection.of({"gunicorn.socket": outlet, "SERVER_PROTOCOL": protocol})
+    response_socket = ResponseSocket(ours, 60, SlowClients())
+    connection = Connection.of({"gunicorn.socket": response_socket, "SERVER_PROTOCOL": protocol})
     assert connection is not None
 
     def write() -> None:
@@ -69,15 +69,15 @@ def test_a_client_that_takes_nothing_is_given_up_when_it_is_said() -> None:
 def test_what_is_collected_is_sent_once_the_answer_is_a_stream() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        outlet = Outlet(ours, 60, SlowClients())
-        outlet.sendall(b"head")
+        response_socket = ResponseSocket(ours, 60, SlowClients())
+        response_socket.sendall(b"head")
         theirs.setblocking(False)
         with pytest.raises(BlockingIOError):
             theirs.recv(100)
-        outlet.pass_on()
-        outlet.sendall(b"body")
+        response_socket.stream_directly()
+        response_socket.sendall(b"body")
         assert theirs.recv(100) == b"headbody"
-        assert outlet.take() == []
+        assert response_socket.take_collected() == []
 
 
 def test_an_answer_of_very_many_pieces_is_sent_whole() -> None:

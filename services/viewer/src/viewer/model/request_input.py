@@ -1,9 +1,12 @@
-"""Parameters of a request, read within bounds. All raise BadRequestError with a sentence."""
+"""What a request brings, read within bounds. All raise BadRequestError with a sentence."""
 
+import json
 import re
 from collections.abc import Mapping
 
-from viewer.model.errors import BadRequestError
+from flask import Request
+
+from viewer.model.errors import BadRequestError, NoJsonError
 
 MAX_INTEGER = (1 << 63) - 1
 _INTEGER = re.compile(r"[0-9]{1,19}")
@@ -42,6 +45,20 @@ def one_of(args: Mapping[str, str], name: str, default: str, *allowed: str) -> s
     if text not in allowed:
         raise BadRequestError(f"{name} is {_short(text)}; it must be {' or '.join(allowed)}.")
     return text
+
+
+def json_of(request: Request) -> object:
+    """Read a body that is JSON, and says so. Raises NoJsonError or BadRequestError.
+
+    A page of another site can send a body that says so only after it was allowed to.
+    """
+    if request.mimetype != "application/json":
+        raise NoJsonError("The body must be JSON, and Content-Type must say application/json.")
+    try:
+        return json.loads(request.get_data())
+    # So deep that no reader follows it, or a number of thousands of digits.
+    except (ValueError, RecursionError):
+        raise BadRequestError("The body is no JSON that can be read.") from None
 
 
 def _short(text: str) -> str:
