@@ -92,13 +92,16 @@ def viewer(topics: Topics, tmp_path: Path, free_port: int) -> Iterator[Viewer]:
     started.stop()
 
 
+def chromium() -> str | None:
+    """Return the path of the system's Chromium; None where Playwright's own is to be used."""
+    return shutil.which("chromium-headless-shell") or shutil.which("chromium")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Run headless Chromium: the system's, or else Playwright's own."""
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS
-        )
+        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
         yield launched
         launched.close()
 
