@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from contextlib import contextmanager
 from functools import partial
 from statistics import quantiles
@@ -22,7 +21,7 @@ from bench.results.measurements import (
     interleaved,
 )
 from bench.viewer.service import running_viewer, sample_jpegs, write_recorded_stream
-from tests.support.viewing import CHROMIUM_ARGUMENTS
+from tests.support.viewing import CHROMIUM_ARGUMENTS, chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,9 +152,7 @@ def _page(context: Context) -> Iterator[Result]:
 @contextmanager
 def _browser() -> Iterator[Page]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS
-        )
+        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
         yield launched.new_page(viewport={"width": 1200, "height": 780})
         launched.close()
 

@@ -7,7 +7,6 @@ Needs FRAMELOG_TEST_BOOTSTRAP_SERVERS and FRAMELOG_TEST_REGISTRY_URL, as the tes
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from tests.browser.scenery import SCENES, landscape, status
 from tests.browser.videos import BATCH, Video
 from tests.support.cluster import Cluster, Topics, unique_topics
 from tests.support.expiry import keep_for
-from tests.support.viewing import CHROMIUM_ARGUMENTS, START_SECONDS, Viewer
+from tests.support.viewing import CHROMIUM_ARGUMENTS, START_SECONDS, Viewer, chromium
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDTH, HEIGHT = 854, 480
@@ -54,9 +53,7 @@ def main() -> None:
         environment = os.environ | dict(topics.environment) | {"FRAMELOG_VIEWER_PORT": str(port)}
         viewer = Viewer(port, environment, Path(folder) / "viewer.log")
         viewer.start()
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS
-        )
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
         _photograph(browser, viewer, reel)
         browser.close()
         viewer.stop()
