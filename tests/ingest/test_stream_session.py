@@ -129,6 +129,25 @@ def test_frames_that_kafka_has_lost_after_it_confirmed_them_are_sent_again() -> 
     check_whole(log, send_rest(resumed), other_runs=BATCH)
 
 
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.OVERDUE])
+def test_commits_that_kafka_has_lost_wholly_have_the_stream_begun_again(fault: Fault) -> None:
+    """Then the latest state is an earlier one of the same run: no other worker has written it."""
+    log = FakeLog({5: fault})
+
+    def lose_the_last_commit(_: str) -> None:
+        del log.frames[-BATCH:]
+        del log.states[-1]
+        del log.segments[max(log.segments)]
+
+    session = session_on(log, wait=lose_the_last_commit)
+    with pytest.raises(StartOver, match="lost a commit of the stream that it had confirmed"):
+        send_rest(session)
+    resumed = session_on(log, OTHER_RUN)
+    assert resumed.stream.run_id not in {RUN, OTHER_RUN}
+    assert resumed.stream.frame_count == 0
+    check_whole(log, send_rest(resumed), other_runs=BATCH)
+
+
 def test_limits_that_have_changed_are_asked_for_at_once() -> None:
     log = FakeLog({4: Fault.REFUSED})
     check_whole(log, send_rest(session_on(log, wait=pytest.fail)))

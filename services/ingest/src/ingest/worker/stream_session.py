@@ -156,20 +156,25 @@ class Session:
                 return
             found = self._reopen(before)
             is_committed = self._take_in(before, batch, found)
-            self._require_frames(found)
+            self._require_kept(before, found)
             if is_committed:
                 return
 
-    def _require_frames(self, found: Stream | None) -> None:
-        """Raise StartOver, once a new run is begun, where frames that Kafka confirmed are gone.
+    def _require_kept(self, before: Stream, found: Stream | None) -> None:
+        """Raise StartOver, once a new run has begun, if Kafka lost what it had confirmed.
 
         A broker of 4.3 or 4.4 that is stopped can lose the COMMIT marker of a transaction that it
-        has confirmed (KAFKA-20734); the next abort then takes that transaction's frames along.
+        has confirmed (KAFKA-20734). The next abort then discards that transaction: its frames, its
+        state, or both.
         """
-        if found is not None and self._told(lambda committed_log: committed_log.has_lost(found)):
-            raise self._start_over(
-                found, "Kafka has lost frames of the stream that it had confirmed."
-            )
+        if found is None:
+            return
+        if _is_earlier(found, before):
+            reason = "Kafka has lost a commit of the stream that it had confirmed."
+            raise self._start_over(found, reason)
+        if self._told(lambda committed_log: committed_log.has_lost(found)):
+            reason = "Kafka has lost frames of the stream that it had confirmed."
+            raise self._start_over(found, reason)
 
     def _start_over(self, old: Stream, reason: str) -> StartOver:
         """Begin a new run in place of one that is lost; return what to raise then."""
@@ -180,19 +185,16 @@ class Session:
         return StartOver(reason)
 
     def _take_in(self, before: Stream, batch: Sequence[Frame], found: Stream | None) -> bool:
-        """Take in what is committed; tell whether a batch that was in doubt is in it.
+        """Take over the committed state; return whether it includes a batch that was in doubt.
 
-        Raises Fenced where another has moved the stream on.
+        An earlier state of the same run changes nothing here; see _require_kept. Raises Fenced if
+        another worker has continued the stream, or if the log does not have it any more.
         """
         if found is None:
             if before.segment_count:
-                raise Fenced("The stream has been forgotten.")
+                raise Fenced("The stream is not in the log any more: it was forgotten, or lost.")
             return False
-        if (found.run_id, found.segment_count, found.ended) == (
-            before.run_id,
-            before.segment_count,
-            False,
-        ):
+        if _is_earlier(found, before) or _position(found) == _position(before):
             return False
         if not _is_moved_on(before, batch, found):
             raise Fenced("Another worker has moved the stream on.")
@@ -249,6 +251,18 @@ def _latest(found: Sequence[Stream]) -> Stream | None:
     """Return the stream that was changed last of those that hold frames, or will."""
     holding = [stream for stream in found if stream.holds_frames]
     return holding[-1] if holding else None
+
+
+def _position(stream: Stream) -> tuple[str, int, int, int | None, bool]:
+    """Return what tells one state of a stream from the others."""
+    last = stream.last_offset
+    return stream.run_id, stream.segment_count, stream.frame_count, last, stream.ended
+
+
+def _is_earlier(found: Stream, before: Stream) -> bool:
+    """Whether a committed state is an earlier one of the run whose state before was committed."""
+    is_behind = found.segment_count < before.segment_count
+    return found.run_id == before.run_id and is_behind and not found.ended
 
 
 def _is_moved_on(before: Stream, batch: Sequence[Frame], found: Stream) -> bool:
