@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.deck import LIMIT_MS, Deck
-from tests.browser.videos import Video, write_video
+from tests.browser.videos import Video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page
 
-    from tests.support.cluster import Cluster, Topics
+    from tests.browser.videos import Recorder
     from tests.support.viewing import Viewer
 
 AA_TEXT, AA_GRAPHICS = 4.5, 3.0
@@ -73,11 +73,9 @@ def contrast(one: list[int], other: list[int]) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.fixture
-def video(cluster: Cluster, topics: Topics, viewer: Viewer) -> Video:
-    written = write_video(cluster, topics, 400)
-    viewer.wait_for_frames(written.stream_id, 400)
-    return written
+@pytest.fixture(scope="module")
+def video(record: Recorder) -> Video:
+    return record(400)
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page, Request, Response
 
+    from tests.browser.videos import Recorder, Video
     from tests.support.cluster import Cluster, Topics
     from tests.support.viewing import Viewer
 
@@ -65,14 +66,24 @@ def lies_in_line(query: dict[str, list[str]]) -> bool:
     )
 
 
+@pytest.fixture(scope="module")
+def video(record: Recorder) -> Video:
+    return record(1500)
+
+
 @pytest.fixture
-def live(cluster: Cluster, topics: Topics) -> Iterator[list[Broadcast]]:
+def live(cluster: Cluster, own_topics: Topics) -> Iterator[list[Broadcast]]:
     """Run several live streams."""
     with ExitStack() as stack:
         running = []
         for i in range(LIVE):
             video = write_video(
-                cluster, topics, 64, stream_id=f"live-{i:012x}", partition=i % 6, state="INGESTING"
+                cluster,
+                own_topics,
+                64,
+                stream_id=f"live-{i:012x}",
+                partition=i % 6,
+                state="INGESTING",
             )
             running.append(Broadcast(video))
             stack.callback(running[-1].end)
@@ -81,25 +92,25 @@ def live(cluster: Cluster, topics: Topics) -> Iterator[list[Broadcast]]:
 
 def test_ten_players_and_ten_lists_of_one_browser_all_play(
     cluster: Cluster,
-    topics: Topics,
-    viewer: Viewer,
+    own_topics: Topics,
+    own_viewer: Viewer,
     context: BrowserContext,
     live: list[Broadcast],
 ) -> None:
     films = [
-        write_video(cluster, topics, 2000, stream_id=f"film-{i:012x}", partition=i % 6)
+        write_video(cluster, own_topics, 2000, stream_id=f"film-{i:012x}", partition=i % 6)
         for i in range(RECORDED)
     ]
     for film in films:
-        viewer.wait_for_frames(film.stream_id, 2000)
+        own_viewer.wait_for_frames(film.stream_id, 2000)
     decks = [
-        Deck(context.new_page(), viewer.watch(stream_id, f"?room=room {stream_id}"))
+        Deck(context.new_page(), own_viewer.watch(stream_id, f"?room=room {stream_id}"))
         for stream_id in [each.video.stream_id for each in live]
         + [film.stream_id for film in films]
     ]
     lists = [context.new_page() for _ in range(LISTS)]
     for page in lists:
-        page.goto(viewer.url)
+        page.goto(own_viewer.url)
         page.wait_for_function(
             f"() => document.querySelectorAll('.card').length === {LIVE + RECORDED}",
             timeout=CROWD_MS,
@@ -121,18 +132,16 @@ def test_ten_players_and_ten_lists_of_one_browser_all_play(
             CROWD_MS / 1000,
             what="it to come to the edge",
         )
-    write_video(cluster, topics, 10, stream_id="late-00000000000d", name="late.mp4")
+    write_video(cluster, own_topics, 10, stream_id="late-00000000000d", name="late.mp4")
     for page in lists:
         page.get_by_text("late.mp4").wait_for(timeout=CROWD_MS)
-    assert (held(viewer, "events"), held(viewer, "room")) == (1, 1)
-    wait_for(lambda: held(viewer, "frames") <= 2, what="the windows under way to end")
+    assert (held(own_viewer, "events"), held(own_viewer, "room")) == (1, 1)
+    wait_for(lambda: held(own_viewer, "frames") <= 2, what="the windows under way to end")
 
 
 def test_nothing_is_held_while_what_is_recorded_plays(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    video: Video, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 1500)
-    viewer.wait_for_frames(video.stream_id, 1500)
     asked = windows(page)
     deck = Deck(page, viewer.watch(video.stream_id, "?frame=0"))
     for frame in (30, 100, 200):
@@ -143,10 +152,8 @@ def test_nothing_is_held_while_what_is_recorded_plays(
 
 
 def test_who_watches_the_same_asks_for_the_same(
-    cluster: Cluster, topics: Topics, viewer: Viewer, browser: Browser
+    video: Video, viewer: Viewer, browser: Browser
 ) -> None:
-    video = write_video(cluster, topics, 1500)
-    viewer.wait_for_frames(video.stream_id, 1500)
     places = {0: 1, 333: 1, 700: -1, 41: 4}
     with ExitStack() as stack:
         for place, speed in places.items():
@@ -166,10 +173,8 @@ def test_who_watches_the_same_asks_for_the_same(
 
 
 def test_who_comes_second_is_served_by_a_cache(
-    cluster: Cluster, topics: Topics, viewer: Viewer, browser: Browser, tmp_path: Path
+    video: Video, viewer: Viewer, browser: Browser, tmp_path: Path
 ) -> None:
-    video = write_video(cluster, topics, 1500)
-    viewer.wait_for_frames(video.stream_id, 1500)
     came: list[dict[str, str]] = []
     with ExitStack() as stack:
         cache = stack.enter_context(nginx_before(viewer.port, free_port(), tmp_path / "nginx"))
@@ -193,14 +198,14 @@ def test_who_comes_second_is_served_by_a_cache(
 
 
 def test_a_live_edge_without_a_connection_of_its_own_is_followed(
-    viewer: Viewer, context: BrowserContext, live: list[Broadcast]
+    own_viewer: Viewer, context: BrowserContext, live: list[Broadcast]
 ) -> None:
-    decks = [Deck(context.new_page(), viewer.watch(each.video.stream_id)) for each in live[:4]]
+    decks = [Deck(context.new_page(), own_viewer.watch(each.video.stream_id)) for each in live[:4]]
     for deck, each in zip(decks, live, strict=False):
         deck.press("e")
         deck.wait_until("() => document.querySelector('#live').ariaPressed === 'true'")
         deck.wait_past(len(each.video.images))
-    assert held(viewer, "frames") <= 2 + 4
+    assert held(own_viewer, "frames") <= 2 + 4
     for deck, each in zip(decks, live, strict=False):
         wait_for(
             lambda deck=deck, each=each: deck.number() > len(each.video.images) - 60,  # type: ignore[misc]
@@ -211,7 +216,7 @@ def test_a_live_edge_without_a_connection_of_its_own_is_followed(
     for deck in decks[:2]:
         deck.page.close()
     wait_for(
-        lambda: decks[3].page.evaluate("true") and held(viewer, "frames") == 2,
+        lambda: decks[3].page.evaluate("true") and held(own_viewer, "frames") == 2,
         LIMIT_MS / 1000,
         what="the others to hold the connections",
     )

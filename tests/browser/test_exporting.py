@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.deck import Deck
-from tests.browser.videos import Video, picture, write_video
+from tests.browser.videos import Video, picture
 from tests.support.expiry import delete_before
 from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request, Route
 
+    from tests.browser.videos import Recorder
     from tests.support.cluster import Cluster, Topics
     from tests.support.viewing import Viewer
 
@@ -38,11 +39,9 @@ READ_CHOSEN = """async () => {
 STATUS = "(text) => document.querySelector('#export-status').textContent.includes(text)"
 
 
-@pytest.fixture
-def video(cluster: Cluster, topics: Topics, viewer: Viewer) -> Video:
-    written = write_video(cluster, topics, FRAMES, name=HOSTILE)
-    viewer.wait_for_frames(written.stream_id, FRAMES)
-    return written
+@pytest.fixture(scope="module")
+def video(record: Recorder) -> Video:
+    return record(FRAMES, name=HOSTILE)
 
 
 def opened(page: Page, viewer: Viewer, video: Video, script: str = PICK_A_FILE) -> Deck:
@@ -147,8 +146,9 @@ def test_a_full_or_absent_server_is_said(
 
 
 def test_expired_frames_are_said_with_the_first_that_is_left(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page, video: Video
+    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page, record: Recorder
 ) -> None:
+    video = record(FRAMES, partition=1)
     under_way: set[Request] = set()
 
     def begun(request: Request) -> None:

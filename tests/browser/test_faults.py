@@ -11,6 +11,7 @@ from tests.support.expiry import delete_before
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.browser.videos import Recorder
     from tests.support.cluster import Cluster, Topics
     from tests.support.viewing import Viewer
 
@@ -24,10 +25,9 @@ NOTE_WHAT_IS_SAID = """() => {
 
 
 def test_the_player_waits_for_a_server_that_is_away_and_goes_on(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 1000)
-    viewer.wait_for_frames(video.stream_id, 1000)
+    video = record(1000)
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_past(10)
     viewer.stop()
@@ -55,10 +55,9 @@ def test_the_streams_page_waits_for_a_server_that_is_away(
 
 
 def test_frames_that_expire_under_a_viewer_are_left_with_words(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 200)
-    viewer.wait_for_frames(video.stream_id, 200)
+    video = record(200)
     deck = Deck(page, viewer.watch(video.stream_id, "?frame=20&paused"))
     deck.wait_for_picture(20)
     # What is said for seconds only may have gone before this test looks again.
@@ -95,13 +94,12 @@ def test_a_picture_that_does_not_decode_is_named_and_passed(
 
 
 def test_another_run_of_the_same_video_replaces_its_pictures(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
 ) -> None:
-    first = write_video(cluster, topics, 30)
-    viewer.wait_for_frames(first.stream_id, 30)
+    first = record(30)
     deck = Deck(page, viewer.watch(first.stream_id, "?frame=3&paused"))
     deck.wait_for_picture(3)
-    again = Video(cluster, topics)
+    again = Video(cluster, topics, stream_id=first.stream_id)
     again.write([picture(1000 + i) for i in range(20)], state="COMPLETE")
     deck.wait_until("() => document.querySelector('#total-frames').textContent === '19'")
     deck.press(".")

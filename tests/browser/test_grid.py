@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.deck import LIMIT_MS
-from tests.browser.videos import READ_NUMBER, Broadcast, Video, write_video
+from tests.browser.videos import READ_NUMBER, Broadcast, Video
+from tests.support.log_writer import FRAME_NS
 from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
+    from tests.browser.videos import Recorder
     from tests.support.cluster import Cluster, Topics
     from tests.support.viewing import Viewer
 
-STREAMS = [f"cam-{number:012x}" for number in range(9)]
 # What each tile shows at one moment: the frame that it claims, and the number on its canvas.
 TILES = f"""() => [...document.querySelectorAll(".tile canvas")].map((canvas) =>
   [Number(canvas.dataset.frame ?? -1), canvas.dataset.frame ? ({READ_NUMBER})(canvas) : -1])"""
@@ -25,29 +26,29 @@ ALL_AT = (
 )
 
 
-def write(cluster: Cluster, topics: Topics, viewer: Viewer, count: int, frames: int = 200) -> None:
-    for i, stream_id in enumerate(STREAMS[:count]):
-        options: dict[str, Any] = {"stream_id": stream_id, "partition": i % 6}
-        if i == 1:
-            options["frame_ns"] = 80_000_000
-        write_video(cluster, topics, frames, name=f"cam <b>{i}</b>", **options)
-    for stream_id in STREAMS[:count]:
-        viewer.wait_for_frames(stream_id, frames)
+@pytest.fixture(scope="module")
+def cameras(record: Recorder) -> list[str]:
+    """Write nine streams of 200 frames, the second of half the rate; return their ids."""
+    return [
+        record(
+            200, name=f"cam <b>{i}</b>", partition=i % 6, frame_ns=FRAME_NS * (2 if i == 1 else 1)
+        ).stream_id
+        for i in range(9)
+    ]
 
 
 def wait_for_frames(page: Page, *frames: int) -> None:
     page.wait_for_function(ALL_AT, arg=list(frames), timeout=LIMIT_MS)
 
 
-def grid(viewer: Viewer, count: int, query: str = "") -> str:
-    return f"{viewer.url}/?grid={','.join(STREAMS[:count])}{query}"
+def grid(viewer: Viewer, streams: list[str], query: str = "") -> str:
+    return f"{viewer.url}/?grid={','.join(streams)}{query}"
 
 
 def test_tiles_show_their_own_frames_of_one_moment(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cameras: list[str], viewer: Viewer, page: Page
 ) -> None:
-    write(cluster, topics, viewer, 3)
-    page.goto(grid(viewer, 3, "&paused&t=2"))
+    page.goto(grid(viewer, cameras[:3], "&paused&t=2"))
     wait_for_frames(page, 50, 25, 50)
     page.keyboard.press(".")
     wait_for_frames(page, 51, 25, 51)
@@ -72,7 +73,7 @@ def test_tiles_show_their_own_frames_of_one_moment(
     assert sorted(apart)[10] <= 2, apart
     page.keyboard.press("k")
     page.wait_for_function("() => location.search.includes('paused')", timeout=LIMIT_MS)
-    assert f"grid={','.join(STREAMS[:3])}&t=" in page.url
+    assert f"grid={','.join(cameras[:3])}&t=" in page.url
 
 
 def hold_pictures(page: Page) -> list[Route]:
@@ -87,11 +88,10 @@ def hold_pictures(page: Page) -> list[Route]:
 
 
 def test_nine_streams_share_the_browsers_few_connections(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cameras: list[str], viewer: Viewer, page: Page
 ) -> None:
-    write(cluster, topics, viewer, 9, 120)
     held = hold_pictures(page)
-    page.goto(grid(viewer, 9))
+    page.goto(grid(viewer, cameras))
     # Every stream wants pictures, and nobody gets any: what is asked for now is all at once.
     wait_for(lambda: page.evaluate("true") and len(held) >= 4, what="streams to ask")
     page.wait_for_function(
@@ -110,12 +110,11 @@ def test_nine_streams_share_the_browsers_few_connections(
 
 
 def test_a_page_that_took_long_to_load_waits_for_its_pictures_all_the_same(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cameras: list[str], viewer: Viewer, page: Page
 ) -> None:
-    write(cluster, topics, viewer, 1, 30)
     held = hold_pictures(page)
     page.add_init_script("performance.now = () => 10_000;")
-    page.goto(grid(viewer, 1))
+    page.goto(grid(viewer, cameras[:1]))
     wait_for(lambda: page.evaluate("true") and held, what="the stream to ask")
     assert page.locator(".note").is_hidden(), "no time has gone by since"
     page.context.unroute("**/frames?*")
@@ -123,30 +122,22 @@ def test_a_page_that_took_long_to_load_waits_for_its_pictures_all_the_same(
 
 
 def test_a_stream_that_is_not_there_does_not_hold_the_others_up(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cameras: list[str], cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
 ) -> None:
-    write(cluster, topics, viewer, 1)
     reason = "The file holds text."
     failed = Video(cluster, topics, stream_id="notes-00000000000a", error=reason)
     failed.announce("FAILED")
-    page.goto(f"{viewer.url}/?grid={STREAMS[0]},nothing-000000000000,{failed.stream_id}")
+    page.goto(f"{viewer.url}/?grid={cameras[0]},nothing-000000000000,{failed.stream_id}")
     page.get_by_text("There is no such stream").wait_for(timeout=LIMIT_MS)
     page.get_by_text(reason).wait_for(timeout=LIMIT_MS)
     page.wait_for_function(f"() => ({TILES})()[0][0] > 30", timeout=LIMIT_MS)
 
 
-def test_the_live_edge_is_followed(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
-) -> None:
-    growing, short = (
-        write_video(cluster, topics, 100, stream_id=STREAMS[0], state="INGESTING"),
-        write_video(cluster, topics, 50, stream_id=STREAMS[1], partition=1),
-    )
-    for video in (growing, short):
-        viewer.wait_for_frames(video.stream_id, len(video.images))
+def test_the_live_edge_is_followed(record: Recorder, viewer: Viewer, page: Page) -> None:
+    growing, short = record(100, state="INGESTING"), record(50, partition=1)
     broadcast = Broadcast(growing)
     try:
-        page.goto(grid(viewer, 2, "&t=3.5"))
+        page.goto(grid(viewer, [growing.stream_id, short.stream_id], "&t=3.5"))
         live = f"""(frames) => {{
           const [[frame, number]] = ({TILES})();
           return frame > frames && frame === number;
@@ -166,9 +157,8 @@ def test_the_live_edge_is_followed(
 
 
 def test_the_tiles_share_the_memory_of_one_player(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cameras: list[str], viewer: Viewer, page: Page
 ) -> None:
-    write(cluster, topics, viewer, 9, 30)
     page.add_init_script(
         """
         window.shares = [];
@@ -179,17 +169,14 @@ def test_the_tiles_share_the_memory_of_one_player(
         };
         """
     )
-    page.goto(grid(viewer, 9, "&paused"))
+    page.goto(grid(viewer, cameras, "&paused"))
     wait_for_frames(page, *[0] * 9)
     shares = page.evaluate("window.shares")
     assert len(shares) == 9
     assert sum(shares) == pytest.approx(1)
 
 
-def test_streams_chosen_on_the_list_are_watched_together(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
-) -> None:
-    write(cluster, topics, viewer, 3, 30)
+def test_streams_chosen_on_the_list_are_watched_together(viewer: Viewer, page: Page) -> None:
     page.goto(viewer.url)
     for number in (2, 0):
         page.get_by_label(f"Choose cam <b>{number}</b> for the grid").check()
@@ -204,10 +191,9 @@ def test_streams_chosen_on_the_list_are_watched_together(
 
 @pytest.mark.parametrize("speed", [4, -2])
 def test_speed_and_reverse_hold_for_all(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page, speed: int
+    cameras: list[str], viewer: Viewer, page: Page, speed: int
 ) -> None:
-    write(cluster, topics, viewer, 2)
-    page.goto(grid(viewer, 2, f"&t=4&speed={speed}"))
+    page.goto(grid(viewer, cameras[:2], f"&t=4&speed={speed}"))
     moved = "> 150" if speed > 0 else "< 60"
     page.wait_for_function(
         f"() => ({TILES})()[0][0] >= 0 && ({TILES})()[0][0] {moved}", timeout=LIMIT_MS

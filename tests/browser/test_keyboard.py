@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.deck import Deck
-from tests.browser.videos import write_video
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.support.cluster import Cluster, Topics
+    from tests.browser.videos import Recorder, Video
+    from tests.support.cluster import Topics
     from tests.support.viewing import Viewer
 
 
+@pytest.fixture(scope="module")
+def video(record: Recorder) -> Video:
+    return record(100)
+
+
 @pytest.fixture
-def deck(cluster: Cluster, topics: Topics, viewer: Viewer, page: Page) -> Deck:
+def deck(video: Video, viewer: Viewer, page: Page) -> Deck:
     """Open a video, paused at frame 10."""
-    video = write_video(cluster, topics, 100)
-    viewer.wait_for_frames(video.stream_id, 100)
     opened = Deck(page, viewer.watch(video.stream_id, "?frame=10&paused"))
     opened.wait_for_picture(10)
     return opened

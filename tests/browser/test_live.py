@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from tests.browser.videos import Recorder
     from tests.support.cluster import Cluster, Topics
     from tests.support.viewing import Viewer
 
@@ -78,10 +79,9 @@ def test_a_stream_without_frames_waits_for_the_first(
 
 
 def test_playing_waits_at_the_edge_and_goes_on(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 20, state="INGESTING")
-    viewer.wait_for_frames(video.stream_id, 20)
+    video = record(20, state="INGESTING")
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_for_picture(19)
     video.add(40, state="COMPLETE")

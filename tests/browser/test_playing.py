@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.deck import Deck
-from tests.browser.videos import write_video
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.support.cluster import Cluster, Topics
+    from tests.browser.videos import Recorder
     from tests.support.viewing import Viewer
 
 
 def test_frames_play_in_order_each_with_its_own_picture(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 60)
-    viewer.wait_for_frames(video.stream_id, 60)
+    video = record(60)
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_for_picture(59)
     painted = deck.painted()
@@ -35,10 +33,9 @@ def test_frames_play_in_order_each_with_its_own_picture(
 
 
 def test_pause_holds_the_picture_and_play_goes_on_from_it(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 200)
-    viewer.wait_for_frames(video.stream_id, 200)
+    video = record(200)
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_past(10)
     deck.click("Pause")
@@ -52,10 +49,9 @@ def test_pause_holds_the_picture_and_play_goes_on_from_it(
 
 
 def test_a_page_that_was_asleep_goes_on_where_it_was(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 300)
-    viewer.wait_for_frames(video.stream_id, 300)
+    video = record(300)
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_past(20)
     page.evaluate(
@@ -71,14 +67,13 @@ def test_a_page_that_was_asleep_goes_on_where_it_was(
 
 
 def test_frames_of_a_variable_rate_are_drawn_at_their_own_times(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, viewer: Viewer, page: Page
 ) -> None:
     steps_ms = [40] * 10 + [300] * 4 + [80] * 10
     times_ns = [0]
     for step_ms in steps_ms:
         times_ns.append(times_ns[-1] + step_ms * 1_000_000)
-    video = write_video(cluster, topics, len(steps_ms), times_ns=times_ns)
-    viewer.wait_for_frames(video.stream_id, len(steps_ms))
+    video = record(len(steps_ms), times_ns=times_ns)
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_for_picture(len(steps_ms) - 1)
     painted = deck.painted()
@@ -92,10 +87,9 @@ def test_frames_of_a_variable_rate_are_drawn_at_their_own_times(
 
 @pytest.mark.parametrize("speed", [4, 16])
 def test_speed_strides_instead_of_falling_behind(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page, speed: int
+    record: Recorder, viewer: Viewer, page: Page, speed: int
 ) -> None:
-    video = write_video(cluster, topics, 1200)
-    viewer.wait_for_frames(video.stream_id, 1200)
+    video = record(1200)
     deck = Deck(page, viewer.watch(video.stream_id, f"?frame=0&speed={speed}"))
     deck.wait_past(speed * 25)
     deck.forget()
@@ -108,10 +102,9 @@ def test_speed_strides_instead_of_falling_behind(
 
 
 def test_reverse_plays_every_frame_backwards_to_the_first(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 80)
-    viewer.wait_for_frames(video.stream_id, 80)
+    video = record(80)
     deck = Deck(page, viewer.watch(video.stream_id, "?frame=50&paused"))
     deck.wait_for_picture(50)
     deck.click("Play backwards")
@@ -124,11 +117,8 @@ def test_reverse_plays_every_frame_backwards_to_the_first(
     assert len(frames) > 25, "most frames are drawn in time"
 
 
-def test_playing_between_marks_loops(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
-) -> None:
-    video = write_video(cluster, topics, 80)
-    viewer.wait_for_frames(video.stream_id, 80)
+def test_playing_between_marks_loops(record: Recorder, viewer: Viewer, page: Page) -> None:
+    video = record(80)
     deck = Deck(page, viewer.watch(video.stream_id, "?frame=20&paused"))
     deck.wait_for_picture(20)
     deck.press("i")

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import requests
 
 from tests.browser.deck import Deck
-from tests.browser.videos import write_video
 from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-    from tests.support.cluster import Cluster, Topics
+    from tests.browser.videos import Recorder
     from tests.support.viewing import Viewer
 
 
@@ -26,11 +25,8 @@ def saved_frame(context: BrowserContext, viewer: Viewer, stream_id: str) -> int 
     return None if frame is None else int(frame)
 
 
-def test_reloading_does_not_restart_the_video(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
-) -> None:
-    video = write_video(cluster, topics, 600)
-    viewer.wait_for_frames(video.stream_id, 600)
+def test_reloading_does_not_restart_the_video(record: Recorder, viewer: Viewer, page: Page) -> None:
+    video = record(600)
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_past(100)
     before = deck.number()
@@ -42,10 +38,9 @@ def test_reloading_does_not_restart_the_video(
 
 
 def test_closing_the_browser_and_opening_it_again_resumes(
-    cluster: Cluster, topics: Topics, viewer: Viewer, browser: Browser
+    record: Recorder, viewer: Viewer, browser: Browser
 ) -> None:
-    video = write_video(cluster, topics, 600)
-    viewer.wait_for_frames(video.stream_id, 600)
+    video = record(600)
     first = browser.new_context()
     deck = Deck(first.new_page(), viewer.watch(video.stream_id))
     deck.wait_past(20)
@@ -74,10 +69,9 @@ def test_closing_the_browser_and_opening_it_again_resumes(
 
 
 def test_leaving_the_page_saves_the_last_place(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page, context: BrowserContext
+    record: Recorder, viewer: Viewer, page: Page, context: BrowserContext
 ) -> None:
-    video = write_video(cluster, topics, 600)
-    viewer.wait_for_frames(video.stream_id, 600)
+    video = record(600)
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_past(30)
     left_at = deck.number()
@@ -91,10 +85,9 @@ def test_leaving_the_page_saves_the_last_place(
 
 
 def test_a_link_with_a_frame_opens_at_that_frame(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 100)
-    viewer.wait_for_frames(video.stream_id, 100)
+    video = record(100)
     deck = Deck(page, viewer.watch(video.stream_id, "?frame=77&speed=0.5&paused"))
     deck.wait_for_picture(77)
     assert page.get_by_label("Speed").input_value() == "0.5"

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def test_the_timeline_shows_the_edge_and_the_time_left(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cluster: Cluster, own_topics: Topics, own_viewer: Viewer, page: Page
 ) -> None:
-    keep_for(cluster, topics, timedelta(hours=3))
-    video = write_video(cluster, topics, 200)
-    viewer.wait_for_frames(video.stream_id, 200)
-    deck = Deck(page, viewer.watch(video.stream_id, "?frame=150&paused"))
+    keep_for(cluster, own_topics, timedelta(hours=3))
+    video = write_video(cluster, own_topics, 200)
+    own_viewer.wait_for_frames(video.stream_id, 200)
+    deck = Deck(page, own_viewer.watch(video.stream_id, "?frame=150&paused"))
     deck.wait_for_picture(150)
     edge = page.locator("#edge")
     mark = "document.querySelector('.edge')"
     deck.wait_until("() => document.querySelector('#edge').textContent === '3 h left'")
     assert share_of(page) < 0.01
 
-    delete_before(cluster, topics, video.partition, video.offsets[50])
+    delete_before(cluster, own_topics, video.partition, video.offsets[50])
     deck.wait_until(f"() => {mark}.style.left === '25%'")
     assert edge.inner_text() == "3 h left"
     assert 0.2 < share_of(page) < 0.3
@@ -42,14 +42,14 @@ def test_the_timeline_shows_the_edge_and_the_time_left(
 
 
 def test_an_edge_that_is_far_off_needs_no_words(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cluster: Cluster, own_topics: Topics, own_viewer: Viewer, page: Page
 ) -> None:
-    keep_for(cluster, topics, timedelta(days=7))
-    video = write_video(cluster, topics, 20)
-    viewer.wait_for_frames(video.stream_id, 20)
+    keep_for(cluster, own_topics, timedelta(days=7))
+    video = write_video(cluster, own_topics, 20)
+    own_viewer.wait_for_frames(video.stream_id, 20)
     answered = page.expect_response(lambda response: response.url.endswith("/retention"))
     with answered:
-        deck = Deck(page, viewer.watch(video.stream_id, "?frame=5&paused"))
+        deck = Deck(page, own_viewer.watch(video.stream_id, "?frame=5&paused"))
     deck.wait_for_picture(5)
     deck.press("d")
     deck.wait_until("() => document.querySelector('#details').innerText.includes('Kept until')")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from framelog_local.ports import free_port
 
 from tests.browser.deck import Deck
-from tests.browser.videos import write_video
 from tests.support.processes import wait_for
-from tests.support.viewing import Viewer
+from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,9 +18,10 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from tests.support.cluster import Cluster, Topics
+    from tests.browser.videos import Recorder, Video
+    from tests.support.cluster import Topics
+    from tests.support.viewing import Viewer
 
-FRAMES = 1500
 LEADS = "() => document.querySelector('#room-badge').dataset.leading === 'true'"
 FOLLOWS = "() => document.querySelector('#room-who').textContent.endsWith(' leads')"
 
@@ -39,12 +39,22 @@ def enter(browser: Browser) -> Iterator[Callable[[str], Deck]]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def video(record: Recorder) -> Video:
+    """Write a video of a minute."""
+    return record(60 * 25)
+
+
 @pytest.fixture
-def url(cluster: Cluster, topics: Topics, viewer: Viewer) -> str:
-    """Write a video of a minute, and return the address of a room that watches it."""
-    video = write_video(cluster, topics, FRAMES)
-    viewer.wait_for_frames(video.stream_id, FRAMES)
-    return viewer.watch(video.stream_id, "?paused&room=one")
+def room() -> str:
+    """Return the name of a room in which nobody has been."""
+    return f"room-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def url(video: Video, viewer: Viewer, room: str) -> str:
+    """Return the address of the room, which watches the video."""
+    return viewer.watch(video.stream_id, f"?paused&room={room}")
 
 
 def test_one_moves_and_all_move(enter: Callable[[str], Deck], url: str) -> None:
@@ -117,13 +127,12 @@ def test_who_comes_late_is_where_the_others_are(enter: Callable[[str], Deck], ur
 
 
 def test_a_room_goes_to_another_stream_together(
-    enter: Callable[[str], Deck], url: str, cluster: Cluster, topics: Topics, viewer: Viewer
+    enter: Callable[[str], Deck], url: str, record: Recorder, viewer: Viewer, room: str
 ) -> None:
-    other = write_video(cluster, topics, 60, stream_id="other-0000000000ff", name="other.mp4")
-    viewer.wait_for_frames(other.stream_id, 60)
+    other = record(60, name="other.mp4")
     ada = enter(f"{url}&frame=5")
     ada.wait_until(LEADS)
-    bob = enter(viewer.watch(other.stream_id, "?paused&frame=30&room=one"))
+    bob = enter(viewer.watch(other.stream_id, f"?paused&frame=30&room={room}"))
     dialog = bob.page.get_by_role("dialog", name="This room is watching another stream")
     dialog.wait_for()
     dialog.get_by_role("button", name="Bring everybody here").click()
@@ -132,14 +141,9 @@ def test_a_room_goes_to_another_stream_together(
 
 
 def test_who_has_reached_another_replica_is_in_the_same_room(
-    enter: Callable[[str], Deck], url: str, viewer: Viewer, tmp_path: Path
+    enter: Callable[[str], Deck], url: str, viewer: Viewer, topics: Topics, tmp_path: Path
 ) -> None:
-    port = free_port()
-    environment = {**viewer.environment, "FRAMELOG_VIEWER_PORT": str(port)}
-    replica = Viewer(port, environment, tmp_path / "replica.log")
-    with ExitStack() as stack:
-        stack.callback(replica.stop)
-        replica.start()
+    with running_viewer(topics, tmp_path) as replica:
         ada = enter(f"{url}&frame=100")
         ada.wait_until(LEADS)
         bob = enter(url.replace(viewer.url, replica.url))
@@ -174,8 +178,10 @@ def test_a_loop_is_shared_and_kept_in_step(enter: Callable[[str], Deck], url: st
     ada.wait_until("() => document.querySelector('#mark-clear').hidden")
 
 
-def test_the_panel_begins_shares_and_leaves_a_room(enter: Callable[[str], Deck], url: str) -> None:
-    ada = enter(url.removesuffix("&room=one"))
+def test_the_panel_begins_shares_and_leaves_a_room(
+    enter: Callable[[str], Deck], viewer: Viewer, video: Video
+) -> None:
+    ada = enter(viewer.watch(video.stream_id, "?paused"))
     ada.wait_for_picture(0)
     ada.press("w")
     ada.page.get_by_label("Room", exact=True).fill("tea & <b>cake</b>")

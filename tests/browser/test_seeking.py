@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.deck import Deck
-from tests.browser.videos import write_video
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.support.cluster import Cluster, Topics
+    from tests.browser.videos import Recorder, Video
     from tests.support.viewing import Viewer
 
 FRAMES = 500
 
 
+@pytest.fixture(scope="module")
+def video(record: Recorder) -> Video:
+    return record(FRAMES)
+
+
 @pytest.fixture
-def deck(cluster: Cluster, topics: Topics, viewer: Viewer, page: Page) -> Deck:
+def deck(video: Video, viewer: Viewer, page: Page) -> Deck:
     """Open a long video, paused at frame 100."""
-    video = write_video(cluster, topics, FRAMES)
-    viewer.wait_for_frames(video.stream_id, FRAMES)
     opened = Deck(page, viewer.watch(video.stream_id, "?frame=100&paused"))
     opened.wait_for_picture(100)
     return opened

@@ -10,10 +10,14 @@ import pytest
 from tests.browser.deck import LIMIT_MS
 from tests.browser.proxy import reverse_proxy
 from tests.browser.videos import write_video
+from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser, Page
 
+    from tests.browser.videos import Recorder
     from tests.support.cluster import Cluster, Topics
     from tests.support.viewing import Viewer
 
@@ -43,13 +47,13 @@ def told(at_ms: int) -> dict[str, Any]:
 
 
 def test_it_shows_what_the_viewer_does(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cluster: Cluster, own_topics: Topics, own_viewer: Viewer, page: Page
 ) -> None:
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text))
-    video = write_video(cluster, topics, 30)
-    viewer.wait_for_frames(video.stream_id, 30)
-    page.goto(viewer.url)
+    video = write_video(cluster, own_topics, 30)
+    own_viewer.wait_for_frames(video.stream_id, 30)
+    page.goto(own_viewer.url)
     page.wait_for_function("() => document.querySelector('.picture img')?.naturalWidth")
     page.get_by_role("link", name="Status").click()
     page.get_by_text("1 stream is in the catalogue.").wait_for(timeout=LIMIT_MS)
@@ -59,7 +63,7 @@ def test_it_shows_what_the_viewer_does(
           .map(({ innerText }) => innerText).join() === states""",
         arg="Ready,Not asked,Ready,Ready",
     )
-    for name in (topics.frames, topics.index, topics.streams):
+    for name in (own_topics.frames, own_topics.index, own_topics.streams):
         page.get_by_role("rowheader", name=name).wait_for(timeout=LIMIT_MS)
     page.get_by_text("at most 7 days and 11 GB a partition").wait_for(timeout=LIMIT_MS)
     page.get_by_text("the newest of each key, for good").wait_for(timeout=LIMIT_MS)
@@ -114,10 +118,9 @@ def test_records_of_others_are_told_once_for_each_reason(viewer: Viewer, page: P
 
 
 def test_every_page_says_what_of_the_log_is_away(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    record: Recorder, viewer: Viewer, page: Page
 ) -> None:
-    video = write_video(cluster, topics, 30)
-    viewer.wait_for_frames(video.stream_id, 30)
+    video = record(30)
     away = {"away": ["Kafka: It can't be reached: timed out."]}
     page.route("**/api/away", lambda route: route.fulfill(json=away))
     for path in ("/", "/status", f"/streams/{video.stream_id}"):
@@ -166,11 +169,11 @@ def test_nothing_is_wider_than_the_window(viewer: Viewer, browser: Browser, widt
     context.close()
 
 
-def test_it_works_under_a_prefix(viewer: Viewer, page: Page) -> None:
-    viewer.stop()
-    viewer.environment = {**viewer.environment, "FRAMELOG_VIEWER_BEHIND_PROXY": "1"}
-    viewer.start()
-    with reverse_proxy(viewer.port, "/cameras") as (base, strays):
+def test_it_works_under_a_prefix(topics: Topics, page: Page, tmp_path: Path) -> None:
+    with (
+        running_viewer(topics, tmp_path, FRAMELOG_VIEWER_BEHIND_PROXY="1") as viewer,
+        reverse_proxy(viewer.port, "/cameras") as (base, strays),
+    ):
         page.goto(base)
         page.get_by_role("link", name="Status").click()
         page.get_by_text("One broker answers.").wait_for(timeout=LIMIT_MS)

@@ -17,11 +17,11 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\"> '\"\n</script>${7*7} �
 
 
 def test_an_empty_catalogue_says_what_to_do_and_fills_by_itself(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cluster: Cluster, own_topics: Topics, own_viewer: Viewer, page: Page
 ) -> None:
-    page.goto(viewer.url)
+    page.goto(own_viewer.url)
     page.get_by_text("Drop a video into videos/incoming/").wait_for(timeout=LIMIT_MS)
-    video = write_video(cluster, topics, 30, state="INGESTING", estimated_frame_count=60)
+    video = write_video(cluster, own_topics, 30, state="INGESTING", estimated_frame_count=60)
     page.get_by_text("30 of about 60 frames").wait_for(timeout=LIMIT_MS)
     bar = page.get_by_role("progressbar", name="Frames ingested")
     assert bar.evaluate("(bar) => bar.value / bar.max") == 0.5
@@ -61,7 +61,7 @@ def test_hostile_names_are_only_text(
 ) -> None:
     video = write_video(cluster, topics, 20, name=HOSTILE)
     page.goto(viewer.url)
-    name = page.locator(".name")
+    name = page.locator(".name", has_text="視頻")
     name.wait_for(timeout=LIMIT_MS)
     assert name.text_content() == HOSTILE
     assert page.locator(".name *").count() == 0
@@ -77,13 +77,13 @@ def test_hostile_names_are_only_text(
 
 
 def test_search_state_and_order_choose_what_is_shown(
-    cluster: Cluster, topics: Topics, viewer: Viewer, page: Page
+    cluster: Cluster, own_topics: Topics, own_viewer: Viewer, page: Page
 ) -> None:
     for i, (name, frames) in enumerate([("harbour.mp4", 20), ("Garden.mp4", 40)]):
         stream_id = f"clip-00000000000{i}"
-        write_video(cluster, topics, frames, stream_id=stream_id, name=name)
-    Video(cluster, topics, stream_id="bad-00000000000c", name="bad.mp4").announce("FAILED")
-    page.goto(viewer.url)
+        write_video(cluster, own_topics, frames, stream_id=stream_id, name=name)
+    Video(cluster, own_topics, stream_id="bad-00000000000c", name="bad.mp4").announce("FAILED")
+    page.goto(own_viewer.url)
     names = "() => [...document.querySelectorAll('.name')].map((name) => name.textContent)"
     shows = f"(expected) => JSON.stringify(({names})()) === JSON.stringify(expected)"
 

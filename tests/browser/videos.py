@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy
@@ -57,6 +58,7 @@ def picture(number: int) -> bytes:
 class Video(StreamWriter):
     """A stream of numbered pictures with a name and times of its own."""
 
+    stream_id: str = field(default_factory=lambda: f"clip-{uuid.uuid4().hex[:12]}")
     name: str = "clip.mp4"
     error: str | None = None
     estimated_frame_count: int | None = None
@@ -111,6 +113,12 @@ def write_video(
     video = Video(cluster, topics, **options)
     video.add(frames, state=state)
     return video
+
+
+class Recorder(Protocol):
+    """Writes a video of so many frames, and waits until it can be watched."""
+
+    def __call__(self, frames: int, **options: Any) -> Video: ...
 
 
 class Broadcast:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from framelog_local.ports import free_port
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.support.processes import Process, wait_for
@@ -82,14 +84,24 @@ class Viewer:
             return False
 
 
+@contextmanager
+def running_viewer(topics: Topics, folder: Path, **settings: str) -> Iterator[Viewer]:
+    """Run a viewer on these topics, with its log in the folder."""
+    port = free_port()
+    environment = os.environ | topics.environment | settings | {"FRAMELOG_VIEWER_PORT": str(port)}
+    started = Viewer(port, environment, folder / f"viewer-{port}.log")
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
 @pytest.fixture
-def viewer(topics: Topics, tmp_path: Path, free_port: int) -> Iterator[Viewer]:
+def viewer(topics: Topics, tmp_path: Path) -> Iterator[Viewer]:
     """Run a viewer on the test's topics."""
-    environment = os.environ | topics.environment | {"FRAMELOG_VIEWER_PORT": str(free_port)}
-    started = Viewer(free_port, environment, tmp_path / "viewer.log")
-    started.start()
-    yield started
-    started.stop()
+    with running_viewer(topics, tmp_path) as started:
+        yield started
 
 
 def chromium() -> str | None:
