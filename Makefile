@@ -6,9 +6,12 @@ NODE = .framelog/node/bin/node
 NODE_PACKAGES = .framelog/node/node_modules
 # Tests wait more than they work: so many processes share them.
 TEST_PROCESSES ?= 3
+# These work and do not wait.
+UNIT_PROCESSES ?= 2
+PYTEST = $(TOOLS)/python -m pytest --ignore tests/images
 
 .DEFAULT_GOAL := help
-.PHONY: help up up-local up-docker down status logs clean restart dev restore-schemas verify test test-images test-long sbom audit bench check fix dashboards lock
+.PHONY: help up up-local up-docker down status logs clean restart dev restore-schemas verify test test-unit test-images test-long sbom audit bench check fix dashboards lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,9 +49,18 @@ restore-schemas:  ## put the log's schemas back into a registry that lost them, 
 verify:  ## read the log back, is it whole? STREAM=id checks one, FILE=its video its pictures
 	@$(LOCAL) verify "$(or $(STREAM),all)" $(if $(FILE),"$(FILE)")
 
-test:  ## set up what the tests need and run them all; ARGS="tests/viewer -k seek" runs some
+test:  ## run all tests, quick ones first; ARGS="tests/viewer -k seek" runs some
 	@$(LOCAL) prepare-tests
-	@$(TOOLS)/python -m pytest --ignore tests/images -n $(TEST_PROCESSES) $(ARGS)
+ifeq ($(ARGS),)
+	@$(PYTEST) -m unit -n $(UNIT_PROCESSES)
+	@$(PYTEST) -m "not unit" -n $(TEST_PROCESSES)
+else
+	@$(PYTEST) -n $(TEST_PROCESSES) $(ARGS)
+endif
+
+test-unit:  ## run the tests that need no Java, no browser and no program of the system
+	@$(LOCAL) prepare-checks
+	@$(PYTEST) -m unit -n $(UNIT_PROCESSES) $(ARGS)
 
 test-images:  ## build the images and test them and compose.yaml on a real engine
 	@$(LOCAL) prepare-image-tests

@@ -16,6 +16,7 @@ import pytest
 from framelog_local import ports
 
 from tests.support.cluster import Cluster, Topics, running_cluster, unique_topics
+from tests.support.needs import is_unit
 from tests.support.secured import SecuredCluster, running_secured_cluster
 from tests.support.sharing import ByFile, rank
 from tests.support.viewing import browser, context, page, viewer
@@ -40,8 +41,12 @@ __all__ = [
 BOOTSTRAP_SERVERS, REGISTRY_URL = "FRAMELOG_TEST_BOOTSTRAP_SERVERS", "FRAMELOG_TEST_REGISTRY_URL"
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run first what takes long."""
+    """Mark what needs nothing but Python, and run first what takes long."""
+    for item in items:
+        if is_unit(item):
+            item.add_marker("unit")
     items.sort(key=lambda item: rank(item.nodeid))
 
 
@@ -57,6 +62,8 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """Start, in the process that gives out the tests, what all that run them will use."""
     if os.environ.get(BOOTSTRAP_SERVERS) and os.environ.get(REGISTRY_URL):
         return
+    if config.option.markexpr == "unit":
+        return  # none of those tests has a broker
     stack = ExitStack()
     config.add_cleanup(stack.close)
     directory = Path(stack.enter_context(TemporaryDirectory(prefix="framelog-cluster-")))

@@ -9,7 +9,7 @@ from tests.ingest.desk import Desk
 from tests.ingest.worlds import Kafka, Memory, World
 
 
-@pytest.fixture(params=["memory", "kafka"])
+@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.cluster)])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """Give a log in memory, and then the same test a real one."""
     if request.param == "memory":
