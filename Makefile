@@ -6,7 +6,7 @@ NODE = .framelog/node/bin/node
 NODE_PACKAGES = .framelog/node/node_modules
 # Tests wait more than they work: so many processes share them.
 TEST_PROCESSES ?= 3
-# These work and do not wait.
+# These use a core each.
 UNIT_PROCESSES ?= 2
 PYTEST = $(TOOLS)/python -m pytest --ignore tests/images
 
@@ -49,17 +49,12 @@ restore-schemas:  ## put the log's schemas back into a registry that lost them, 
 verify:  ## read the log back, is it whole? STREAM=id checks one, FILE=its video its pictures
 	@$(LOCAL) verify "$(or $(STREAM),all)" $(if $(FILE),"$(FILE)")
 
-test:  ## run all tests, quick ones first; ARGS="tests/viewer -k seek" runs some
+test:  ## set up what the tests need and run them all, those of test-unit first; ARGS="tests/viewer -k seek" runs some
 	@$(LOCAL) prepare-tests
-ifeq ($(ARGS),)
-	@$(PYTEST) -m unit -n $(UNIT_PROCESSES)
-	@$(PYTEST) -m "not unit" -n $(TEST_PROCESSES)
-else
 	@$(PYTEST) -n $(TEST_PROCESSES) $(ARGS)
-endif
 
-test-unit:  ## run the tests that need no Java, no browser and no program of the system
-	@$(LOCAL) prepare-checks
+test-unit:  ## run the tests that need only Python: no Java, no browser, no program of the system
+	@$(LOCAL) prepare-unit-tests
 	@$(PYTEST) -m unit -n $(UNIT_PROCESSES) $(ARGS)
 
 test-images:  ## build the images and test them and compose.yaml on a real engine

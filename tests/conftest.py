@@ -6,7 +6,8 @@ Where several processes share the tests (pytest-xdist), they share the broker an
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,13 +17,13 @@ import pytest
 from framelog_local import ports
 
 from tests.support.cluster import Cluster, Topics, running_cluster, unique_topics
-from tests.support.needs import is_unit
+from tests.support.needs import is_unit, nothing_installed
 from tests.support.secured import SecuredCluster, running_secured_cluster
 from tests.support.sharing import ByFile, rank
 from tests.support.viewing import browser, context, page, viewer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from xdist.remote import Producer
 
@@ -37,17 +38,27 @@ __all__ = [
     "browser", "cluster", "context", "free_port", "page", "secured", "topics", "viewer",
 ]  # fmt: skip
 
+# Hundreds of processes start from this tree, which would each compile all that they import.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 BOOTSTRAP_SERVERS, REGISTRY_URL = "FRAMELOG_TEST_BOOTSTRAP_SERVERS", "FRAMELOG_TEST_REGISTRY_URL"
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs nothing but Python, and run first what takes long."""
-    for item in items:
-        if is_unit(item):
-            item.add_marker("unit")
-    items.sort(key=lambda item: rank(item.nodeid))
+    """Mark what needs only Python and run it first, then what takes long."""
+    units = {item for item in items if is_unit(item)}
+    for item in units:
+        item.add_marker("unit")
+    items.sort(key=lambda item: (item not in units, rank(item.nodeid)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that is marked `unit` start no program that has to be installed."""
+    with nothing_installed() if item.get_closest_marker("unit") else nullcontext():
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,13 +2,19 @@
 
 A test that starts neither Java nor a browser, nor a service as a process, nor a program of the
 system is marked `unit`. Nobody keeps a list: the code is followed through all functions and
-classes of the tests that it names.
+classes of the tests and benchmarks that it names. What the code does not show is caught as the test runs:
+a marked test fails when it starts one all the same.
 """
 
 from __future__ import annotations
 
 import inspect
+import os
+import sys
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
+from tempfile import gettempdir
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +32,58 @@ if TYPE_CHECKING:
 _STARTERS = frozenset(map(id, (artifacts.ensure, java_of, sync_playwright, Process)))
 # Code that has one of these strings runs that program.
 _PROGRAMS = system_packages.TOOLS.keys() | system_packages.ENGINE.keys()
+
+
+# Whose code is followed.
+_OURS = ("tests.", "bench.")
+# What Python reports before it starts a program, the program being the first argument.
+_STARTS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"})
+
+
+# Who has cloned this and typed `make` has these.
+_EVERYWHERE = frozenset({"git", "make"})
+
+
+class _Guard:
+    """An audit hook that fails the test which starts a program that has to be installed."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.is_on or event not in _STARTS:
+            return
+        program = Path(os.fsdecode(arguments[0]))
+        if not _is_there(program):
+            pytest.fail(f"a test that is marked 'unit' starts {program}; see {__name__}")
+
+
+def _is_there(program: Path) -> bool:
+    """Whether a program is Python, of its packages, everywhere, or made by the test."""
+    return (
+        program.name.startswith("python")
+        or program.name in _EVERYWHERE
+        or program.parent == Path(sys.prefix) / "bin"
+        or program.is_relative_to(gettempdir())
+    )
+
+
+@cache
+def _guard() -> _Guard:
+    guard = _Guard()
+    sys.addaudithook(guard)  # which stays for good
+    return guard
+
+
+@contextmanager
+def nothing_installed() -> Iterator[None]:
+    """Within, in any thread: fail what starts a program that has to be installed."""
+    guard = _guard()
+    guard.is_on = True
+    try:
+        yield
+    finally:
+        guard.is_on = False
 
 
 def is_unit(item: pytest.Item) -> bool:
@@ -86,13 +144,13 @@ def _members(of: object) -> Iterator[FunctionType]:
         attributes = (
             attribute
             for base in of.__mro__
-            if base.__module__.startswith("tests.")
+            if base.__module__.startswith(_OURS)
             for attribute in vars(base).values()
         )
         members = [a.fget if isinstance(a, property) else a for a in attributes]
     for member in map(inspect.unwrap, members):
         function = getattr(member, "__func__", member)  # of a class or static method
-        if isinstance(function, FunctionType) and function.__module__.startswith("tests."):
+        if isinstance(function, FunctionType) and function.__module__.startswith(_OURS):
             yield function
 
 

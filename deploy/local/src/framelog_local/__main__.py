@@ -24,6 +24,7 @@ COMMANDS = {
     "restore-schemas": "",
     "verify": "STREAM [FILE]",
     "prepare-tests": "",
+    "prepare-unit-tests": "",
     "prepare-image-tests": "",
     "prepare-checks": "",
 }

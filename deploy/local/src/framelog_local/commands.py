@@ -205,6 +205,11 @@ def prepare_tests(settings: Settings) -> None:
     preparation.ensure(settings, preparation.tests_venv(settings))
 
 
+def prepare_unit_tests(settings: Settings) -> None:
+    """Have the tests' environment, and no program beside Python."""
+    preparation.ensure(settings, preparation.tests_venv(settings))
+
+
 def prepare_image_tests(settings: Settings) -> None:
     """Have what the tests of the images need: an engine's programs too, where none answers."""
     prepare_tests(settings)
