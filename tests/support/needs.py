@@ -2,8 +2,8 @@
 
 A test that starts neither Java nor a browser, nor a service as a process, nor a program of the
 system is marked `unit`. Nobody keeps a list: the code is followed through all functions and
-classes of the tests and benchmarks that it names. What the code does not show is caught as the test runs:
-a marked test fails when it starts one all the same.
+classes of the tests and benchmarks that it names. What the code does not show is caught as the
+test runs: a marked test fails when it starts one all the same.
 """
 
 from __future__ import annotations
