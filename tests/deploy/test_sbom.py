@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from framelog_local.artifacts import read_lock
 from framelog_local.sbom import PYTHON_PARTS
 
@@ -21,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def bills(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Write all bills as `make sbom` does, and return them by their names."""
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415 (large, and not every run asks)
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     folder = tmp_path_factory.mktemp("sbom")
     subprocess.run([sys.executable, "-m", "framelog_local.sbom", folder], cwd=ROOT, check=True)
     texts = {path.name.partition(".")[0]: path.read_text() for path in folder.iterdir()}

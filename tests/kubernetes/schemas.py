@@ -8,15 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import kubernetes_validate
 import yaml
-from cloudcoil.models.keda import v1alpha1 as keda
-from cloudcoil.models.prometheus_operator import v1 as prometheus_operator
 from framelog_local.artifacts import Artifact
 from framelog_local.download import fetch
 from framelog_local.venvs import java_of
 from jgo.maven import MavenContext, PythonResolver
-from jsonschema import Draft7Validator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +43,8 @@ class Judge:
 
     def __init__(self, cache: Path) -> None:
         """Bring Strimzi's resource definitions; the others come with their packages."""
+        from jsonschema import Draft7Validator  # noqa: PLC0415 (large, and not every run judges)
+
         definitions = _strimzi_definitions(cache)
         self._strimzi = {
             kind: Draft7Validator(_strict(_schema(definitions / f"{kind}.yaml")))
@@ -55,6 +53,10 @@ class Judge:
 
     def complaints(self, manifest: Mapping[str, Any]) -> list[str]:
         """Return what is wrong with a manifest: what its schema forbids or does not know."""
+        import kubernetes_validate  # noqa: PLC0415 (large, as are the next)
+        from cloudcoil.models.keda import v1alpha1 as keda  # noqa: PLC0415
+        from cloudcoil.models.prometheus_operator import v1 as prometheus_operator  # noqa: PLC0415
+
         group = manifest["apiVersion"].rpartition("/")[0]
         kind = manifest["kind"]
         if group == "kafka.strimzi.io":
