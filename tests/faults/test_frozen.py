@@ -151,14 +151,18 @@ def test_a_worker_stands_still_for_longer_than_a_transaction_may_last(
 def freeze_until_aborted(cluster: Cluster, topics: Topics, pids: list[int]) -> None:
     """Have processes stand still in a transaction until Kafka has aborted it, and after.
 
-    One whose commit was on its way already ends as committed: then they are frozen once more.
+    One whose commit was on its way already ends as committed: then they are frozen once more. So
+    they are where their first record was on its way, so that the transaction is open only now.
     """
+
+    def has_ended() -> bool:
+        return not has_open_transaction(cluster, topics)
 
     def frozen_in_one() -> bool:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        wait_for(lambda: not has_open_transaction(cluster, topics), 120, what="Kafka to end it")
-        if has_aborted_records(cluster, topics):
+        wait_for(has_ended, 120, what="Kafka to end it")
+        if has_aborted_records(cluster, topics) and has_ended():
             return True
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
