@@ -20,7 +20,7 @@ from tests.support.cluster import Cluster, Topics, running_cluster, unique_topic
 from tests.support.needs import is_unit, nothing_installed
 from tests.support.secured import SecuredCluster, running_secured_cluster
 from tests.support.sharing import ByFile, rank
-from tests.support.viewing import browser, context, page, viewer
+from tests.support.viewing import browser, context, page, shared_viewer, viewer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -35,7 +35,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # One browser for the session: Playwright runs once in a process.
 __all__ = [
-    "browser", "cluster", "context", "free_port", "page", "secured", "topics", "viewer",
+    "browser", "cluster", "context", "free_port", "page", "secured", "shared_topics",
+    "shared_viewer", "topics", "viewer",
 ]  # fmt: skip
 
 # Hundreds of processes start from this tree, which would each compile all that they import.
@@ -110,6 +111,13 @@ def secured(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture
 def topics(cluster: Cluster) -> Iterator[Topics]:
     """Give topics of the test's own; delete them after."""
+    with unique_topics(cluster) as named:
+        yield named
+
+
+@pytest.fixture(scope="module")
+def shared_topics(cluster: Cluster) -> Iterator[Topics]:
+    """Give topics of the file's own, for tests that leave each other's streams alone."""
     with unique_topics(cluster) as named:
         yield named
 

@@ -25,17 +25,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def topics(cluster: Cluster) -> Iterator[Topics]:
-    """Give topics of the file's own; delete them after."""
-    with unique_topics(cluster) as named:
-        yield named
+def topics(shared_topics: Topics) -> Topics:
+    return shared_topics
 
 
 @pytest.fixture(scope="module")
-def viewer(topics: Topics, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
-    """Run a viewer on the file's topics."""
-    with running_viewer(topics, tmp_path_factory.mktemp("viewer")) as started:
-        yield started
+def viewer(shared_viewer: Viewer) -> Viewer:
+    return shared_viewer
 
 
 @pytest.fixture

@@ -104,6 +104,15 @@ def viewer(topics: Topics, tmp_path: Path) -> Iterator[Viewer]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def shared_viewer(
+    shared_topics: Topics, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Viewer]:
+    """Run a viewer on the topics of the file."""
+    with running_viewer(shared_topics, tmp_path_factory.mktemp("viewer")) as started:
+        yield started
+
+
 def chromium() -> str | None:
     """Return the path of the system's Chromium; None where Playwright's own is to be used."""
     return shutil.which("chromium-headless-shell") or shutil.which("chromium")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.cluster import Cluster, Topics
+    from tests.support.viewing import Viewer
 
 
 def stalled_client(port: int, path: str) -> socket.socket:
@@ -69,55 +70,46 @@ def test_topics_that_are_missing_are_named(
 
 
 def test_it_ends_open_streams_when_it_stops(
-    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
-) -> None:
-    writer = StreamWriter(cluster, topics)
-    writer.write([jpeg(0)])
-    process = serve()
-    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
-    paths = ("api/events", f"streams/{writer.stream_id}/frames?follow=1")
-    with ExitStack() as stack:
-        session = stack.enter_context(requests.Session())
-        open_streams = [
-            stack.enter_context(session.get(f"{base}/{path}", stream=True, timeout=60))
-            for path in paths
-        ]
-        contents = [response.iter_content(None) for response in open_streams]
-        for content in contents:
-            assert next(content)
-        assert process.stop() == 0
-        # Events promise no end. Chunked responses end with an empty chunk, or this raises.
-        assert all(contents[0])
-        with pytest.raises(requests.exceptions.ChunkedEncodingError):
-            assert all(contents[1])
-
-
-def test_who_knows_no_chunks_sees_that_a_stream_was_broken_off_too(
     cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str, free_port: int
 ) -> None:
     writer = StreamWriter(cluster, topics)
     writer.write([jpeg(0)])
     process = serve()
     wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
-    with socket.create_connection(("127.0.0.1", free_port), timeout=60) as client:
-        client.sendall(f"GET /streams/{writer.stream_id}/frames?follow=1 HTTP/1.0\r\n\r\n".encode())
+    follow = f"streams/{writer.stream_id}/frames?follow=1"
+    with ExitStack() as stack:
+        session = stack.enter_context(requests.Session())
+        open_streams = [
+            stack.enter_context(session.get(f"{base}/{path}", stream=True, timeout=60))
+            for path in ("api/events", follow)
+        ]
+        contents = [response.iter_content(None) for response in open_streams]
+        for content in contents:
+            assert next(content)
+        # One more for a client that knows no chunks.
+        client = socket.create_connection(("127.0.0.1", free_port), timeout=60)
+        stack.enter_context(client)
+        client.sendall(f"GET /{follow} HTTP/1.0\r\n\r\n".encode())
         received = b""
         while jpeg(0) not in received:
             received += client.recv(1 << 16)
         assert b"chunked" not in received
         assert process.stop() == 0
-        # An end in order would pass for the stream's.
+        # Events promise no end. Chunked responses end with an empty chunk, or this raises.
+        assert all(contents[0])
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            assert all(contents[1])
+        # Without chunks, an end in order would pass for the stream's.
         with pytest.raises(ConnectionResetError):
             client.recv(1 << 16)
 
 
 def test_a_window_leaves_its_connection_to_the_next_request(
-    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str, free_port: int
+    cluster: Cluster, shared_topics: Topics, shared_viewer: Viewer
 ) -> None:
-    writer = write_stream(cluster, topics, 12)
-    process = serve()
-    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/11"), alive=process)
-    client = http.client.HTTPConnection("127.0.0.1", free_port, timeout=60)
+    writer = write_stream(cluster, shared_topics, 12, stream_id="window-0123456789ab")
+    shared_viewer.wait_for_frames(writer.stream_id, 12)
+    client = http.client.HTTPConnection("127.0.0.1", shared_viewer.port, timeout=60)
     sockets = set()
     for first in (0, 4, 8):
         client.request("GET", f"/streams/{writer.stream_id}/frames?from={first}&count=4")
@@ -129,12 +121,13 @@ def test_a_window_leaves_its_connection_to_the_next_request(
 
 
 def test_an_index_that_is_wrong_breaks_a_window_and_no_other_answer(
-    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
+    cluster: Cluster, shared_topics: Topics, shared_viewer: Viewer
 ) -> None:
-    writer = write_stream(cluster, topics, 12, batch=4, kind=WrongSizes)
-    process = serve()
-    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/11"), alive=process)
-    frames = f"{base}/streams/{writer.stream_id}/frames"
+    writer = write_stream(
+        cluster, shared_topics, 12, stream_id="wrong-0123456789ab", batch=4, kind=WrongSizes
+    )
+    shared_viewer.wait_for_frames(writer.stream_id, 12)
+    frames = f"{shared_viewer.url}/streams/{writer.stream_id}/frames"
     with requests.Session() as session:
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
             assert session.get(f"{frames}?from=2&count=10", timeout=60).content
@@ -237,11 +230,11 @@ def test_who_stalls_at_the_edge_is_dropped_and_who_stalls_then_holds_up_no_stop(
 
 
 def test_a_client_that_leaves_makes_room(
-    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
+    cluster: Cluster, shared_topics: Topics, shared_viewer: Viewer
 ) -> None:
-    writer = write_stream(cluster, topics, 4)
-    process = serve()
-    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/0"), alive=process)
+    writer = write_stream(cluster, shared_topics, 4, stream_id="leaves-0123456789ab")
+    base, process = shared_viewer.url, shared_viewer.process
+    wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 0, alive=process)
     with requests.get(f"{base}/api/events", stream=True, timeout=60):
         wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 1, alive=process)
 
@@ -253,30 +246,30 @@ def test_a_client_that_leaves_makes_room(
     wait_for(left, alive=process)
 
 
+@pytest.fixture(scope="module")
+def film(cluster: Cluster, shared_topics: Topics, shared_viewer: Viewer) -> StreamWriter:
+    """Write a video of 30 frames, and wait until it can be watched."""
+    writer = write_stream(cluster, shared_topics, 30, stream_id="film-0123456789ab")
+    shared_viewer.wait_for_frames(writer.stream_id, 30)
+    return writer
+
+
 def test_a_video_plays_in_ffmpegs_players_to_its_last_frame(
-    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
+    film: StreamWriter, shared_viewer: Viewer
 ) -> None:
-    writer = write_stream(cluster, topics, 30)
-    process = serve()
-    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/29"), alive=process)
-    url = f"{base}/streams/{writer.stream_id}/video.mjpg?speed=2"
+    url = shared_viewer.watch(film.stream_id, "/video.mjpg?speed=2")
     with av.open(url, "r", timeout=60) as container:
         played = [bytes(packet) for packet in container.demux(video=0) if packet.size]
-    shown = [writer.images.index(image) for image in played]
+    shown = [film.images.index(image) for image in played]
     # A machine that is late leaves out what was due meanwhile. Browsers need the last one twice.
     assert shown == sorted(shown)
     assert (shown[0], shown[-2:], len(set(shown))) == (0, [29, 29], len(shown) - 1)
 
 
-def test_a_video_ends_for_who_just_reads_it(
-    cluster: Cluster, topics: Topics, serve: Callable[..., Process], base: str
-) -> None:
-    writer = write_stream(cluster, topics, 30)
-    process = serve()
-    wait_for(lambda: answers(f"{base}/streams/{writer.stream_id}/frames/29"), alive=process)
-    url = f"{base}/streams/{writer.stream_id}/video.mjpg?speed=2"
+def test_a_video_ends_for_who_just_reads_it(film: StreamWriter, shared_viewer: Viewer) -> None:
+    url = shared_viewer.watch(film.stream_id, "/video.mjpg?speed=2")
     data = requests.get(url, timeout=60).content
-    counts = [data.count(image) for image in writer.images]
+    counts = [data.count(image) for image in film.images]
     assert (counts[0], counts[-1]) == (1, 2)
     assert set(counts[:-1]) <= {0, 1}, "what was due while the machine was late is left out"
 

@@ -8,6 +8,7 @@ import selectors
 import socket
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,13 +16,14 @@ import requests
 
 from tests.support.log_writer import StreamWriter, jpeg
 from tests.support.processes import wait_for
+from tests.support.viewing import running_viewer
 from tests.viewer.running import answers, metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.support.cluster import Cluster, Topics
-    from tests.support.processes import Process
+    from tests.support.viewing import Viewer
 
 CLIENTS = 1500
 LOCAL = b"Host: localhost\r\n"
@@ -101,10 +103,10 @@ class Crowd:
             self._come()
 
 
-@pytest.fixture
-def large(cluster: Cluster, topics: Topics) -> StreamWriter:
+@pytest.fixture(scope="module")
+def large(cluster: Cluster, shared_topics: Topics) -> StreamWriter:
     """Write a stream of frames that no socket's buffers hold."""
-    writer = StreamWriter(cluster, topics)
+    writer = StreamWriter(cluster, shared_topics)
     image = jpeg(0, width=1600, height=1600) * 200
     writer.write([image] * 2, state="COMPLETE")
     return writer
@@ -132,41 +134,48 @@ def visit(base: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_clients_that_send_slowly_hold_up_nobody(
-    large: StreamWriter, serve: Callable[..., Process], base: str, free_port: int, kind: str
-) -> None:
-    process = serve()
-    wait_for(lambda: answers(f"{base}/api/streams/{large.stream_id}"), alive=process)
+def test_clients_that_send_slowly_hold_up_nobody(shared_viewer: Viewer, kind: str) -> None:
     first, drip = KINDS[kind]
-    with Crowd(free_port, first, drip) as crowd:
+    held = partial(metric, shared_viewer.url, "framelog_viewer_connections ")
+    with Crowd(shared_viewer.port, first, drip) as crowd:
         for _ in range(3):
-            visit(base)
-        assert metric(base, "framelog_viewer_connections ") > 1000
+            visit(shared_viewer.url)
+        assert held() > 1000
         if kind != "idle keep-alives":
             wait_for(lambda: crowd.closed >= CLIENTS, what="them to be closed")
-        visit(base)
-    assert "Traceback" not in process.log_tail()
+        visit(shared_viewer.url)
+    wait_for(lambda: held() < 100, alive=shared_viewer.process, what="those that left to be closed")
+    assert "Traceback" not in shared_viewer.log.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def impatient(shared_topics: Topics, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
+    """Run a viewer that waits 5 s for who reads nothing."""
+    folder = tmp_path_factory.mktemp("impatient")
+    with running_viewer(shared_topics, folder, FRAMELOG_VIEWER_STALL_SECONDS="5") as viewer:
+        yield viewer
 
 
 @pytest.mark.parametrize("route", ["frames/0", "frames", "export.zip"])
 def test_clients_that_read_nothing_hold_up_nobody(
-    large: StreamWriter, serve: Callable[..., Process], base: str, free_port: int, route: str
+    large: StreamWriter, impatient: Viewer, route: str
 ) -> None:
-    process = serve(FRAMELOG_VIEWER_STALL_SECONDS="5")
+    base = impatient.url
     frame = f"{base}/streams/{large.stream_id}/frames/1"
-    wait_for(lambda: answers(frame), alive=process)
+    wait_for(lambda: answers(frame), alive=impatient.process)
+
+    def gone() -> float:
+        # Of large answers not even all are kept in memory until their clients stall.
+        shed = metric(base, 'framelog_viewer_connections_closed_total{reason="shed"}')
+        return metric(base, "framelog_viewer_clients_dropped_total") + shed
+
+    before = gone()
     first = f"GET /streams/{large.stream_id}/{route} HTTP/1.1\r\n".encode() + LOCAL + b"\r\n"
-    with Crowd(free_port, first, reads=False):
+    with Crowd(impatient.port, first, reads=False):
         for _ in range(3):
             visit(base)
-
-        def gone() -> float:
-            # Of large answers not even all are kept in memory until their clients stall.
-            shed = metric(base, 'framelog_viewer_connections_closed_total{reason="shed"}')
-            return metric(base, "framelog_viewer_clients_dropped_total") + shed
-
-        wait_for(lambda: gone() >= 100, what="them to be dropped")
+        wait_for(lambda: gone() - before >= 100, what="them to be dropped")
         visit(base)
-    wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 0, alive=process)
+    wait_for(lambda: metric(base, "framelog_viewer_watchers{") == 0, alive=impatient.process)
     assert requests.get(frame, timeout=60).content == large.images[1]
-    assert "Traceback" not in process.log_tail()
+    assert "Traceback" not in impatient.log.read_text(encoding="utf-8")
