@@ -14,7 +14,7 @@ import numpy
 import simplejpeg  # type: ignore[import-untyped]
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from ingest.encode.image_encoders import encoder
-from ingest.media.decoded import Picture
+from ingest.media.picture_source import Picture
 from ingest.model.choices import DEFAULT_QUALITY, Choices
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import av
 import cv2
 import numpy
 from ingest.encode.image_encoders import encoder
-from ingest.media.decoded import Picture
+from ingest.media.picture_source import Picture
 from ingest.model.choices import Choices
 
 from bench.ingest.service import AS_WORKERS

@@ -12,8 +12,8 @@ from typing import Self
 
 from ingest.encode.frame_builder import Encoding
 from ingest.encode.image_encoders import encoder
-from ingest.media.decoded import Limits
 from ingest.media.opening import check_size, open_pictures
+from ingest.media.picture_source import Limits
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 from ingest.model.timing import timed

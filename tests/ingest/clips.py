@@ -15,7 +15,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from ingest.media.decoded import Limits
+from ingest.media.picture_source import Limits
 from ingest.media.video_file import Source
 from ingest.telemetry.stopwatch import Stopwatch
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from ingest.api.control import Control
-from ingest.api.control_routes import control_routes
-from ingest.inbox.control_marks import Marks
+from ingest.api.command_routes import control_routes
+from ingest.api.operator_commands import Control
 from ingest.inbox.folders import Folders
+from ingest.inbox.marker_files import Marks
 from ingest.media.fingerprint import fingerprint
 from ingest.model.errors import IngestError
 from ingest.model.stream import State, Stream

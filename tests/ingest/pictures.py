@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 from ingest.encode.image_encoders import Image, encoder
-from ingest.media.decoded import Picture
+from ingest.media.picture_source import Picture
 from ingest.model.choices import Choices
 from ingest.pixels.orientation import UPRIGHT, Orientation
 

@@ -13,10 +13,10 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
+from ingest.encode.encoder_input import Converter
 from ingest.encode.frame_builder import Encoding
 from ingest.encode.image_encoders import Encoder, Image, JpegEncoder, encoder
-from ingest.encode.picture_conversion import Converter
-from ingest.media.decoded import Picture
+from ingest.media.picture_source import Picture
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 from ingest.model.frame import Frame

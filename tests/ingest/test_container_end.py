@@ -10,10 +10,10 @@ from pathlib import Path
 
 import av
 import pytest
+from ingest.media.completeness import Shortfall
 from ingest.media.container_end.check import TRUSTED, end_of
-from ingest.media.container_end.verdict import End
-from ingest.media.demuxers import ALLOWED
-from ingest.media.missing_frames import Shortfall
+from ingest.media.container_end.end_status import End
+from ingest.media.container_formats import ALLOWED
 from ingest.model.choices import Choices
 
 from tests.ingest.clips import Clip, cut, make, opened

@@ -11,7 +11,7 @@ import av
 import pytest
 from av.error import FFmpegError
 from av.video.stream import VideoStream
-from ingest.media.decoded import Limits
+from ingest.media.picture_source import Limits
 from ingest.media.video_file import Source
 from ingest.model.choices import Choices
 from ingest.telemetry.stopwatch import Stopwatch

@@ -9,16 +9,17 @@ from typing import Any, cast
 
 import pytest
 from ingest.config.settings import Settings
-from ingest.inbox.arrival import FileState, current_state, scan_folder
-from ingest.inbox.control_marks import Begun, Marks
+from ingest.inbox.file_state import FileState, current_state
+from ingest.inbox.incoming_scan import scan_folder
+from ingest.inbox.marker_files import Begun, Marks
 from ingest.inbox.open_file import HeldFile
-from ingest.media.container_end.verdict import End
-from ingest.media.decoded import Pictures
+from ingest.media.container_end.end_status import End
+from ingest.media.picture_source import Pictures
 from ingest.model.errors import Unfinished
 from ingest.model.stream import State
 from ingest.supervisor.worker_pool import Running
+from ingest.worker.file_worker import Worker
 from ingest.worker.messages import Ended, Job, Opened, Proceed
-from ingest.worker.pipeline import Worker
 
 from tests.ingest.desk import Desk
 from tests.ingest.service import Service

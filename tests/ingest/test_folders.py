@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ingest.inbox.control_marks import Marks
 from ingest.inbox.folders import Folders
+from ingest.inbox.marker_files import Marks
 from ingest.inbox.renaming import rename_no_replace
 
 from tests.ingest.clock import FakeClock

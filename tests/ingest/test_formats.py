@@ -10,7 +10,7 @@ import pytest
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from ingest.encode.image_encoders import encoder
-from ingest.media.decoded import Picture
+from ingest.media.picture_source import Picture
 from ingest.model.choices import Choices
 from ingest.model.timing import timed
 

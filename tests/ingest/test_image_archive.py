@@ -11,7 +11,7 @@ from ingest.media.image_folder import survey
 from ingest.media.opening import open_pictures
 from ingest.model.errors import Unreadable
 
-from tests.ingest.test_passthrough import LIMITS, jpeg
+from tests.ingest.test_jpeg_passthrough import LIMITS, jpeg
 
 
 def zipped(path: Path, members: dict[str, bytes]) -> Path:

@@ -6,16 +6,17 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ingest.inbox.arrival import FileState, Settling, scan_folder
+from ingest.inbox.file_state import FileState
+from ingest.inbox.incoming_scan import Settling, scan_folder
 from ingest.inbox.renaming import rename_no_replace
-from ingest.media.decoded import CodedPicture
 from ingest.media.fingerprint import fingerprint
 from ingest.media.image_folder import size_bytes
 from ingest.media.opening import open_pictures
+from ingest.media.picture_source import CodedPicture
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 
-from tests.ingest.test_passthrough import LIMITS, jpeg, pictures
+from tests.ingest.test_jpeg_passthrough import LIMITS, jpeg, pictures
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest.inbox.watcher import Watcher
+from ingest.inbox.folder_notifications import Watcher
 from ingest.supervisor.main_loop import MainLoop
-from ingest.supervisor.scan_schedule import ScanSchedule
+from ingest.supervisor.scan_timer import ScanSchedule
 
 from tests.ingest.service import Service
 

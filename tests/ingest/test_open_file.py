@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from ingest.inbox.arrival import current_state
+from ingest.inbox.file_state import current_state
 from ingest.inbox.open_file import HeldFile, holds
 from ingest.model.errors import Unreadable
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
+from ingest.encode.encoder_input import Converter, Plane
 from ingest.encode.frame_builder import Encoding
 from ingest.encode.image_encoders import encoder
-from ingest.encode.picture_conversion import Converter, Plane
-from ingest.media.decoded import Limits, Picture
 from ingest.media.image_metadata import exif_orientation
 from ingest.media.jpeg_markers import read_jpeg
 from ingest.media.opening import open_pictures
+from ingest.media.picture_source import Limits, Picture
 from ingest.model.choices import Choices
 from ingest.model.frame import Frame
 from ingest.model.timing import timed

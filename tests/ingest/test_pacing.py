@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from ingest.media.decoded import Picture
+from ingest.media.picture_source import Picture
 from ingest.model.timing import Timed
 from ingest.pixels.orientation import UPRIGHT
 from ingest.worker.pacing import Pacer

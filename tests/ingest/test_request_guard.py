@@ -11,8 +11,8 @@ from hypothesis import settings as how
 from hypothesis import strategies as some
 from ingest.api import command_line
 from ingest.api.app import create_app
-from ingest.api.control import Control
-from ingest.api.control_routes import control_routes
+from ingest.api.command_routes import control_routes
+from ingest.api.operator_commands import Control
 from ingest.api.server import serving
 from ingest.config.settings import Settings
 from prometheus_client import CollectorRegistry

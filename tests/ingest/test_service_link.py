@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 import pytest
 from ingest.telemetry.worker_probe import Progress
 from ingest.worker.messages import Waiting
-from ingest.worker.pipe import decoded
+from ingest.worker.report_codec import decoded
 from ingest.worker.service_link import Link
 
 from tests.ingest.clock import FakeClock

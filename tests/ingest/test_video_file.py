@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from ingest.media.decoded import CodedPicture, Picture
+from ingest.media.picture_source import CodedPicture, Picture
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 from ingest.model.timing import Timed, timed

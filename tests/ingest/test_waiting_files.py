@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ingest.inbox import control_marks
-from ingest.inbox.arrival import FileState, current_state
+from ingest.inbox.file_state import FileState, current_state
+from ingest.inbox.marker_files import Begun as RunMark
+from ingest.inbox.marker_files import Marks
 from ingest.model.stream import State
 from ingest.supervisor.worker_pool import Running
 from ingest.telemetry.worker_probe import Progress
@@ -114,9 +115,9 @@ def test_a_twin_that_does_not_move_for_long_is_taken_for_lost(
 def test_a_run_that_another_file_has_taken_over_is_not_its_own_any_more(service: Service) -> None:
     worker = begun(service)
     (path,) = service.folders.claimed()
-    state, marks = current_state(path), control_marks.Marks(service.folders.root)
+    state, marks = current_state(path), Marks(service.folders.root)
     assert isinstance(state, FileState)
-    marks.begin(control_marks.Begun("ab" * 32, "1" * 32, state))
+    marks.begin(RunMark("ab" * 32, "1" * 32, state))
     service.reports.on_report(worker, LetGo())
     assert marks.begun(state.inode) is None
     assert wait_for_another(service, worker, TAKEOVER_SECONDS + 1) >= TAKEOVER_SECONDS - 0.2

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ingest.inbox.control_marks import Begun, Marks
+from ingest.inbox.marker_files import Begun, Marks
 from ingest.inbox.open_file import HeldFile
 
 from tests.support.cluster import Cluster, Topics

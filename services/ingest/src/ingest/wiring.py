@@ -13,14 +13,14 @@ from framelog_service.log_repeats import Repeats
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from ingest.api.app import create_app
-from ingest.api.control import Control
-from ingest.api.control_routes import control_routes
+from ingest.api.command_routes import control_routes
 from ingest.api.health import Health
+from ingest.api.operator_commands import Control
 from ingest.api.server import serving
 from ingest.api.stream_catalogue import KafkaCatalogue
 from ingest.config.settings import Settings
+from ingest.inbox.folder_notifications import Watcher
 from ingest.inbox.folders import Folders
-from ingest.inbox.watcher import Watcher
 from ingest.kafka.foreign_records import ForeignRecords
 from ingest.kafka.log_schemas import LogSchemas
 from ingest.kafka.readiness import Readiness

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.inbox.arrival import FileState, state_of, waits
+from ingest.inbox.file_state import FileState, state_of, waits
 from ingest.inbox.folders import notes_of
 from ingest.media.video_folder import contents, holds_pictures
 from ingest.model.wording import printable

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ingest.encode.image_encoders import Encoder, Image
-from ingest.media.decoded import CodedPicture, Picture
 from ingest.media.decoders import decode_image
+from ingest.media.picture_source import CodedPicture, Picture
 from ingest.model.frame import Frame
 from ingest.model.timing import Timed
 from ingest.pixels import colour_conversion, tone_mapping

@@ -11,8 +11,8 @@ from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from ingest.encode.picture_conversion import Converter, Plane
-from ingest.media.decoded import Picture
+from ingest.encode.encoder_input import Converter, Plane
+from ingest.media.picture_source import Picture
 from ingest.model.choices import DEFAULT_QUALITY, Choices
 from ingest.pixels import tone_mapping
 from ingest.pixels.colour_conversion import bits, has_alpha

@@ -11,8 +11,8 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import TypeVar
 
-from ingest.inbox.arrival import may_be_claimed
-from ingest.inbox.control_marks import Marks
+from ingest.inbox.file_state import may_be_claimed
+from ingest.inbox.marker_files import Marks
 from ingest.inbox.renaming import (
     GONE,
     LONGEST_NAME_BYTES,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ingest.inbox.arrival import FileState, state_of
+from ingest.inbox.file_state import FileState, state_of
 from ingest.media.fingerprint import fingerprint_of
 from ingest.model.errors import Unreadable
 

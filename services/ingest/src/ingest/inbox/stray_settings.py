@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ingest.inbox.arrival import may_be_claimed
+from ingest.inbox.file_state import may_be_claimed
 from ingest.inbox.renaming import GONE, rename_no_replace
 from ingest.inbox.sidecars import Names, settings_in
 from ingest.model.choices import SIDECAR_SUFFIX, sidecar

@@ -13,7 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ingest.media.decoded import Limits
+from ingest.media.picture_source import Limits
 from ingest.model.errors import Unreadable
 
 # What makes a packet count as one without any data; it means nothing to a decoder.

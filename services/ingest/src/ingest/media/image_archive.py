@@ -44,7 +44,7 @@ _DAMAGED = (
 
 
 class Archive:
-    """See sequence.Images. Raises Unreadable, with a sentence."""
+    """See image_sequence.Images. Raises Unreadable, with a sentence."""
 
     what = "the ZIP file"
     container = "zip"
@@ -88,7 +88,7 @@ class Archive:
             )
 
     def read(self, number: int, most_bytes: int) -> bytes | None:
-        """See sequence.Images."""
+        """See image_sequence.Images."""
         member = self._members[number]
         if member.file_size > most_bytes:
             return None
@@ -99,11 +99,11 @@ class Archive:
             return None
 
     def shortfall(self) -> str | None:
-        """See sequence.Images; what is in an archive stays as it is."""
+        """See image_sequence.Images; what is in an archive stays as it is."""
         return None
 
     def close(self) -> None:
-        """See sequence.Images."""
+        """See image_sequence.Images."""
         self._archive.close()
 
 

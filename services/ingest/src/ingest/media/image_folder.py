@@ -68,7 +68,7 @@ def size_bytes(path: Path) -> int:
 
 
 class ImageFolder:
-    """See sequence.Images: a folder that is open, and may be moved meanwhile.
+    """See image_sequence.Images: a folder that is open, and may be moved meanwhile.
 
     Nothing outside of it is read: links are not followed. Raises Unreadable, with a sentence.
     """
@@ -99,7 +99,7 @@ class ImageFolder:
         self.names = [name for name, _ in self._survey.images]
 
     def read(self, number: int, most_bytes: int) -> bytes | None:
-        """See sequence.Images."""
+        """See image_sequence.Images."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             opened = os.open(self.names[number], flags, dir_fd=self._folder)
@@ -112,7 +112,7 @@ class ImageFolder:
             return None
 
     def shortfall(self) -> str | None:
-        """See sequence.Images: what came, went or changed since it was opened was not sent."""
+        """See image_sequence.Images. Images that came, went or changed since were not sent."""
         try:
             now = survey(self._folder).images
         except OSError as error:
@@ -127,5 +127,5 @@ class ImageFolder:
         return None
 
     def close(self) -> None:
-        """See sequence.Images."""
+        """See image_sequence.Images."""
         os.close(self._folder)

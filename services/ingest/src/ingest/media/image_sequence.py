@@ -13,13 +13,13 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from ingest.media.container_end.verdict import End
-from ingest.media.decoded import Limits, Picture, Pictured
+from ingest.media.container_end.end_status import End
 from ingest.media.image_archive import Archive
 from ingest.media.image_folder import ImageFolder
 from ingest.media.image_metadata import said_in_image
 from ingest.media.jpeg_markers import read_jpeg
-from ingest.media.passthrough import Judge
+from ingest.media.jpeg_passthrough import Judge
+from ingest.media.picture_source import Limits, Picture, Pictured
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 from ingest.model.timing import Stamped
@@ -94,7 +94,7 @@ class ImageSequence:
 
     @property
     def end(self) -> End:
-        """See decoded.Pictures; a ZIP's end is needed to open it, and a folder has none."""
+        """See picture_source.Pictures; a ZIP's end is needed to open it, and a folder has none."""
         return End.WHOLE
 
     def nominal(self, choices: Choices) -> Fraction:

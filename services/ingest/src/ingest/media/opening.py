@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest.media.decoded import Limits
 from ingest.media.image_sequence import ImageSequence
+from ingest.media.picture_source import Limits
 from ingest.media.video_file import Source
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable

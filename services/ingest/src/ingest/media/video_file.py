@@ -18,12 +18,12 @@ from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ingest.media.container_end.verdict import End
-from ingest.media.containers import default_video, open_container
-from ingest.media.decoded import Limits, Picture, Pictured
+from ingest.media.completeness import Shortfall
+from ingest.media.container_end.end_status import End
+from ingest.media.container_opening import default_video, open_container
 from ingest.media.decoders import emptying, limit_decoder
-from ingest.media.missing_frames import Shortfall
-from ingest.media.passthrough import Judge, Judged, can_pass
+from ingest.media.jpeg_passthrough import Judge, Judged, can_pass
+from ingest.media.picture_source import Limits, Picture, Pictured
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 from ingest.model.timing import Stamped
@@ -78,7 +78,7 @@ class Source:
 
     @property
     def end(self) -> End:
-        """See decoded.Pictures."""
+        """See picture_source.Pictures."""
         return self._shortfall.end
 
     def nominal(self, _: Choices) -> Fraction:

@@ -2,7 +2,7 @@
 
 import logging
 
-from ingest.inbox.arrival import state_of
+from ingest.inbox.file_state import state_of
 from ingest.inbox.folders import Folders
 from ingest.inbox.sidecars import beside
 from ingest.supervisor.tracked_file import TrackedFile

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from ingest.inbox.arrival import current_state
+from ingest.inbox.file_state import current_state
 from ingest.inbox.folders import Folders
 from ingest.supervisor.dropped_folders import DroppedFolders
 from ingest.supervisor.tracked_file import Outcome, TrackedFile, outcome_of

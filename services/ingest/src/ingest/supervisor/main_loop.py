@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
+from ingest.inbox.folder_notifications import Watcher
 from ingest.inbox.folders import BEAT_SECONDS, Folders
-from ingest.inbox.watcher import Watcher
-from ingest.supervisor.scan_schedule import ScanSchedule
-from ingest.supervisor.scheduler import Scheduler
+from ingest.supervisor.file_scheduler import Scheduler
+from ingest.supervisor.scan_timer import ScanSchedule
 from ingest.supervisor.worker_pool import WorkerPool
 from ingest.supervisor.worker_reports import ReportHandler
 

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from ingest.config.settings import Settings
+from ingest.inbox.folder_notifications import Watcher
 from ingest.inbox.folders import Folders
-from ingest.inbox.watcher import Watcher
 from ingest.kafka.stream_lookup import Known
 from ingest.supervisor.claiming import Claimer
 from ingest.supervisor.dropped_folders import DroppedFolders
 from ingest.supervisor.fault_barrier import FaultBarrier
+from ingest.supervisor.file_scheduler import Scheduler
 from ingest.supervisor.finishing import Finisher
 from ingest.supervisor.main_loop import MainLoop
-from ingest.supervisor.scan_schedule import ScanSchedule
-from ingest.supervisor.scheduler import Scheduler
+from ingest.supervisor.scan_timer import ScanSchedule
 from ingest.supervisor.tracked_files import TrackedFiles
 from ingest.supervisor.worker_pool import WorkerPool
 from ingest.supervisor.worker_reports import ReportHandler

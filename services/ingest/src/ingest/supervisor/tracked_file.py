@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from ingest.inbox.arrival import FileState, Still
+from ingest.inbox.file_state import FileState
+from ingest.inbox.incoming_scan import Still
 from ingest.inbox.sidecars import Beside
 from ingest.kafka.record_limits import Learned
 from ingest.model.choices import Choices

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ingest.config.settings import Settings
 from ingest.worker.messages import Answer, Job, Proceed, Report
-from ingest.worker.pipe import Inbox
+from ingest.worker.report_codec import Inbox
 
 # How long a worker may take to exit before it is killed.
 _GRACE_SECONDS = 8.0
@@ -25,7 +25,7 @@ _MOST_READS = 16
 # The exit code that multiprocessing gives when the fork server is gone, which alone knows it.
 _STATUS_UNKNOWN = 255
 # Loaded by the process that workers are forked from alone: it decodes, this one never does.
-_WORKER = "ingest.worker.process"
+_WORKER = "ingest.worker.worker_process"
 # What the registry's client loads at its first request: a tenth of a second of each worker's.
 _LOADED_LATE = "httpcore2"
 _MOST_LETTERS = 300
@@ -243,7 +243,7 @@ class WorkerPool:
 
 def _work(settings: Settings, job: Job, service: Connection) -> None:
     """Run a worker, in its process."""
-    from ingest.worker.process import main  # noqa: PLC0415 (see _WORKER)
+    from ingest.worker.worker_process import main  # noqa: PLC0415 (see _WORKER)
 
     main(settings, job, service)
 

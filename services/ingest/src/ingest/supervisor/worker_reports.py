@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from ingest.config.settings import Settings
-from ingest.inbox.arrival import FileState, current_state
+from ingest.inbox.file_state import FileState, current_state
 from ingest.inbox.folders import Folders
 from ingest.kafka.stream_lookup import Known
 from ingest.supervisor.claiming import Claimer

@@ -9,12 +9,12 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from ingest.config.settings import Settings
+from ingest.encode.encoder_input import Converter
 from ingest.encode.image_encoders import encoder
-from ingest.encode.picture_conversion import Converter
 from ingest.kafka.topic_properties import MOST_BYTES
-from ingest.media.decoded import CodedPicture, Limits, Picture
 from ingest.media.decoders import decode_image
 from ingest.media.opening import open_pictures
+from ingest.media.picture_source import CodedPicture, Limits, Picture
 from ingest.model.choices import Choices, with_named
 from ingest.model.sampling import sampled
 from ingest.model.stream import State, Stream

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.inbox.arrival import FileState
+from ingest.inbox.file_state import FileState
 from ingest.kafka.record_limits import Learned
 from ingest.kafka.stream_lookup import Known
 from ingest.model.choices import Choices

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from ingest.kafka.stream_lookup import Known
 from ingest.telemetry.worker_probe import Progress
 from ingest.worker.messages import Answer, Lookup, Proceed, Report
-from ingest.worker.pipe import encoded
+from ingest.worker.report_codec import encoded
 
 
 class Link:

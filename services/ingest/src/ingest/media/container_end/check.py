@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from ingest.media.container_end import end_marks, iso_bmff, sized_chunks
-from ingest.media.container_end.file_bytes import Exhausted, FileBytes
-from ingest.media.container_end.verdict import End
+from ingest.media.container_end.bounded_reader import Exhausted, FileBytes
+from ingest.media.container_end.end_status import End
 
 # Far beyond what any check needs of an ordinary file.
 _MOST_READS, _MOST_BYTES, _MOST_SECONDS = 200_000, 64 << 20, 1.0

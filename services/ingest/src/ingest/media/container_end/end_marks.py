@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from ingest.media.container_end.file_bytes import Exhausted, FileBytes
-from ingest.media.container_end.verdict import End
+from ingest.media.container_end.bounded_reader import Exhausted, FileBytes
+from ingest.media.container_end.end_status import End
 
 _PADDING = b"\0\r\n "
 _PNG, _GIF = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")

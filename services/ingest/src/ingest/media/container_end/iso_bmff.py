@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-from ingest.media.container_end.file_bytes import FileBytes
-from ingest.media.container_end.verdict import End
+from ingest.media.container_end.bounded_reader import FileBytes
+from ingest.media.container_end.end_status import End
 
 # What stands last in a file; a text that somebody wrote behind it has a "kind" of its own.
 _LAST_BOXES = (b"mdat", b"moof", b"moov", b"mfra", b"free", b"skip", b"uuid", b"udta", b"meta")

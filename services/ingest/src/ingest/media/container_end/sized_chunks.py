@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from ingest.media.container_end.file_bytes import FileBytes
-from ingest.media.container_end.verdict import End, reached
+from ingest.media.container_end.bounded_reader import FileBytes
+from ingest.media.container_end.end_status import End, reached
 
 _NO_SIZE = (0, 0xFFFF_FFFF)
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")

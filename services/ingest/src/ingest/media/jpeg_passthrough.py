@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
-from ingest.media.decoded import CodedPicture, Picture
 from ingest.media.jpeg_markers import Jpeg, JpegReader, is_damaged
+from ingest.media.picture_source import CodedPicture, Picture
 from ingest.pixels.orientation import UPRIGHT
 
 # What a JPEG file means by its numbers (JFIF): other Motion JPEG has to be converted.

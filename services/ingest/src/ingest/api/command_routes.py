@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from framelog_service.environment import Secret
 from werkzeug.exceptions import HTTPException
 
-from ingest.api.control import Control
+from ingest.api.operator_commands import Control
 from ingest.api.request_guard import what_may_not, who_may_not
 from ingest.model.errors import Blocked, IngestError, Refused, Unavailable, Unknown
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ingest.api import file_listing
 from ingest.api.stream_catalogue import Catalogue
-from ingest.inbox.control_marks import Marks
 from ingest.inbox.folders import Folders
+from ingest.inbox.marker_files import Marks
 from ingest.inbox.open_file import HeldFile, holds
 from ingest.model.errors import Refused, Unknown, Unreadable
 from ingest.model.stream import State, Stream

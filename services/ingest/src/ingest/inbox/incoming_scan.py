@@ -1,31 +1,23 @@
-"""Telling which videos of a folder have arrived: those that have been still for a moment."""
+"""Scans incoming/: which files may be videos, and which of them have settled."""
 
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.inbox.renaming import GONE
-from ingest.media.video_folder import contents, is_partial
-from ingest.model.choices import SIDECAR_SUFFIX
+from ingest.inbox.file_state import FileState, state_of, waits
 
 # So long before a file has settled it may be opened: about what that takes, and not sooner than
 # a further write would show in its time of change.
 _AHEAD_SECONDS = 0.4
 _GLANCE_SECONDS = 0.1
+# To read a folder takes time for each file in it: it is done so seldom that it takes a twentieth
+# of the time. The claim checks once more that the folder has not changed.
+_TIMES = 20
 
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """A file's metadata at one scan; a folder is one of images, or has videos in it."""
-
-    inode: int
-    size_bytes: int
-    mtime_ns: int
-    is_folder: bool = False
-    has_videos: bool = False
-    entries: int = 0
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +81,70 @@ class Settling:
         return Still(state, now, opens_at, settles_at)
 
 
+@dataclass(frozen=True)
+class _FolderState:
+    """The state of a folder with this inode and mtime, and until when it need not be read anew."""
+
+    inode: int
+    mtime_ns: int
+    found: FileState | str
+    until: float
+
+
+class Incoming:
+    """Scans the folder. For one thread."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settling: Settling,
+        now: Callable[[], float],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take the folder, a monotonic clock in seconds, and what to call now and then."""
+        self._beat = beat
+        self._folder = folder
+        self._now = now
+        self._settling = settling
+        self.scanned_at = now()
+        """When the latest scan was made."""
+        self._left_alone: dict[str, str] = {}
+        self._folders: dict[str, _FolderState] = {}
+        self._folders_now: dict[str, _FolderState] = {}
+
+    @property
+    def due(self) -> float | None:
+        """When a file is expected to be ready, on the clock; None where none is expected."""
+        return self._settling.due
+
+    def scan(self) -> dict[str, Still]:
+        """Return the files that may be opened; warn once of each thing that is no video."""
+        self._folders, self._folders_now = self._folders_now, {}
+        files, strange = scan_folder(self._folder, self._state_of)
+        for path, reason in strange.items():
+            if path not in self._left_alone:
+                log.warning("event=left_alone file=%r reason=%r", Path(path).name, reason)
+        self._left_alone = strange
+        self.scanned_at = self._now()
+        return self._settling.update(files, self.scanned_at)
+
+    def _state_of(self, path: str, status: os.stat_result) -> FileState | str:
+        """Return the state of a file or a folder; a large folder is not read at every scan."""
+        if not stat.S_ISDIR(status.st_mode):
+            self._beat()
+            return state_of(path, status)
+        known, now = self._folders.get(path), self._now()
+        identity = (status.st_ino, status.st_mtime_ns)
+        if known is None or (known.inode, known.mtime_ns) != identity or now >= known.until:
+            found = state_of(path, status)
+            ended = self._now()
+            self._beat()
+            until = ended + _TIMES * (ended - now)
+            known = _FolderState(*identity, found, until)
+        self._folders_now[path] = known
+        return known.found
+
+
 def scan_folder(
     folder: Path, inspect: Callable[[str, os.stat_result], FileState | str] | None = None
 ) -> tuple[dict[str, FileState], dict[str, str]]:
@@ -110,54 +166,6 @@ def scan_folder(
             strange[path] = state
     oldest_first = sorted(files, key=lambda path: files[path].mtime_ns)
     return {path: files[path] for path in oldest_first}, strange
-
-
-def state_of(path: str | Path, status: os.stat_result) -> FileState | str:
-    """Return the state of a file or a folder, or a text that says why it is left alone."""
-    if stat.S_ISREG(status.st_mode):
-        return FileState(status.st_ino, status.st_size, status.st_mtime_ns)
-    if not stat.S_ISDIR(status.st_mode):
-        return "not a regular file"
-    try:
-        found = contents(Path(path))
-    except OSError as error:
-        return f"a folder that can't be read ({error.strerror})"
-    if found.reason is not None:
-        return found.reason
-    return FileState(
-        status.st_ino,
-        found.size_bytes,
-        found.changed_ns,
-        is_folder=True,
-        has_videos=not found.is_sequence,
-        entries=found.entries,
-    )
-
-
-def current_state(path: Path) -> FileState | str:
-    """Return the state of one file or folder now, or a text: why it is left alone or unreadable."""
-    try:
-        return state_of(path, path.lstat())
-    except OSError as error:
-        return f"gone, or unreadable ({error.strerror})"
-
-
-def waits(name: str) -> bool:
-    """Whether a file of this name is not, or not yet, a video to take."""
-    return name.startswith(".") or is_partial(name) or name.lower().endswith(SIDECAR_SUFFIX)
-
-
-def may_be_claimed(path: Path) -> bool:
-    """Whether an entry of processing/ may be a video. Its worker finds out what it is."""
-    if waits(path.name):
-        return False
-    try:
-        mode = path.lstat().st_mode
-    except OSError as error:
-        if error.errno in GONE:
-            return False
-        raise
-    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:

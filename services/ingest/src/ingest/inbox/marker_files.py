@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ingest.inbox.arrival import FileState
+from ingest.inbox.file_state import FileState
 
 _PAUSED = ".paused"
 _AGAIN = ".again"

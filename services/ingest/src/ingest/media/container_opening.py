@@ -9,9 +9,9 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from ingest.media.decoded import Limits
-from ingest.media.demuxers import ALLOWED, BY_SUFFIX
-from ingest.media.diagnosis import is_encrypted, not_a_video
+from ingest.media.container_formats import ALLOWED, BY_SUFFIX
+from ingest.media.not_a_video import is_encrypted, not_a_video
+from ingest.media.picture_source import Limits
 from ingest.model.errors import Unreadable
 
 _JPEG = b"\xff\xd8\xff"

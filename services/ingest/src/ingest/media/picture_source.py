@@ -7,7 +7,7 @@ from typing import Protocol
 
 from av.video.frame import VideoFrame
 
-from ingest.media.container_end.verdict import End
+from ingest.media.container_end.end_status import End
 from ingest.model.choices import Choices
 from ingest.model.timing import Stamped
 from ingest.model.video_description import Description

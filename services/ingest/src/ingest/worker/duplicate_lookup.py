@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ingest.config.settings import Settings
-from ingest.inbox.control_marks import Begun, Marks
+from ingest.inbox.marker_files import Begun, Marks
 from ingest.inbox.open_file import Content, HeldFile
 from ingest.kafka.avro_records import segment_key_of
 from ingest.kafka.committed_log import CommittedLog

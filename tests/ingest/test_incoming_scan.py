@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from ingest.inbox.arrival import FileState, Settling, scan_folder, waits
+from ingest.inbox.file_state import FileState, waits
+from ingest.inbox.incoming_scan import Settling, scan_folder
 
 A, B = "incoming/a.mp4", "incoming/b.mp4"
 EMPTY = FileState(1, 0, 0)

@@ -32,7 +32,7 @@ from ingest.worker.messages import (
     Report,
     Waiting,
 )
-from ingest.worker.pipe import Garbled, Inbox, decoded, encoded
+from ingest.worker.report_codec import Garbled, Inbox, decoded, encoded
 
 from tests.support.processes import wait_for
 
@@ -276,7 +276,7 @@ def test_whatever_is_raised_while_a_worker_is_heard_it_alone_is_lost(
     def raising(*_: object) -> Report:
         raise ZeroDivisionError("nobody had thought of this")
 
-    monkeypatch.setattr("ingest.worker.pipe.decoded", raising)
+    monkeypatch.setattr("ingest.worker.report_codec.decoded", raising)
     start(pool, says, framed(b"{}"))
     [exited] = hear(pool, 1)
     assert isinstance(exited, Exited)

@@ -3,9 +3,9 @@
 import pytest
 from ingest.config.settings import Settings
 from ingest.model.errors import Fenced, Unreadable
+from ingest.worker.file_worker import Worker
 from ingest.worker.messages import LetGo, NotAVideo
-from ingest.worker.pipeline import Worker
-from ingest.worker.process import last_words_of
+from ingest.worker.worker_process import last_words_of
 
 
 class Failing(Worker):

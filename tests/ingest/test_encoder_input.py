@@ -13,7 +13,7 @@ import pytest
 import simplejpeg  # type: ignore[import-untyped]
 from av.video.frame import VideoFrame
 from ingest.encode.image_encoders import encoder
-from ingest.media.decoded import Picture
+from ingest.media.picture_source import Picture
 from ingest.model.choices import Choices
 from ingest.pixels import tone_mapping
 from ingest.pixels.orientation import UPRIGHT, Orientation

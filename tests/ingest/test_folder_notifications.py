@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ingest.inbox.watcher import Watcher
+from ingest.inbox.folder_notifications import Watcher
 
 from tests.ingest.clock import FakeClock
 from tests.support.processes import wait_for

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from ingest.config.settings import Settings
-from ingest.inbox.arrival import Settling, Still, current_state
+from ingest.inbox.file_state import current_state
 from ingest.inbox.folders import Folders
-from ingest.inbox.incoming import Incoming
+from ingest.inbox.incoming_scan import Incoming, Settling, Still
 from ingest.inbox.sidecars import beside
 from ingest.model.choices import Choices, choices_in, sidecar
 from ingest.model.errors import Unreadable

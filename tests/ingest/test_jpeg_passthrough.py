@@ -13,9 +13,9 @@ import pytest
 from ingest.config.settings import Settings
 from ingest.encode.frame_builder import Encoding
 from ingest.encode.image_encoders import encoder
-from ingest.media.decoded import CodedPicture, Limits, Picture, Pictured
 from ingest.media.jpeg_markers import read_jpeg
 from ingest.media.opening import open_pictures
+from ingest.media.picture_source import CodedPicture, Limits, Picture, Pictured
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 from ingest.model.frame import Frame

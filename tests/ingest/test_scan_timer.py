@@ -1,7 +1,7 @@
 """How often the folder is looked at."""
 
 import pytest
-from ingest.supervisor.scan_schedule import ScanSchedule
+from ingest.supervisor.scan_timer import ScanSchedule
 
 from tests.ingest.clock import FakeClock
 

@@ -8,10 +8,10 @@ import time
 import av
 from av.error import FFmpegError
 
+from ingest.media.container_end.bounded_reader import Exhausted, FileBytes
 from ingest.media.container_end.end_marks import jpeg_bytes
-from ingest.media.container_end.file_bytes import Exhausted, FileBytes
 from ingest.media.container_end.iso_bmff import header_bytes, kinds_of_boxes
-from ingest.media.demuxers import SOUND
+from ingest.media.container_formats import SOUND
 
 _HEAD_BYTES = 1 << 16
 _MOST_BEHIND_BYTES = 16 << 20

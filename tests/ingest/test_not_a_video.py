@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ingest.media.container_end.verdict import End
+from ingest.media.container_end.end_status import End
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 

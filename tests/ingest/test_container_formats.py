@@ -9,9 +9,9 @@ from pathlib import Path
 import av.format
 import pytest
 from av.format import ContainerFormat
-from ingest.media.containers import open_container
-from ingest.media.decoded import Limits
-from ingest.media.demuxers import ALLOWED, BY_SUFFIX, REFUSED, SOUND
+from ingest.media.container_formats import ALLOWED, BY_SUFFIX, REFUSED, SOUND
+from ingest.media.container_opening import open_container
+from ingest.media.picture_source import Limits
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 

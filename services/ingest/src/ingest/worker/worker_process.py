@@ -14,8 +14,8 @@ from framelog_service.log_repeats import Repeats
 from ingest.config.settings import Settings
 from ingest.model.errors import Blocked, Fenced, StartOver, Unfinished, Unreadable
 from ingest.telemetry.worker_probe import Probe, Progress
+from ingest.worker.file_worker import Worker
 from ingest.worker.messages import Anew, Job, LetGo, NotAVideo, NotYet, Report, TurnedAway
-from ingest.worker.pipeline import Worker
 from ingest.worker.service_link import Link
 
 # So often in the time that a worker may be silent it shows that it lives.

@@ -15,10 +15,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ingest.media.container_end.check import end_of
+from ingest.media.container_end.end_status import End
 from ingest.media.container_end.ogg_pages import holes
-from ingest.media.container_end.verdict import End
-from ingest.media.decoded import Limits
-from ingest.media.diagnosis import is_motion_photo
+from ingest.media.not_a_video import is_motion_photo
+from ingest.media.picture_source import Limits
 from ingest.model.wording import worded
 
 # Containers in which nothing follows the last picture, so that what does is part of a picture.

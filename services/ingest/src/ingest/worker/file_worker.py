@@ -15,16 +15,16 @@ from framelog_service.logs import Lines
 from ingest.config.settings import Settings
 from ingest.encode.frame_builder import Encoding
 from ingest.encode.image_encoders import encoder
-from ingest.inbox.control_marks import Begun, Marks
+from ingest.inbox.marker_files import Begun, Marks
 from ingest.inbox.open_file import Content, HeldFile
 from ingest.kafka.connection import Connection
 from ingest.kafka.record_limits import Learned
 from ingest.kafka.stream_lookup import Known
-from ingest.media.container_end.verdict import End
-from ingest.media.decoded import Limits, Pictures
+from ingest.media.container_end.end_status import End
 from ingest.media.fingerprint import content_id, stream_id
 from ingest.media.image_sequence import ImageSequence
 from ingest.media.opening import check_size, open_pictures
+from ingest.media.picture_source import Limits, Pictures
 from ingest.media.video_file import Source
 from ingest.model.choices import Choices, with_named
 from ingest.model.errors import Fenced, FileChanged, StartOver, Unfinished, Unreadable
@@ -36,7 +36,7 @@ from ingest.model.video_description import NOTHING_KNOWN, Description
 from ingest.model.wording import printable
 from ingest.telemetry.worker_probe import Probe, Progress, Pulled
 from ingest.worker import duplicate_rules
-from ingest.worker.deduplication import Deduplication, Resolved
+from ingest.worker.duplicate_lookup import Deduplication, Resolved
 from ingest.worker.messages import Begun as RunBegun
 from ingest.worker.messages import Busy, Changed, Ended, Job, Lookup, Opened, Waiting
 from ingest.worker.pacing import Pacer

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 
-from ingest.media.decoded import Picture
+from ingest.media.picture_source import Picture
 from ingest.pixels.colour_conversion import Size, jpeg_steps, rgb_steps
 from ingest.pixels.filter_graph import Filters
 
