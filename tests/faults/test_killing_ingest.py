@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 from ingest.model.choices import Choices
-from ingest.supervisor.worker_pool import Running
+from ingest.supervisor.worker_pool import WorkerHandle
 from ingest.worker.messages import Job, Proceed
 
 from tests.faults.checks import Film, check_exactly_once, check_folders, make_film
@@ -36,7 +36,7 @@ def test_a_worker_that_died_can_be_spoken_to() -> None:
     ours, theirs = multiprocessing.Pipe()
     theirs.close()
     job = Job(Path("film.mp4"), Choices())
-    dead = Running(job, multiprocessing.Process(), ours, 0.0)
+    dead = WorkerHandle(job, multiprocessing.Process(), ours, 0.0)
     dead.send(Proceed("film.mp4"))
     ours.close()
 

@@ -16,7 +16,7 @@ from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from ingest.media.picture_source import Limits
-from ingest.media.video_file import Source
+from ingest.media.video_file import VideoFile
 from ingest.telemetry.stopwatch import Stopwatch
 
 Pixels = npt.NDArray[np.uint8]
@@ -132,10 +132,10 @@ def _write_sound(container: OutputContainer, cover: Path | None) -> None:
     container.mux(sound.encode(None))
 
 
-def opened(path: Path, largest_pixels: int = 1 << 24) -> Source:
+def opened(path: Path, largest_pixels: int = 1 << 24) -> VideoFile:
     """Open a file as a worker does."""
     limits = Limits(decoder_threads=2, largest_pixels=largest_pixels)
-    return Source(path, limits, Stopwatch(time.perf_counter))
+    return VideoFile(path, limits, Stopwatch(time.perf_counter))
 
 
 def cut(path: Path, share: float) -> Path:

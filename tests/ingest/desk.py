@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from ingest.api.command_routes import control_routes
-from ingest.api.operator_commands import Control
+from ingest.api.command_routes import command_routes
+from ingest.api.operator_commands import OperatorCommands
 from ingest.inbox.folders import Folders
 from ingest.inbox.marker_files import Marks
 from ingest.media.fingerprint import fingerprint
 from ingest.model.errors import IngestError
 from ingest.model.stream import State, Stream
-from ingest.worker.messages import AtWork
+from ingest.worker.messages import FileProgress
 
 from tests.ingest.builders import NOW_US, fresh
 
@@ -52,10 +52,10 @@ class Desk:
         self.folders.prepare()
         self.marks = Marks(root)
         self.catalogue = FakeCatalogue()
-        self.at_work: list[AtWork] = []
+        self.at_work: list[FileProgress] = []
         app = Flask("test", static_folder=None)
-        control = Control(self.folders, self.catalogue, lambda: self.at_work)
-        app.register_blueprint(control_routes(control))
+        control = OperatorCommands(self.folders, self.catalogue, lambda: self.at_work)
+        app.register_blueprint(command_routes(control))
         self.client: FlaskClient = app.test_client()
 
     def file(self, folder: str, name: str, note: str | None = None) -> Path:

@@ -8,7 +8,7 @@ from ingest.config.settings import Settings
 from ingest.inbox.folders import Folders
 from ingest.model.stream import State
 from ingest.supervisor.supervisor import Supervisor
-from ingest.supervisor.worker_pool import Running, WorkerPool
+from ingest.supervisor.worker_pool import WorkerHandle, WorkerPool
 from ingest.telemetry.metrics import Metrics
 from ingest.telemetry.spans import Traces
 from ingest.worker.messages import Ended, Job, Opened
@@ -22,19 +22,19 @@ class Workers(WorkerPool):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.started: list[Running] = []
-        self._lines: dict[Running, Connection] = {}
+        self.started: list[WorkerHandle] = []
+        self._lines: dict[WorkerHandle, Connection] = {}
 
-    def start(self, job: Job) -> Running:
+    def start(self, job: Job) -> WorkerHandle:
         """See WorkerPool.start."""
         ours, theirs = multiprocessing.Pipe()
-        running = Running(job, multiprocessing.Process(), ours, 0.0)
+        running = WorkerHandle(job, multiprocessing.Process(), ours, 0.0)
         self._running.append(running)
         self._lines[running] = theirs
         self.started.append(running)
         return running
 
-    def told(self, running: Running) -> list[object]:
+    def told(self, running: WorkerHandle) -> list[object]:
         line, told = self._lines[running], []
         while line.poll():
             try:
@@ -72,7 +72,7 @@ class Service:
         path.write_bytes(content)
         return path
 
-    def end(self, worker: Running) -> None:
+    def end(self, worker: WorkerHandle) -> None:
         """Have a worker find a film of its own, and bring it to its end."""
         self.reports.on_report(worker, Opened(worker.job.path.name))
         self.reports.on_report(worker, Ended("id", "run", State.COMPLETE, 1, None, duplicate=False))

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.client_errors import BAD_STATE, PURGED, TOO_LARGE, judged
 from ingest.kafka.publisher import KafkaPublisher
-from ingest.kafka.record_limits import LimitsBook
+from ingest.kafka.record_limits import LearnedLimits
 from ingest.model.errors import (
     Blocked,
     Broken,
@@ -179,7 +179,7 @@ class FakedPublisher(KafkaPublisher):
         )  # fmt: skip
         self._codec = FakeCodec()
         self._probe = Probe(lambda: 0.0, lambda: 0)
-        self._book = LimitsBook(self._topics)
+        self._book = LearnedLimits(self._topics)
         self._index_partitions = 1
         self._faults = []
         self._door = None

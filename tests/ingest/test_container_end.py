@@ -10,7 +10,7 @@ from pathlib import Path
 
 import av
 import pytest
-from ingest.media.completeness import Shortfall
+from ingest.media.completeness import CompletenessCheck
 from ingest.media.container_end.check import TRUSTED, end_of
 from ingest.media.container_end.end_status import End
 from ingest.media.container_formats import ALLOWED
@@ -404,7 +404,7 @@ def test_a_packet_s_time_counts_where_it_may_be_right(
     """wrong: pts and duration in milliseconds, by the packet's number."""
     path = make(tmp_path / "a.mkv", replace(NOISE, codec="mpeg4"))
     with path.open("rb") as file, av.open(str(path)) as container:
-        shortfall = Shortfall(file.fileno(), container, container.streams.video[0])
+        shortfall = CompletenessCheck(file.fileno(), container, container.streams.video[0])
         for number, packet in enumerate(container.demux()):
             if number < frames:
                 packet.pts, packet.duration = wrong.get(number, (packet.pts, packet.duration))
@@ -423,7 +423,7 @@ def test_a_packet_s_time_counts_where_it_may_be_right(
 def test_what_is_damaged_is_counted_in_words(tmp_path: Path, count: int, said: str) -> None:
     path = make(tmp_path / "a.mkv", replace(NOISE, codec="mpeg4"))
     with path.open("rb") as file, av.open(str(path)) as container:
-        shortfall = Shortfall(file.fileno(), container, container.streams.video[0])
+        shortfall = CompletenessCheck(file.fileno(), container, container.streams.video[0])
         for _ in range(count):
             shortfall.decoding_failed()
         assert shortfall.sentence(Fraction(1, 25)) == f"{said}passed over."

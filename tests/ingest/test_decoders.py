@@ -12,7 +12,7 @@ import pytest
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 from ingest.media.picture_source import Limits
-from ingest.media.video_file import Source
+from ingest.media.video_file import VideoFile
 from ingest.model.choices import Choices
 from ingest.telemetry.stopwatch import Stopwatch
 
@@ -57,7 +57,7 @@ def with_one_thread(path: Path) -> int:
 
 def with_threads(path: Path, threads: int) -> int:
     limits = Limits(decoder_threads=threads, largest_pixels=1 << 20)
-    with Source(path, limits, Stopwatch(time.perf_counter)) as source:
+    with VideoFile(path, limits, Stopwatch(time.perf_counter)) as source:
         return sum(1 for _ in source.pictures(Choices(quality=90)))
 
 
@@ -101,7 +101,7 @@ def test_what_came_and_what_is_said_to_be_missing_make_the_whole(
     short = tmp_path / "short.mov"
     for share in range(35, 100, 13):
         short.write_bytes(cut(content, Fraction(share, 100)))
-        with Source(short, Limits(2, 1 << 20), Stopwatch(time.perf_counter)) as source:
+        with VideoFile(short, Limits(2, 1 << 20), Stopwatch(time.perf_counter)) as source:
             came = sum(1 for _ in source.pictures(Choices(quality=quality or Choices().quality)))
             said = source.shortfall()
         assert said == f"The file was cut off: it ends before {60 - came} of 60 frames."

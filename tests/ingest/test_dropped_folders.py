@@ -14,10 +14,10 @@ from ingest.inbox.incoming_scan import scan_folder
 from ingest.inbox.marker_files import Begun, Marks
 from ingest.inbox.open_file import HeldFile
 from ingest.media.container_end.end_status import End
-from ingest.media.picture_source import Pictures
+from ingest.media.picture_source import PictureSource
 from ingest.model.errors import Unfinished
 from ingest.model.stream import State
-from ingest.supervisor.worker_pool import Running
+from ingest.supervisor.worker_pool import WorkerHandle
 from ingest.worker.file_worker import Worker
 from ingest.worker.messages import Ended, Job, Opened, Proceed
 
@@ -72,12 +72,12 @@ def take(service: Service, files: dict[str, str] = CARD) -> Path:
     return service.folders.processing / "one" / "card"
 
 
-def names(workers: list[Running], card: Path) -> list[str]:
+def names(workers: list[WorkerHandle], card: Path) -> list[str]:
     return [str(worker.job.path.relative_to(card)) for worker in workers]
 
 
 def finish(
-    service: Service, ended: Callable[[Running], Ended] | None = None, rounds: int = 10
+    service: Service, ended: Callable[[WorkerHandle], Ended] | None = None, rounds: int = 10
 ) -> None:
     done: set[int] = set()
     for _ in range(rounds):
@@ -111,7 +111,7 @@ def test_a_card_is_claimed_whole_and_each_video_is_a_file(service: Service) -> N
 def test_a_card_with_a_video_that_is_not_whole_fails_and_says_which(service: Service) -> None:
     card = take(service)
 
-    def ended(worker: Running) -> Ended:
+    def ended(worker: WorkerHandle) -> Ended:
         is_cut = "101" in str(worker.job.path)
         state = State.TRUNCATED if is_cut else State.COMPLETE
         return Ended("id", "run", state, 7, "It is cut." if is_cut else None, duplicate=False)
@@ -171,7 +171,7 @@ def test_an_error_within_fails_the_video_and_the_folder_stays_whole(
 ) -> None:
     true = service.workers.start
 
-    def start(job: object) -> Running:
+    def start(job: object) -> WorkerHandle:
         if "101" in str(job.path):  # type: ignore[attr-defined]
             raise TypeError("injected")
         return true(job)  # type: ignore[arg-type]
@@ -342,7 +342,9 @@ def test_a_video_that_is_open_for_writing_is_waited_for_unless_its_run_was_begun
     path.write_bytes(b"a film")
     settings = Settings.from_environ({"FRAMELOG_VIDEOS": str(tmp_path)})
     job = Job(path, settings.choices, is_resumed=True)
-    whole, source = (cast("Pictures", SimpleNamespace(end=end)) for end in (End.WHOLE, End.UNKNOWN))
+    whole, source = (
+        cast("PictureSource", SimpleNamespace(end=end)) for end in (End.WHOLE, End.UNKNOWN)
+    )
     unused = cast("Any", None)
     worker = Worker(settings, job, unused, unused, unused)
     with HeldFile(path) as held:

@@ -10,7 +10,7 @@ import pytest
 from ingest.api import command_line, file_listing
 from ingest.model.errors import Blocked, Broken, IngestError, LimitsChanged, Unavailable
 from ingest.model.stream import State
-from ingest.worker.messages import AtWork
+from ingest.worker.messages import FileProgress
 
 from tests.ingest.clock import FakeClock
 from tests.ingest.desk import JSON, Desk
@@ -25,7 +25,7 @@ def test_files_are_listed_with_state_progress_and_reason(desk: Desk) -> None:
     working = desk.file("processing/me", "now.mp4")
     desk.file("done", "old.mp4")
     desk.file("failed", "bad.mp4", "It is not a video.\n")
-    desk.at_work = [AtWork(working, "now-0123456789ab", "f" * 64, 120, 500, None)]
+    desk.at_work = [FileProgress(working, "now-0123456789ab", "f" * 64, 120, 500, None)]
     told = desk.ask("GET", "files")
     files = {file["name"]: file for file in told["files"]}
     assert told["totals"] == {"waiting": 3, "ingesting": 1, "failed": 1, "done": 1}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ingest.worker.messages import NotAVideo, NotYet, Opened, Proceed
+from ingest.worker.messages import FileIncomplete, NotAVideo, Opened, Proceed
 
 from tests.ingest.service import Service
 
@@ -99,9 +99,11 @@ def test_a_change_after_the_latest_look_is_noticed_at_the_claim(
     assert service.workers.told(worker) == ["the end"]
 
 
-@pytest.mark.parametrize("found", [NotAVideo("No moov atom."), NotYet("Its end is missing.")])
+@pytest.mark.parametrize(
+    "found", [NotAVideo("No moov atom."), FileIncomplete("Its end is missing.")]
+)
 def test_that_a_file_can_not_be_opened_says_nothing_before_it_has_been_still_for_long(
-    service: Service, found: NotAVideo | NotYet
+    service: Service, found: NotAVideo | FileIncomplete
 ) -> None:
     service.drop()
     service.look_after(0.0, 0.1)

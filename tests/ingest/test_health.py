@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from ingest.api.health import Health
-from ingest.telemetry.service_thread import Rounds
+from ingest.telemetry.service_thread import RepeatingThread
 
 from tests.ingest.clock import FakeClock
 from tests.support.processes import wait_for
@@ -124,7 +124,7 @@ def test_a_thread_goes_on_after_what_is_raised_in_it(caplog: pytest.LogCaptureFi
         rounds.append(len(rounds))
         raise LookupError
 
-    with Rounds("striker", go_round, lambda: 0.0) as striker:
+    with RepeatingThread("striker", go_round, lambda: 0.0) as striker:
         wait_for(lambda: len(rounds) > 2)
         assert striker.thread.is_alive()
     assert not striker.thread.is_alive()

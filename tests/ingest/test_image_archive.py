@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ingest.media import folder_entries, image_archive
-from ingest.media.image_archive import Archive
+from ingest.media.image_archive import ImageArchive
 from ingest.media.image_folder import survey
 from ingest.media.opening import open_pictures
 from ingest.model.errors import Unreadable
@@ -29,7 +29,7 @@ def test_a_zip_of_very_many_members_is_refused_before_it_is_read(
     monkeypatch.setattr(image_archive, "MOST_ENTRIES", 65_599)
     monkeypatch.setattr(zipfile, "ZipFile", None)
     with pytest.raises(Unreadable, match="some 65600 members, but may have 65599: divide it"):
-        Archive(path)
+        ImageArchive(path)
 
 
 @pytest.mark.parametrize("lie", ["count", "nothing"])
@@ -44,17 +44,17 @@ def test_a_zip_that_lies_about_its_size_is_refused(
     path.write_bytes(data)
     monkeypatch.setattr(image_archive, "MOST_ENTRIES", 19)
     with pytest.raises(Unreadable, match="some 20 members, but may have 19"):
-        Archive(path)
+        ImageArchive(path)
     monkeypatch.setattr(image_archive, "MOST_DIRECTORY_BYTES", 19 * 46)
     with pytest.raises(Unreadable, match="members, but may have 19"):
-        Archive(path)
+        ImageArchive(path)
 
 
 def test_what_is_unpacked_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "bomb.zip", {f"{n}.bmp": bytes(1 << 20) for n in range(4)})
     monkeypatch.setattr(image_archive, "MOST_UNPACKED_BYTES", (4 << 20) - 1)
     with pytest.raises(Unreadable, match="4194304 bytes when unpacked"):
-        Archive(path)
+        ImageArchive(path)
 
 
 def test_a_zip_that_asks_for_a_password_says_so(tmp_path: Path) -> None:
@@ -65,13 +65,13 @@ def test_a_zip_that_asks_for_a_password_says_so(tmp_path: Path) -> None:
         data[data.rfind(signature) + after] |= 1
     path.write_bytes(data)
     with pytest.raises(Unreadable, match="are encrypted, and ingest has no password"):
-        Archive(path)
+        ImageArchive(path)
 
 
 def test_a_zip_of_videos_says_what_to_do(tmp_path: Path) -> None:
     path = zipped(tmp_path / "films.zip", {"day/one.mp4": b"", "notes.txt": b""})
     with pytest.raises(Unreadable, match="but a video: unpack it"):
-        Archive(path)
+        ImageArchive(path)
 
 
 def test_life_is_shown_while_no_image_can_be_decoded(tmp_path: Path) -> None:

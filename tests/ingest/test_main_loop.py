@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ingest.inbox.folder_notifications import Watcher
 from ingest.supervisor.main_loop import MainLoop
-from ingest.supervisor.scan_timer import ScanSchedule
+from ingest.supervisor.scan_timer import ScanTimer
 
 from tests.ingest.service import Service
 
@@ -27,7 +27,7 @@ def service(tmp_path: Path) -> Service:
 
 
 def loop_of(service: Service) -> MainLoop:
-    schedule = ScanSchedule(service.scheduler.scan, 0.001, bool, now=service.clock, used=float)
+    schedule = ScanTimer(service.scheduler.scan, 0.001, bool, now=service.clock, used=float)
     return MainLoop(service.folders, service.scheduler, schedule, service.workers, service.reports)
 
 

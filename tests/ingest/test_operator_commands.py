@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from ingest.model.errors import Fenced
 from ingest.model.stream import State
-from ingest.worker.messages import AtWork
+from ingest.worker.messages import FileProgress
 from ingest.worker.stream_session import Session
 
 from tests.ingest.builders import frames, fresh
@@ -55,7 +55,7 @@ def test_what_can_not_be_reprocessed_is_refused(desk: Desk) -> None:
 def test_a_stream_is_forgotten_unless_it_is_being_ingested(desk: Desk) -> None:
     path = desk.file("processing/me", "film.mp4")
     stream = desk.stream_of(path, State.COMPLETE)
-    desk.at_work = [AtWork(path, "", stream.fingerprint, 0, None, None)]
+    desk.at_work = [FileProgress(path, "", stream.fingerprint, 0, None, None)]
     assert "being ingested" in desk.ask("DELETE", f"streams/{stream.stream_id}", 409)["error"]
     desk.at_work = []
     desk.marks.supersede(stream.fingerprint, stream.run_id)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ingest.inbox import replica_liveness
 from ingest.inbox.folders import Folders
-from ingest.inbox.replica_liveness import ALIVE, OthersLife, OwnLife
+from ingest.inbox.replica_liveness import ALIVE, OtherReplicas, OwnHeartbeat
 
 from tests.ingest.clock import FakeClock
 from tests.ingest.replicas import TAKEOVER_SECONDS, claimed, replica
@@ -53,7 +53,7 @@ def test_a_lock_that_can_not_be_seen_proves_no_death(
     monkeypatch: pytest.MonkeyPatch,
     elsewhere: Callable[[pytest.MonkeyPatch, Path], None],
 ) -> None:
-    own, others = OwnLife(folder), OthersLife(TAKEOVER_SECONDS, clock)
+    own, others = OwnHeartbeat(folder), OtherReplicas(TAKEOVER_SECONDS, clock)
     own.beat()
     with monkeypatch.context() as patch:
         elsewhere(patch, tmp_path)
@@ -68,7 +68,7 @@ def test_a_lock_that_can_not_be_seen_proves_no_death(
 
 
 def test_where_its_lock_is_seen_a_death_is_known_at_once(folder: Path, clock: FakeClock) -> None:
-    own, others = OwnLife(folder), OthersLife(TAKEOVER_SECONDS, clock)
+    own, others = OwnHeartbeat(folder), OtherReplicas(TAKEOVER_SECONDS, clock)
     (folder / "a.mp4").touch()
     own.beat()
     assert not others.is_dead(folder)
@@ -103,7 +103,7 @@ def test_a_file_of_an_earlier_version_says_nothing_of_its_lock(
     folder: Path, clock: FakeClock
 ) -> None:
     (folder / ALIVE).touch()
-    others = OthersLife(TAKEOVER_SECONDS, clock)
+    others = OtherReplicas(TAKEOVER_SECONDS, clock)
     assert not others.is_dead(folder)
     clock.seconds += TAKEOVER_SECONDS + 0.1
     assert others.is_dead(folder)
@@ -116,7 +116,7 @@ def test_a_full_disk_keeps_no_replica_from_showing_life(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("ingest.inbox.replica_liveness.os.pwrite", fail)
-    own = OwnLife(folder)
+    own = OwnHeartbeat(folder)
     own.beat()
     own.end()
 
@@ -131,7 +131,7 @@ def test_one_that_looks_at_the_lock_aborts_no_start(folder: Path) -> None:
             waited.append(seconds)
             fcntl.flock(file, fcntl.LOCK_UN)
 
-        own = OwnLife(folder, pause)
+        own = OwnHeartbeat(folder, pause)
         own.beat()
         own.end()
     assert len(waited) == 1
@@ -151,7 +151,7 @@ def test_one_that_takes_over_what_was_left_aborts_no_start(
         return opened(path, *how)
 
     monkeypatch.setattr("ingest.inbox.replica_liveness.os.open", late)
-    own = OwnLife(folder, lambda _: None)
+    own = OwnHeartbeat(folder, lambda _: None)
     own.beat()
     assert (folder / ALIVE).exists()
     own.end()
@@ -159,13 +159,13 @@ def test_one_that_takes_over_what_was_left_aborts_no_start(
 
 def test_one_that_lives_again_is_not_buried(folder: Path, clock: FakeClock) -> None:
     (folder / ALIVE).touch()
-    others = OthersLife(TAKEOVER_SECONDS, clock)
+    others = OtherReplicas(TAKEOVER_SECONDS, clock)
     others.is_dead(folder)
     clock.seconds += TAKEOVER_SECONDS + 0.1
     assert others.is_dead(folder)
-    own = OwnLife(folder)
+    own = OwnHeartbeat(folder)
     own.beat()  # one of the same name has been started since
-    others.bury(folder)
+    others.remove_heartbeat(folder)
     assert (folder / ALIVE).exists()
     own.end()
 
@@ -174,7 +174,7 @@ def test_a_file_that_another_host_has_removed_is_made_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NFS says of what is open then that its handle is stale, and so it does for ever."""
-    own = OwnLife(folder)
+    own = OwnHeartbeat(folder)
     own.beat()
     (folder / ALIVE).unlink()
     stale = {own._descriptor}
@@ -205,13 +205,13 @@ def test_where_only_what_is_open_for_writing_can_be_locked_the_dead_are_buried(
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         known(file, how)
 
-    own, others = OwnLife(folder), OthersLife(TAKEOVER_SECONDS, clock)
+    own, others = OwnHeartbeat(folder), OtherReplicas(TAKEOVER_SECONDS, clock)
     (folder / "a.mp4").touch()
     own.beat()
     own.end()
     monkeypatch.setattr(fcntl, "flock", flock)
     assert others.is_dead(folder)
-    others.bury(folder)
+    others.remove_heartbeat(folder)
     assert not (folder / ALIVE).exists()
 
 

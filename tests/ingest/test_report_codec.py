@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ingest.config.settings import Settings
 from ingest.model.stream import State
-from ingest.supervisor.worker_pool import Exited, Running, WorkerPool
+from ingest.supervisor.worker_pool import Exited, WorkerHandle, WorkerPool
 from ingest.telemetry.client_statistics import ClientReport
 from ingest.telemetry.spans import Span, SpanContext
 from ingest.telemetry.worker_probe import Progress
@@ -23,16 +23,16 @@ from ingest.worker.messages import (
     Answer,
     Begun,
     Ended,
+    FileIncomplete,
     Job,
-    LetGo,
     Lookup,
     NotAVideo,
-    NotYet,
     Opened,
     Report,
+    StreamTakenOver,
     Waiting,
 )
-from ingest.worker.report_codec import Garbled, Inbox, decoded, encoded
+from ingest.worker.report_codec import InvalidReport, ReportReader, decoded, encoded
 
 from tests.support.processes import wait_for
 
@@ -42,12 +42,12 @@ REPORTS: list[Report] = [
     Opened("ab" * 32),
     Begun("id", "run", 3, None),
     NotAVideo("It is \udcff no video."),
-    NotYet("Its end is missing."),
+    FileIncomplete("Its end is missing."),
     Progress(),
     Progress(3, 4, {"read": 0.5}, 1.5, 0.1, ClientReport({"0.5": 0.1}, 3, {"retry": 2}), SPANS),
     Waiting("why"),
     Ended("id", "run", State.TRUNCATED, 3, "why", duplicate=True),
-    LetGo(),
+    StreamTakenOver(),
 ]
 
 
@@ -63,7 +63,7 @@ def framed(data: bytes) -> bytes:
 def test_reports_are_read_however_they_are_cut() -> None:
     sent = b"".join(framed(encoded(report)) for report in REPORTS)
     for size in (1, 3, 1000, len(sent)):
-        inbox = Inbox()
+        inbox = ReportReader()
         heard = [r for at in range(0, len(sent), size) for r in inbox.add(sent[at : at + size])]
         assert heard == REPORTS
 
@@ -84,7 +84,7 @@ GARBAGE = {
     "no name": b"{}",
     "an unknown name": report(report="Proceed", name="x"),
     "a name that is none": report(report=["Ended"]),
-    "a field too many": report(report="NotYet", more=1),
+    "a field too many": report(report="FileIncomplete", more=1),
     "a field too few": report(report="Opened"),
     "a text for a number": report(report="Progress", frames="1"),
     "a truth for a number": report(report="Progress", frames=True),
@@ -120,15 +120,15 @@ def test_anything_else_is_refused(
     data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Garbled):
+    with pytest.raises(InvalidReport):
         decoded(data)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("length", [(1 << 20) + 1, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_a_report_of_any_length_is_not_waited_for(length: int) -> None:
-    with pytest.raises(Garbled):
-        Inbox().add(length.to_bytes(4, "big"))
+    with pytest.raises(InvalidReport):
+        ReportReader().add(length.to_bytes(4, "big"))
 
 
 def says(line: Connection, data: bytes) -> None:
@@ -153,7 +153,7 @@ def pool(tmp_path: Path) -> Iterator[WorkerPool]:
 
 def start(
     pool: WorkerPool, does: Callable[[Connection, bytes], None], data: bytes = b""
-) -> Running:
+) -> WorkerHandle:
     settings = Settings.from_environ({})
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(
@@ -161,7 +161,7 @@ def start(
     )
     process.start()
     theirs.close()
-    running = Running(Job(Path("film"), settings.choices), process, ours, time.monotonic())
+    running = WorkerHandle(Job(Path("film"), settings.choices), process, ours, time.monotonic())
     pool._running.append(running)
     return running
 

@@ -11,8 +11,8 @@ from hypothesis import settings as how
 from hypothesis import strategies as some
 from ingest.api import command_line
 from ingest.api.app import create_app
-from ingest.api.command_routes import control_routes
-from ingest.api.operator_commands import Control
+from ingest.api.command_routes import command_routes
+from ingest.api.operator_commands import OperatorCommands
 from ingest.api.server import serving
 from ingest.config.settings import Settings
 from prometheus_client import CollectorRegistry
@@ -67,8 +67,8 @@ def test_a_body_must_be_said_to_be_json(desk: Desk) -> None:
 
 def with_token(desk: Desk) -> Flask:
     app = create_app(lambda: None, lambda: None, CollectorRegistry())
-    control = Control(desk.folders, FakeCatalogue(), tuple)
-    app.register_blueprint(control_routes(control, Secret(TOKEN)))
+    control = OperatorCommands(desk.folders, FakeCatalogue(), tuple)
+    app.register_blueprint(command_routes(control, Secret(TOKEN)))
     return app
 
 

@@ -1,7 +1,7 @@
 """How often the folder is looked at."""
 
 import pytest
-from ingest.supervisor.scan_timer import ScanSchedule
+from ingest.supervisor.scan_timer import ScanTimer
 
 from tests.ingest.clock import FakeClock
 
@@ -31,21 +31,21 @@ def folder() -> Folder:
 
 
 @pytest.fixture
-def schedule(folder: Folder) -> ScanSchedule:
-    return ScanSchedule(
+def schedule(folder: Folder) -> ScanTimer:
+    return ScanTimer(
         folder.scan, 1.0, lambda: folder.has_backlog, now=folder.clock, used=folder.clock
     )
 
 
 def test_the_first_look_is_due_at_once_and_the_next_after_a_rescan(
-    folder: Folder, schedule: ScanSchedule
+    folder: Folder, schedule: ScanTimer
 ) -> None:
     assert schedule.pause_seconds == 0
     schedule.scan()
     assert schedule.pause_seconds == pytest.approx(1.0)
 
 
-def test_a_scan_is_due_when_a_file_is(folder: Folder, schedule: ScanSchedule) -> None:
+def test_a_scan_is_due_when_a_file_is(folder: Folder, schedule: ScanTimer) -> None:
     folder.scan_seconds, folder.due = 0.0, 100.7
     schedule.scan()
     assert schedule.pause_seconds == pytest.approx(0.7)
@@ -54,7 +54,7 @@ def test_a_scan_is_due_when_a_file_is(folder: Folder, schedule: ScanSchedule) ->
     assert schedule.pause_seconds == pytest.approx(1.0)
 
 
-def test_hints_bring_a_scan_soon(folder: Folder, schedule: ScanSchedule) -> None:
+def test_hints_bring_a_scan_soon(folder: Folder, schedule: ScanTimer) -> None:
     schedule.scan()
     schedule.hint()
     assert schedule.pause_seconds == pytest.approx(0.9)
@@ -64,7 +64,7 @@ def test_hints_bring_a_scan_soon(folder: Folder, schedule: ScanSchedule) -> None
 
 
 def test_hints_without_end_leave_most_of_the_time_to_others(
-    folder: Folder, schedule: ScanSchedule
+    folder: Folder, schedule: ScanTimer
 ) -> None:
     began = folder.clock()
     folder.due = began
@@ -76,7 +76,7 @@ def test_hints_without_end_leave_most_of_the_time_to_others(
     assert folder.scans * folder.scan_seconds == pytest.approx(10, rel=0.1)
 
 
-def test_scans_that_take_long_are_made_all_the_same(folder: Folder, schedule: ScanSchedule) -> None:
+def test_scans_that_take_long_are_made_all_the_same(folder: Folder, schedule: ScanTimer) -> None:
     folder.scan_seconds = 30.0
     schedule.scan()
     assert schedule.pause_seconds == pytest.approx(1.0)
@@ -85,7 +85,7 @@ def test_scans_that_take_long_are_made_all_the_same(folder: Folder, schedule: Sc
 
 
 def test_while_files_wait_anyway_neither_hints_nor_what_is_due_bring_a_look(
-    folder: Folder, schedule: ScanSchedule
+    folder: Folder, schedule: ScanTimer
 ) -> None:
     folder.scan_seconds, folder.due, folder.has_backlog = 0.001, 100.1, True
     schedule.scan()
@@ -98,14 +98,14 @@ def test_while_files_wait_anyway_neither_hints_nor_what_is_due_bring_a_look(
 
 @pytest.mark.parametrize(("scan_seconds", "pause_seconds"), [(0.04, 1.96), (0.3, 5.0)])
 def test_while_files_wait_anyway_scans_are_the_rarer_the_longer_they_take(
-    folder: Folder, schedule: ScanSchedule, scan_seconds: float, pause_seconds: float
+    folder: Folder, schedule: ScanTimer, scan_seconds: float, pause_seconds: float
 ) -> None:
     folder.scan_seconds, folder.has_backlog = scan_seconds, True
     schedule.scan()
     assert schedule.pause_seconds == pytest.approx(pause_seconds)
 
 
-def test_a_scan_that_fails_is_made_again(folder: Folder, schedule: ScanSchedule) -> None:
+def test_a_scan_that_fails_is_made_again(folder: Folder, schedule: ScanTimer) -> None:
     folder.is_gone = True
     with pytest.raises(FileNotFoundError):
         schedule.scan()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from ingest.model.stream import Placement, Segment, Stream
 from ingest.verify.consistency import Findings, Found, check
-from ingest.verify.verify import verdict
+from ingest.verify.verify import result_line
 
 from tests.ingest.builders import NOW_US, batched, fresh
 
@@ -57,7 +57,7 @@ class Log:
         return findings
 
     def line(self, begins_at: int = 0, index_begins_at: int = 0) -> str:
-        return verdict(self.stream, self.check(begins_at, index_begins_at))
+        return result_line(self.stream, self.check(begins_at, index_begins_at))
 
 
 @pytest.fixture

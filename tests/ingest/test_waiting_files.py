@@ -9,24 +9,24 @@ from ingest.inbox.file_state import FileState, current_state
 from ingest.inbox.marker_files import Begun as RunMark
 from ingest.inbox.marker_files import Marks
 from ingest.model.stream import State
-from ingest.supervisor.worker_pool import Running
+from ingest.supervisor.worker_pool import WorkerHandle
 from ingest.telemetry.worker_probe import Progress
 from ingest.worker.messages import (
-    AtWork,
     Begun,
     Busy,
     Changed,
+    ClusterRefused,
     Ended,
-    LetGo,
-    NotYet,
+    FileIncomplete,
+    FileProgress,
     Opened,
-    TurnedAway,
+    StreamTakenOver,
 )
 
 from tests.ingest.service import Service
 
 FOUND = Opened("ab" * 32)
-OPEN = NotYet("A program has it open for writing.", is_being_written=True)
+OPEN = FileIncomplete("A program has it open for writing.", is_being_written=True)
 TWIN = Busy("film-abababababab", "1" * 32, 4, is_paced=False)
 NOW_BEGUN = Begun("id", "run", 0, None)
 TAKEOVER_SECONDS = 10.0
@@ -41,11 +41,11 @@ def service(tmp_path: Path) -> Iterator[Service]:
     one.folders.release()
 
 
-def latest(service: Service) -> Running:
+def latest(service: Service) -> WorkerHandle:
     return service.workers.started[-1]
 
 
-def begun(service: Service, name: str = "film.mp4") -> Running:
+def begun(service: Service, name: str = "film.mp4") -> WorkerHandle:
     """Drop a file, and return its worker once the file is claimed for it."""
     service.drop(name, f"content of {name}".encode())
     service.look_after(0.0, 0.1, 0.5)
@@ -55,7 +55,7 @@ def begun(service: Service, name: str = "film.mp4") -> Running:
     return worker
 
 
-def wait_for_another(service: Service, worker: Running, most_seconds: float) -> float:
+def wait_for_another(service: Service, worker: WorkerHandle, most_seconds: float) -> float:
     """Look every tenth of a second; return after how many another worker began."""
     count = len(service.workers.started)
     for tenths in range(round(most_seconds * 10) + 1):
@@ -118,7 +118,7 @@ def test_a_run_that_another_file_has_taken_over_is_not_its_own_any_more(service:
     state, marks = current_state(path), Marks(service.folders.root)
     assert isinstance(state, FileState)
     marks.begin(RunMark("ab" * 32, "1" * 32, state))
-    service.reports.on_report(worker, LetGo())
+    service.reports.on_report(worker, StreamTakenOver())
     assert marks.begun(state.inode) is None
     assert wait_for_another(service, worker, TAKEOVER_SECONDS + 1) >= TAKEOVER_SECONDS - 0.2
 
@@ -222,13 +222,15 @@ def test_a_file_that_grows_for_ever_is_put_away_with_a_note(service: Service) ->
 
 
 @pytest.mark.parametrize(
-    "then", [TWIN, NotYet("Its end is missing."), NOW_BEGUN], ids=lambda then: type(then).__name__
+    "then",
+    [TWIN, FileIncomplete("Its end is missing."), NOW_BEGUN],
+    ids=lambda then: type(then).__name__,
 )
 def test_a_file_that_was_blocked_and_waits_for_another_thing_is_not_blocked(
-    service: Service, then: Busy | NotYet | Begun
+    service: Service, then: Busy | FileIncomplete | Begun
 ) -> None:
     worker = begun(service)
-    service.reports.on_report(worker, TurnedAway("Kafka refuses to write to the topic."))
+    service.reports.on_report(worker, ClusterRefused("Kafka refuses to write to the topic."))
     service.scheduler.scan()
     assert service.scheduler.blocked == "Kafka refuses to write to the topic."
     wait_for_another(service, worker, 5)
@@ -240,6 +242,6 @@ def test_a_file_that_was_blocked_and_waits_for_another_thing_is_not_blocked(
 
 
 def test_what_is_blocked_without_a_reason_hides_no_reason(service: Service) -> None:
-    nameless = AtWork(Path("a.mp4"), "", "", 0, None, waits_for=None, blocked=True)
+    nameless = FileProgress(Path("a.mp4"), "", "", 0, None, waits_for=None, blocked=True)
     service.scheduler.at_work = [nameless, replace(nameless, waits_for="why")]
     assert service.scheduler.blocked == "why"

@@ -4,8 +4,8 @@ import pytest
 from ingest.config.settings import Settings
 from ingest.model.errors import Fenced, Unreadable
 from ingest.worker.file_worker import Worker
-from ingest.worker.messages import LetGo, NotAVideo
-from ingest.worker.worker_process import last_words_of
+from ingest.worker.messages import NotAVideo, StreamTakenOver
+from ingest.worker.worker_process import final_report_of
 
 
 class Failing(Worker):
@@ -34,17 +34,17 @@ def settings() -> Settings:
     ],
 )
 def test_any_error_becomes_a_sentence(error: Exception, reason: str) -> None:
-    assert last_words_of(Failing(error), settings()) == NotAVideo(reason)
+    assert final_report_of(Failing(error), settings()) == NotAVideo(reason)
 
 
 def test_a_fault_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
-    last_words_of(Failing(ZeroDivisionError()), settings())
+    final_report_of(Failing(ZeroDivisionError()), settings())
     (record,) = caplog.records
     assert record.getMessage() == "event=worker_failed"
     assert record.exc_info is not None
 
 
 def test_what_concerns_no_file_is_no_reason() -> None:
-    assert last_words_of(Failing(Fenced("Another has it.")), settings()) == LetGo()
+    assert final_report_of(Failing(Fenced("Another has it.")), settings()) == StreamTakenOver()
     with pytest.raises(ConnectionError):
-        last_words_of(Failing(ConnectionError()), settings())
+        final_report_of(Failing(ConnectionError()), settings())

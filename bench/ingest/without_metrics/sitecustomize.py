@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ingest.model.frame import Frame
-    from ingest.supervisor.file_scheduler import Scheduler
+    from ingest.supervisor.file_scheduler import FileScheduler
 
 
 class NoMetrics:
@@ -76,7 +76,7 @@ class NoProbe:
         return Progress(len(batch), sum(len(frame.image) for frame in batch))
 
 
-def measure_no_scan(self: Scheduler) -> None:
+def measure_no_scan(self: FileScheduler) -> None:
     pass
 
 
@@ -84,7 +84,9 @@ def patch_out_metrics() -> None:
     # Before anything that imports it by its name.
     vars(import_module("ingest.telemetry.worker_probe"))["Probe"] = NoProbe
     vars(import_module("ingest.telemetry.metrics"))["Metrics"] = NoMetrics
-    vars(import_module("ingest.supervisor.file_scheduler"))["Scheduler"]._measure = measure_no_scan
+    vars(import_module("ingest.supervisor.file_scheduler"))[
+        "FileScheduler"
+    ]._measure = measure_no_scan
 
 
 patch_out_metrics()

@@ -13,9 +13,9 @@ from framelog_service.log_repeats import Repeats
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from ingest.api.app import create_app
-from ingest.api.command_routes import control_routes
+from ingest.api.command_routes import command_routes
 from ingest.api.health import Health
-from ingest.api.operator_commands import Control
+from ingest.api.operator_commands import OperatorCommands
 from ingest.api.server import serving
 from ingest.api.stream_catalogue import KafkaCatalogue
 from ingest.config.settings import Settings
@@ -83,8 +83,8 @@ def run(settings: Settings) -> None:
         hold=lambda: log_schemas.hold,
         lookup=lookup.known,
     )
-    control = Control(folders, KafkaCatalogue(settings), lambda: supervisor.at_work)
-    app.register_blueprint(control_routes(control, settings.token))
+    control = OperatorCommands(folders, KafkaCatalogue(settings), lambda: supervisor.at_work)
+    app.register_blueprint(command_routes(control, settings.token))
     _prepare(folders)
     pool.prepare()
     with (

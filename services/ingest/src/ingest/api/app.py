@@ -25,11 +25,11 @@ def create_app(
 
     @app.get("/healthz")
     def healthz() -> Response:
-        return _verdict(alive())
+        return _answer(alive())
 
     @app.get("/readyz")
     def readyz() -> Response:
-        return _verdict(ready())
+        return _answer(ready())
 
     @app.get("/metrics")
     def metrics() -> Response:
@@ -38,7 +38,7 @@ def create_app(
     return app
 
 
-def _verdict(wrong: str | None) -> Response:
+def _answer(wrong: str | None) -> Response:
     if wrong is None:
         return Response("ok\n", mimetype="text/plain")
     return Response(f"{printable(wrong)}\n", 503, mimetype="text/plain")

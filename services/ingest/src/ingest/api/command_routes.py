@@ -7,8 +7,8 @@ from flask import Blueprint, Response, jsonify, request
 from framelog_service.environment import Secret
 from werkzeug.exceptions import HTTPException
 
-from ingest.api.operator_commands import Control
-from ingest.api.request_guard import what_may_not, who_may_not
+from ingest.api.operator_commands import OperatorCommands
+from ingest.api.request_guard import check_change, check_token
 from ingest.model.errors import Blocked, IngestError, Refused, Unavailable, Unknown
 
 _NEWEST = 100
@@ -21,7 +21,7 @@ _STATUSES: Mapping[type[IngestError], int] = {
 }
 
 
-def control_routes(control: Control, token: Secret | None = None) -> Blueprint:
+def command_routes(control: OperatorCommands, token: Secret | None = None) -> Blueprint:
     """Return the routes below /api. Answers are JSON; errors have a sentence in `error`.
 
     With a token, all of them ask for it.
@@ -30,7 +30,7 @@ def control_routes(control: Control, token: Secret | None = None) -> Blueprint:
 
     @routes.before_request
     def refuse() -> Response | None:
-        refusal = who_may_not(request.headers, token) or what_may_not(
+        refusal = check_token(request.headers, token) or check_change(
             request.method, request.host, request.headers
         )
         if refusal is None:
@@ -41,12 +41,12 @@ def control_routes(control: Control, token: Secret | None = None) -> Blueprint:
         return answer
 
     @routes.errorhandler(IngestError)
-    def tell(error: IngestError) -> Response:
+    def on_ingest_error(error: IngestError) -> Response:
         statuses = (status for kind, status in _STATUSES.items() if isinstance(error, kind))
         return _error(next(statuses, 500), str(error))
 
     @routes.errorhandler(OSError)
-    def tell_of_the_disk(error: OSError) -> Response:
+    def on_os_error(error: OSError) -> Response:
         return _error(503, f"The videos folder does not allow it: {error}.")
 
     @routes.get("/files")
@@ -64,7 +64,7 @@ def control_routes(control: Control, token: Secret | None = None) -> Blueprint:
         routes.add_url_rule(rule, act.__name__, view, methods=[method])
 
     @routes.app_errorhandler(HTTPException)
-    def tell_http_error(error: HTTPException) -> Response:
+    def on_http_error(error: HTTPException) -> Response:
         return _error(error.code or 500, error.description or error.name)
 
     route("/files/<name>/retry", "POST", control.retry)

@@ -14,7 +14,7 @@ from ingest.inbox.file_state import FileState, state_of, waits
 from ingest.inbox.folders import notes_of
 from ingest.media.video_folder import contents, holds_pictures
 from ingest.model.wording import printable
-from ingest.worker.messages import AtWork
+from ingest.worker.messages import FileProgress
 
 _LONGEST_REASON_LETTERS = 2000
 _KEPT = 100
@@ -37,18 +37,22 @@ class Entry:
     estimated_frame_count: int | None = None
 
 
-def waiting(incoming: Path, at_work: Sequence[AtWork], newest: int) -> tuple[int, list[Entry]]:
+def waiting(
+    incoming: Path, at_work: Sequence[FileProgress], newest: int
+) -> tuple[int, list[Entry]]:
     """Return how many files wait, and the newest, with what they wait for if known."""
     reasons = {work.path: work.waits_for for work in at_work}
     total, found = _newest(_visible(incoming), newest)
     return total, [_waiting(path, status, reasons.get(path)) for status, path in found]
 
 
-def ingesting(processing: Path, at_work: Sequence[AtWork], newest: int) -> tuple[int, list[Entry]]:
+def ingesting(
+    processing: Path, at_work: Sequence[FileProgress], newest: int
+) -> tuple[int, list[Entry]]:
     """Return how many files are being ingested, and the newest, with what is known of them."""
     known = {work.path: work for work in at_work}
     files = [file for file in _claimed(processing) if not waits(file[1].name)]
-    within: dict[Path, list[AtWork]] = {path: [] for _, path in files}
+    within: dict[Path, list[FileProgress]] = {path: [] for _, path in files}
     for work in at_work:
         for folder in work.path.parents:
             if folder in within:
@@ -228,7 +232,7 @@ def _entry(path: Path, status: os.stat_result, state: str, reason: str | None) -
 
 
 def _at_work(
-    path: Path, status: os.stat_result, known: Mapping[Path, AtWork], name: str | None = None
+    path: Path, status: os.stat_result, known: Mapping[Path, FileProgress], name: str | None = None
 ) -> Entry:
     name, work = name or printable(path.name), known.get(path)
     if work is None:
@@ -246,7 +250,7 @@ def _at_work(
     )
 
 
-def _video_at_work(work: AtWork, folder: Path) -> Entry:
+def _video_at_work(work: FileProgress, folder: Path) -> Entry:
     """Tell of a video in a folder that is being ingested."""
     name = printable(str(work.path.relative_to(folder.parent)))
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from ingest.telemetry.service_thread import Rounds
+from ingest.telemetry.service_thread import RepeatingThread
 
 _LOOP_SECONDS = 60.0
 # Between the end of a check and the next, when all is well and when it is not.
@@ -20,7 +20,7 @@ _STALE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class _Verdict:
+class _CheckResult:
     wrong: str | None
     ended: float
     """When the check ended: what it found held then at the latest."""
@@ -46,9 +46,11 @@ class Health:
         self._now = now
         self._threads = threads
         self._ticked = now()
-        self._latest: _Verdict | None = None
+        self._latest: _CheckResult | None = None
         self._began = now()
-        self._rounds = Rounds("health", self._look, self._pause_seconds, end_seconds=0.5)
+        self._rounds = RepeatingThread(
+            "health", self._run_check, self._pause_seconds, end_seconds=0.5
+        )
 
     def __enter__(self) -> Self:
         self._began = self._now()
@@ -87,12 +89,12 @@ class Health:
             return "Ingest has just been started, and is still asking Kafka and the registry."
         return latest.wrong
 
-    def _look(self) -> None:
+    def _run_check(self) -> None:
         wrong: str | None = "What ingest needs can't be looked at: its log says why."
         try:
             wrong = self._check()
         finally:
-            self._latest = _Verdict(wrong, self._now())
+            self._latest = _CheckResult(wrong, self._now())
 
     def _pause_seconds(self) -> float:
         latest = self._latest

@@ -15,10 +15,10 @@ from ingest.inbox.open_file import HeldFile, holds
 from ingest.model.errors import Refused, Unknown, Unreadable
 from ingest.model.stream import State, Stream
 from ingest.model.wording import printable
-from ingest.worker.messages import AtWork
+from ingest.worker.messages import FileProgress
 
 
-class Control:
+class OperatorCommands:
     """Answers people. Its methods may be called from any thread.
 
     It never touches what the intake holds: it moves files and sets marks, which the intake
@@ -33,7 +33,7 @@ class Control:
         self,
         folders: Folders,
         catalogue: Catalogue,
-        at_work: Callable[[], Sequence[AtWork]],
+        at_work: Callable[[], Sequence[FileProgress]],
     ) -> None:
         self._folders = folders
         self._catalogue = catalogue

@@ -56,7 +56,7 @@ def is_own_host(host: str, hosts: Collection[str]) -> bool:
     return True
 
 
-def who_may_not(headers: Headers, token: Secret | None) -> Refusal | None:
+def check_token(headers: Headers, token: Secret | None) -> Refusal | None:
     """Refuse who does not show the token, where there is one."""
     if token is None:
         return None
@@ -72,7 +72,7 @@ def who_may_not(headers: Headers, token: Secret | None) -> Refusal | None:
     )
 
 
-def what_may_not(method: str, host: str, headers: Headers) -> Refusal | None:
+def check_change(method: str, host: str, headers: Headers) -> Refusal | None:
     """Refuse to change anything for a web page of others.
 
     Browsers say who asks; and a page of others can't send JSON without asking first. What has no

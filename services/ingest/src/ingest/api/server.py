@@ -24,7 +24,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import Error
 
-from ingest.telemetry.service_thread import Rounds
+from ingest.telemetry.service_thread import RepeatingThread
 
 MOST_CONNECTIONS = 2048
 # Descriptors that are left to all else that the service does.
@@ -33,7 +33,7 @@ _FEWEST_CONNECTIONS = 64
 LARGEST_HEAD_BYTES = 16 << 10
 LARGEST_BODY_BYTES = 64 << 10
 _AGAIN_SECONDS = 0.5
-_LOOK_SECONDS = 1.0
+_MAINTENANCE_SECONDS = 1.0
 # So many are accepted before anything else is done, and so many wait to be accepted.
 _ACCEPTED_AT_ONCE = 64
 _BACKLOG = 2048
@@ -274,14 +274,14 @@ class _Server(TcpWSGIServer):
         self.at_work: set[_Channel] = set()
         self._dropped = dropped
         self._sockets = sockets
-        self._next_look = self._accepts_from = 0.0
+        self._next_maintenance = self._accepts_from = 0.0
         super().__init__(app, sockets, **named)
 
     def readable(self) -> bool:
         """Whether connections are accepted now."""
         return self.accepting and self.now() >= self._accepts_from
 
-    def look(self) -> None:
+    def maintain(self) -> None:
         """See to connections between two waits of the loop."""
         self.poller.watch(self)
         for channel in list(self.at_work):
@@ -290,8 +290,8 @@ class _Server(TcpWSGIServer):
                 self.at_work.discard(channel)
             self.poller.watch(channel)
         now = self.now()
-        if now >= self._next_look:
-            self._next_look = now + _LOOK_SECONDS
+        if now >= self._next_maintenance:
+            self._next_maintenance = now + _MAINTENANCE_SECONDS
             self.maintenance(now)
 
     def maintenance(self, now: float) -> None:
@@ -404,14 +404,14 @@ def serving(
             poller.watch(server.trigger)
         while not ending:
             for server in servers:
-                server.look()
-            poller.go_round(_LOOK_SECONDS)
+                server.maintain()
+            poller.go_round(_MAINTENANCE_SECONDS)
 
     # A line for each request that waits for a thread would be all of the log.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     lanes.start()
     try:
-        with Rounds("http", go_round, lambda: _AGAIN_SECONDS):
+        with RepeatingThread("http", go_round, lambda: _AGAIN_SECONDS):
             try:
                 yield int(cast("Any", servers[0]).effective_port)
             finally:

@@ -21,7 +21,7 @@ from ingest.inbox.renaming import (
     rename_no_replace,
     set_aside,
 )
-from ingest.inbox.replica_liveness import OthersLife, OwnLife
+from ingest.inbox.replica_liveness import OtherReplicas, OwnHeartbeat
 from ingest.inbox.sidecars import carried, is_same
 from ingest.inbox.stray_settings import StraySettings
 from ingest.model.choices import sidecar
@@ -56,8 +56,8 @@ class Folders:
         self.processing = root / "processing"
         self._mine = self.processing / replica.replace(os.sep, "_")
         self._now = now
-        self._own = OwnLife(self._mine)
-        self._others = OthersLife(takeover_seconds, now)
+        self._own = OwnHeartbeat(self._mine)
+        self._others = OtherReplicas(takeover_seconds, now)
         self._beaten = now()
         self._stray_settings = StraySettings(
             self.incoming,
@@ -173,7 +173,7 @@ class Folders:
         self._stray_settings.expect()
         try:
             (folder / _DRAFT).unlink(missing_ok=True)
-            self._others.bury(folder)
+            self._others.remove_heartbeat(folder)
             folder.rmdir()
         except OSError:
             log.debug("event=replica_folder_in_use replica=%r", folder.name)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class SteadyFile:
     """A file whose state has not changed since some time, in seconds, as far as scans show.
 
     Still so at settles_at, it is taken for whole. From opens_at on it may be looked into, since
@@ -47,11 +47,11 @@ class Settling:
         self._early_seconds = min(
             settle_seconds, max(_GLANCE_SECONDS, settle_seconds - _AHEAD_SECONDS)
         )
-        self._previous: dict[str, Still] = {}
+        self._previous: dict[str, SteadyFile] = {}
         self.due: float | None = None
         """When, as of the latest scan, some file will have been still for long enough."""
 
-    def update(self, states: dict[str, FileState], now: float) -> dict[str, Still]:
+    def update(self, states: dict[str, FileState], now: float) -> dict[str, SteadyFile]:
         """Return the files that may be opened, in the order of states; now in seconds.
 
         Of those that have not settled, none that was ever seen to change: they may be copied
@@ -73,12 +73,12 @@ class Settling:
         self.due = min(due, default=None)
         return {path: one for path, one in current.items() if now >= one.opens_at}
 
-    def _first_seen(self, state: FileState, now: float, *, is_new: bool) -> Still:
+    def _first_seen(self, state: FileState, now: float, *, is_new: bool) -> SteadyFile:
         """Begin to wait for a file that is new or has changed."""
         settles_at = now + (self._folder_seconds if state.is_folder else self._settle_seconds)
         is_early = is_new and not state.is_folder
         opens_at = now + self._early_seconds if is_early else settles_at
-        return Still(state, now, opens_at, settles_at)
+        return SteadyFile(state, now, opens_at, settles_at)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _FolderState:
     until: float
 
 
-class Incoming:
+class IncomingScan:
     """Scans the folder. For one thread."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Incoming:
         """When a file is expected to be ready, on the clock; None where none is expected."""
         return self._settling.due
 
-    def scan(self) -> dict[str, Still]:
+    def scan(self) -> dict[str, SteadyFile]:
         """Return the files that may be opened; warn once of each thing that is no video."""
         self._folders, self._folders_now = self._folders_now, {}
         files, strange = scan_folder(self._folder, self._state_of)

@@ -34,7 +34,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 log = logging.getLogger(__name__)
 
 
-class OwnLife:
+class OwnHeartbeat:
     """The file by which one replica shows that it lives."""
 
     def __init__(self, folder: Path, pause: Callable[[float], None] = time.sleep) -> None:
@@ -126,7 +126,7 @@ class OwnLife:
         return True
 
 
-class OthersLife:
+class OtherReplicas:
     """Tells which other replicas are dead.
 
     Their clocks are not trusted: a time is old when it has not changed for takeover_seconds of
@@ -161,7 +161,7 @@ class OthersLife:
             return False
         return self._now() - since > self._takeover_seconds
 
-    def bury(self, folder: Path) -> None:
+    def remove_heartbeat(self, folder: Path) -> None:
         """Remove the sign of life of a replica that was found dead, unless it lives again."""
         last, _ = self._beats.pop(folder, (None, 0.0))
         alive = folder / ALIVE

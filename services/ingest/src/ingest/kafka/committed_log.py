@@ -77,7 +77,7 @@ class CommittedLog:
         self,
         wanted: Callable[[bytes], bool],
         known: Known | None,
-        is_meant: Callable[[Stream], bool],
+        is_preferred: Callable[[Stream], bool],
     ) -> list[Stream]:
         """Return the latest state of every stream whose key is wanted, oldest change first.
 
@@ -92,13 +92,13 @@ class CommittedLog:
                 latest.pop(key, None)
                 latest[key] = message.value()
         read = {key: self._own(key, value) for key, value in latest.items() if value}
-        hidden = {key for key, stream in read.items() if stream is None or not is_meant(stream)}
+        hidden = {key for key, stream in read.items() if stream is None or not is_preferred(stream)}
         if hidden:
-            read |= self._last_meant(hidden, is_meant)
+            read |= self._last_meant(hidden, is_preferred)
         return [stream for stream in read.values() if stream is not None]
 
     def _last_meant(
-        self, keys: set[bytes], is_meant: Callable[[Stream], bool]
+        self, keys: set[bytes], is_preferred: Callable[[Stream], bool]
     ) -> dict[bytes, Stream]:
         """Return the last state of each of these keys, from all of the topic: one that is meant.
 
@@ -114,7 +114,7 @@ class CommittedLog:
                 continue
             with suppress(Foreign):
                 stream = self._decoded(key, value)
-                if is_meant(stream) or key not in found or not is_meant(found[key]):
+                if is_preferred(stream) or key not in found or not is_preferred(found[key]):
                     found[key] = stream
         return found
 
@@ -220,7 +220,7 @@ class CommittedLog:
         try:
             return topic_ids(AdminClient(self._connection), [topic], _ANSWER_SECONDS)[topic]
         except KafkaException as error:
-            raise _untold(topic, error) from error
+            raise _no_answer(topic, error) from error
 
     def _has_frame(self, stream: Stream, frame_index: int, offset: int) -> bool:
         """Tell whether this frame of the stream lies at offset."""
@@ -249,7 +249,7 @@ class CommittedLog:
             if found.error is not None:
                 raise KafkaException(found.error)
         except KafkaException as error:
-            raise _untold(topic, error) from error
+            raise _no_answer(topic, error) from error
         return len(found.partitions)
 
     def whole(self, topic: str, only: int | None = None) -> dict[TopicPartition, int]:
@@ -270,7 +270,7 @@ class CommittedLog:
             first = self._offsets(admin, topic, asked, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
             end = self._offsets(admin, topic, asked, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         except KafkaException as error:
-            raise _untold(topic, error) from error
+            raise _no_answer(topic, error) from error
         return {TopicPartition(topic, p, first[p]): end[p] for p in asked}
 
     def _offsets(
@@ -301,18 +301,18 @@ class CommittedLog:
         reached = {place.partition: max(0, place.offset) for place in ranges}
         with closing(consumer):
             consumer.assign([place for place in ranges if place.partition in waiting])
-            heard = self._now()
+            last_message_at = self._now()
             while waiting:
                 message = consumer.poll(1.0)
                 error = None if message is None else message.error()
                 at_end = error is not None and error.code() == _END_OF_PARTITION
                 if error is not None and not at_end:
-                    _heed(error, topic)
+                    _raise_if_blocked(error, topic)
                 if message is None or (error is not None and not at_end):
-                    if self._now() - heard > _ANSWER_SECONDS:
+                    if self._now() - last_message_at > _ANSWER_SECONDS:
                         raise _undelivered(topic, reached, waiting)
                     continue
-                heard = self._now()
+                last_message_at = self._now()
                 partition, offset = message.partition() or 0, message.offset() or 0
                 reached[partition] = offset if at_end else offset + 1
                 end = waiting.get(partition)
@@ -342,7 +342,7 @@ def _undelivered(topic: str, reached: Mapping[int, int], waiting: Mapping[int, i
     )
 
 
-def _untold(topic: str, error: KafkaException) -> IngestError:
+def _no_answer(topic: str, error: KafkaException) -> IngestError:
     """Return what to raise where Kafka does not answer a question on a topic."""
     raised = judged(error.args[0], f"to tell the state of {topic}")
     if isinstance(raised, Blocked):
@@ -350,7 +350,7 @@ def _untold(topic: str, error: KafkaException) -> IngestError:
     return Unavailable(f"Kafka does not tell the state of {topic}: {error.args[0].str()}.")
 
 
-def _heed(error: KafkaError, topic: str) -> None:
+def _raise_if_blocked(error: KafkaError, topic: str) -> None:
     """Raise Blocked where a consumer's error says that nothing will come."""
     raised = judged(error, f"to give the records of {topic}")
     if isinstance(raised, Blocked):

@@ -9,7 +9,7 @@ from ingest.kafka.avro_codec import Codec
 from ingest.kafka.client_configuration import registry_options
 from ingest.kafka.committed_log import CommittedLog
 from ingest.kafka.publisher import KafkaPublisher
-from ingest.kafka.record_limits import Learned, LimitsBook
+from ingest.kafka.record_limits import Learned, LearnedLimits
 from ingest.kafka.stream_lookup import Known
 from ingest.media.fingerprint import content_id
 from ingest.model.errors import Blocked, Foreign, Unavailable
@@ -34,7 +34,7 @@ class Connection:
         self._settings = settings
         self._fingerprint = fingerprint
         self._probe = probe
-        self.book = LimitsBook(_topics(settings), learned)
+        self.book = LearnedLimits(_topics(settings), learned)
         self._lookup = lookup
         self._ready: tuple[KafkaPublisher, CommittedLog] | None = None
 

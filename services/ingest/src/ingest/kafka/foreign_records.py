@@ -22,7 +22,7 @@ class ForeignRecords:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._told: set[Reason] = set()
+        self._logged_reasons: set[Reason] = set()
 
     def is_foreign(self, partition: int, offset: int, key: bytes, value: bytes) -> bool:
         """Whether a record is another's, which is counted then. For one thread."""
@@ -30,8 +30,8 @@ class ForeignRecords:
         if reason is None:
             return False
         self._metrics.foreign.labels(reason).inc()
-        if reason not in self._told:
-            self._told.add(reason)
+        if reason not in self._logged_reasons:
+            self._logged_reasons.add(reason)
             log.warning(
                 "event=foreign_record reason=%s partition=%d offset=%d key=%r next=%r",
                 reason, partition, offset, key[:200].decode(errors="replace"),

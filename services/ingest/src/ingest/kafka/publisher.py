@@ -13,7 +13,7 @@ from framelog_service.logs import ClientLog
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.avro_records import segment_key
 from ingest.kafka.client_errors import BAD_STATE, DOORS, PURGED, TOO_LARGE, judged
-from ingest.kafka.record_limits import LimitsBook, RecordLimits, record_bytes
+from ingest.kafka.record_limits import LearnedLimits, RecordLimits, record_bytes
 from ingest.kafka.topic_properties import MOST_BYTES, topic_ids
 from ingest.model.errors import (
     Blocked,
@@ -83,26 +83,26 @@ class KafkaPublisher:
         codec: Codec,
         probe: Probe,
         *,
-        book: LimitsBook | None = None,
+        book: LearnedLimits | None = None,
     ) -> None:
         """Take what every Kafka client needs; book: what is known of the log's limits."""
         self._topics = topics
         self._frames_topic, self._index_topic, self._streams_topic = topics
         self._codec = codec
         self._probe = probe
-        self._book = book or LimitsBook(topics)
+        self._book = book or LearnedLimits(topics)
         self._index_partitions: int | None = None
         self._faults: list[KafkaError] = []
-        self._door: KafkaError | None = None
+        self._connection_error: KafkaError | None = None
         options: dict[str, Any] = {**connection, "logger": ClientLog(log)}
-        asking: dict[str, Any] = {**options, "error_cb": self._heed}
+        asking: dict[str, Any] = {**options, "error_cb": self._on_client_error}
         self._admin = AdminClient(asking)
         self._guard("a question", lambda: self._book.ask(self._admin, _TRANSACTION_SECONDS))
         self._producer = Producer(
             {
                 **options,
                 **probe.kafka.configuration(),
-                "error_cb": self._failed,
+                "error_cb": self._on_producer_error,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
                 "message.max.bytes": MOST_BYTES,
@@ -111,7 +111,7 @@ class KafkaPublisher:
                 "partitioner": "murmur2_random",  # the Java clients' default
             }
         )
-        self._guard("a question", self._reach)
+        self._guard("a question", self._connect)
 
     @property
     def limits(self) -> RecordLimits:
@@ -138,7 +138,7 @@ class KafkaPublisher:
         The partition is that of a segment's frames, or of its row, which comes to the same. In
         one transaction. Raises as commit does.
         """
-        self._transaction(lambda: self._bury(stream_id, segments))
+        self._transaction(lambda: self._write_tombstones(stream_id, segments))
 
     def close(self) -> None:
         """See Publisher.close."""
@@ -147,7 +147,7 @@ class KafkaPublisher:
             self._producer.flush(0)
         self._codec.close()
 
-    def _reach(self) -> None:
+    def _connect(self) -> None:
         # Without a connection that is up, init_transactions looks for the coordinator again only
         # after half a second. The first answer makes one, the second comes over it.
         for _ in range(2):
@@ -209,7 +209,7 @@ class KafkaPublisher:
             segment.partition % self._index_partition_count(),
         )
 
-    def _bury(self, stream_id: str, segments: Iterable[tuple[bytes, int]]) -> None:
+    def _write_tombstones(self, stream_id: str, segments: Iterable[tuple[bytes, int]]) -> None:
         self._producer.begin_transaction()
         for number, (key, partition) in enumerate(segments, 1):
             where = partition % self._index_partition_count()
@@ -331,7 +331,7 @@ class KafkaPublisher:
 
     def _transaction(self, act: Callable[[], T]) -> T:
         """Do all of a transaction; where it fails, abort it if it is not being committed."""
-        self._faults, self._committing, self._door = [], False, None
+        self._faults, self._committing, self._connection_error = [], False, None
         self._began = time.monotonic()
         try:
             return act()
@@ -343,13 +343,13 @@ class KafkaPublisher:
 
     def _fail(self, error: KafkaException) -> NoReturn:
         """Raise what a transaction's failure asks for, once it has been aborted if it can be."""
-        told: KafkaError = error.args[0]
+        reported: KafkaError = error.args[0]
         with suppress(KafkaException):
             self._producer.poll(0)  # what else the client has to tell of it
         fault = self._fault()
         # What the client was told of a record says more than that the call came too late.
-        cause = fault if fault is not None and told.code() in {BAD_STATE, *PURGED} else told
-        raised = self._judged(cause, "a transaction")
+        cause = fault if fault is not None and reported.code() in {BAD_STATE, *PURGED} else reported
+        raised = self._ingest_error(cause, "a transaction")
         open_seconds = time.monotonic() - self._began
         if isinstance(raised, Fenced) and open_seconds > _TRANSACTION_SECONDS:
             # Kafka says the same of a transaction that it ends itself, as of one that stood still.
@@ -357,7 +357,7 @@ class KafkaPublisher:
                 f"Kafka has ended a transaction: it was open for {open_seconds:.0f} s, and may be "
                 f"for {_TRANSACTION_SECONDS:.0f} s."
             )
-        if told.txn_requires_abort() or not self._committing:
+        if reported.txn_requires_abort() or not self._committing:
             self._abort()
             if cause.code() in TOO_LARGE and self._book.was_refused:
                 raised = LimitsChanged(str(raised))
@@ -373,18 +373,18 @@ class KafkaPublisher:
         faults = [fault for fault in self._faults if fault.code() not in PURGED]
         return faults[0] if faults else None
 
-    def _heed(self, error: KafkaError) -> None:
+    def _on_client_error(self, error: KafkaError) -> None:
         """Take an error that concerns no call, as a connection's."""
-        self._door = error if error.code() in DOORS else self._door
+        self._connection_error = error if error.code() in DOORS else self._connection_error
 
-    def _failed(self, error: KafkaError) -> None:
-        self._heed(error)
-        self._probe.kafka.failed(error)
+    def _on_producer_error(self, error: KafkaError) -> None:
+        self._on_client_error(error)
+        self._probe.kafka.on_error(error)
 
-    def _judged(self, error: KafkaError, doing: str) -> IngestError:
+    def _ingest_error(self, error: KafkaError, doing: str) -> IngestError:
         raised = judged(error, doing)
-        if isinstance(raised, Unavailable) and self._door is not None:
-            raised = judged(self._door, "a connection")
+        if isinstance(raised, Unavailable) and self._connection_error is not None:
+            raised = judged(self._connection_error, "a connection")
         return raised
 
     def _guard(self, doing: str, act: Callable[[], T]) -> T:
@@ -394,7 +394,7 @@ class KafkaPublisher:
         except KafkaException as error:
             with suppress(KafkaException):
                 self._admin.poll(0)  # to be told why
-            raise self._judged(error.args[0], doing) from error
+            raise self._ingest_error(error.args[0], doing) from error
 
 
 def _headers(traceparent: str | None) -> Headers:

@@ -53,15 +53,15 @@ class Readiness:
     def _no_log(self) -> str | None:
         settings = self._settings
         topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
-        told: list[KafkaError] = []
-        answers: dict[str, Any] = {"error_cb": told.append, "logger": ClientLog(log)}
+        client_errors: list[KafkaError] = []
+        answers: dict[str, Any] = {"error_cb": client_errors.append, "logger": ClientLog(log)}
         admin = AdminClient({**settings.kafka.client_options, **answers})
         try:
             present = admin.list_topics(timeout=_ANSWER_SECONDS).topics
             Codec(registry_options(settings.registry), *topics).close()
         except KafkaException as error:
             admin.poll(0)  # to be told why
-            reasons = (DOORS[one.code()] for one in told if one.code() in DOORS)
+            reasons = (DOORS[one.code()] for one in client_errors if one.code() in DOORS)
             reason = next(reasons, f"does not answer: {error.args[0].str()}.")
             return f"Kafka at {settings.kafka.bootstrap_servers} {reason}"
         except (Unavailable, Blocked) as error:

@@ -66,7 +66,7 @@ class Learned:
     alone: bool = False
 
 
-class LimitsBook:
+class LearnedLimits:
     """What is known of how large records may be; kept while publishers come and go.
 
     A broker that refuses what it was said to take (or does not say, because ingest may not

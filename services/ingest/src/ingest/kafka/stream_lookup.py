@@ -125,14 +125,14 @@ class StreamLookup:
     def _follow(self) -> None:
         with closing(self._consumer()) as consumer:
             try:
-                told = consumer.list_topics(self._topic, _ANSWER_SECONDS).topics[self._topic]
+                metadata = consumer.list_topics(self._topic, _ANSWER_SECONDS).topics[self._topic]
             except KafkaException as error:
                 log.debug("event=lookup_waits reason=%r", str(error))
                 return
-            if not told.partitions:
+            if not metadata.partitions:
                 return
             with self._lock:
-                starts = {n: self._partitions.get(n, _Partition()).end for n in told.partitions}
+                starts = {n: self._partitions.get(n, _Partition()).end for n in metadata.partitions}
             consumer.assign([TopicPartition(self._topic, n, end) for n, end in starts.items()])
             while not self._stopping.is_set():
                 for message in consumer.consume(_AT_ONCE, 0.5):

@@ -31,7 +31,7 @@ _LAST_ENTRIES = 64
 _MORE_SECONDS, _MORE = Fraction(1), Fraction(1, 50)
 
 
-class Shortfall:
+class CompletenessCheck:
     """Is told of all that is read and decoded, and sums up what is missing."""
 
     def __init__(self, descriptor: int, container: InputContainer, stream: VideoStream) -> None:

@@ -43,7 +43,7 @@ _DAMAGED = (
 )
 
 
-class Archive:
+class ImageArchive:
     """See image_sequence.Images. Raises Unreadable, with a sentence."""
 
     what = "the ZIP file"

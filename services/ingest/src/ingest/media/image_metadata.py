@@ -31,7 +31,7 @@ _ORIENTATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ImageMetadata:
     """orientation is EXIF's, None where there is none that can be read.
 
     exif: whether there is EXIF, readable or not. profile: the name of a colour profile other
@@ -48,10 +48,10 @@ class Said:
         return {} if self.profile is None else {"colour_profile": self.profile}
 
 
-NOTHING_SAID = Said()
+NO_METADATA = ImageMetadata()
 
 
-def said_in_image(data: bytes) -> Said:
+def read_metadata(data: bytes) -> ImageMetadata:
     """Return what a PNG, WebP or TIFF says; nothing for any other."""
     if data.startswith(_PNG_START):
         return _said(_png_chunks(data), b"eXIf", b"iCCP")
@@ -62,8 +62,10 @@ def said_in_image(data: bytes) -> Said:
         profile = tags.get(_PROFILE_TAG)
         # A TIFF always has tags, and that of the orientation only where it lies otherwise.
         found = _orientation(tags.get(_ORIENTATION_TAG))
-        return Said(found, found is not None, None if profile is None else named(profile))
-    return NOTHING_SAID
+        return ImageMetadata(
+            found, found is not None, None if profile is None else profile_name(profile)
+        )
+    return NO_METADATA
 
 
 def exif_orientation(exif: bytes) -> Orientation | None:
@@ -77,7 +79,7 @@ def exif_orientation(exif: bytes) -> Orientation | None:
     return _orientation(tags[_ORIENTATION_TAG]) if _ORIENTATION_TAG in tags else UPRIGHT
 
 
-def named(profile: bytes) -> str | None:
+def profile_name(profile: bytes) -> str | None:
     """Return the name of an ICC profile (ICC.1, 9.2.41); None for sRGB."""
     name = _UNNAMED
     try:
@@ -102,14 +104,16 @@ def _text(tag: bytes) -> str:
     return "".join(letter for letter in raw if letter.isprintable()).strip()
 
 
-def _said(chunks: Iterator[tuple[bytes, bytes]], exif_name: bytes, profile_name: bytes) -> Said:
+def _said(
+    chunks: Iterator[tuple[bytes, bytes]], exif_name: bytes, profile_chunk: bytes
+) -> ImageMetadata:
     orientation, exif, profile = None, False, None
     for name, content in chunks:
         if name == exif_name and not exif:
             orientation, exif = exif_orientation(content), True
-        elif name == profile_name:
-            profile = named(_unpacked(content) if name == b"iCCP" else content)
-    return Said(orientation, exif, profile)
+        elif name == profile_chunk:
+            profile = profile_name(_unpacked(content) if name == b"iCCP" else content)
+    return ImageMetadata(orientation, exif, profile)
 
 
 def _unpacked(content: bytes) -> bytes:

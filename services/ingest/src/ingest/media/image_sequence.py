@@ -14,11 +14,11 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from ingest.media.container_end.end_status import End
-from ingest.media.image_archive import Archive
+from ingest.media.image_archive import ImageArchive
 from ingest.media.image_folder import ImageFolder
-from ingest.media.image_metadata import said_in_image
+from ingest.media.image_metadata import read_metadata
 from ingest.media.jpeg_markers import read_jpeg
-from ingest.media.jpeg_passthrough import Judge
+from ingest.media.jpeg_passthrough import JpegChecker
 from ingest.media.picture_source import Limits, Picture, Pictured
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
@@ -77,7 +77,7 @@ class ImageSequence:
         self._largest_pixels = limits.largest_pixels
         self._options = {"format_whitelist": _FORMATS, "max_pixels": str(limits.largest_pixels)}
         self._undecodable = self._damaged = 0
-        self._images: Images = ImageFolder(path) if path.is_dir() else Archive(path)
+        self._images: Images = ImageFolder(path) if path.is_dir() else ImageArchive(path)
         images = (self._read(number) for number in range(len(self._images.names)))
         first = next((shown for data in images if (shown := self._decode(data))), None)
         if first is None:
@@ -118,7 +118,7 @@ class ImageSequence:
     def pictures(self, choices: Choices) -> Iterator[Pictured]:
         """Yield every picture that can be decoded, in the order of their names."""
         duration = 1 / choices.sequence_rate
-        judge = Judge(self._largest_pixels, looks_inside=True)
+        judge = JpegChecker(self._largest_pixels, looks_inside=True)
         for number in range(len(self._images.names)):
             data = self._read(number)
             judged = None if data is None else judge.judge(data)
@@ -157,8 +157,8 @@ class ImageSequence:
                 with av.open(io.BytesIO(data), "r", options=self._options) as image:
                     frame = self._frame(image)
                 jpeg = read_jpeg(data)
-                said = said_in_image(data) if jpeg is None else jpeg.said
-                return Picture(frame, said.orientation or UPRIGHT, said.attributes)
+                metadata = read_metadata(data) if jpeg is None else jpeg.metadata
+                return Picture(frame, metadata.orientation or UPRIGHT, metadata.attributes)
         except (FFmpegError, ValueError):
             pass
         self._undecodable += 1

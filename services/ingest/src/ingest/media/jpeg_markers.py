@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 
 import simplejpeg  # type: ignore[import-untyped]
 
-from ingest.media.image_metadata import EXIF_START, NOTHING_SAID, Said, exif_orientation, named
+from ingest.media.image_metadata import (
+    EXIF_START,
+    NO_METADATA,
+    ImageMetadata,
+    exif_orientation,
+    profile_name,
+)
 from ingest.pixels.orientation import UPRIGHT, Orientation
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
@@ -44,19 +50,19 @@ class Jpeg:
     is_ordinary: bool
     is_plain: bool
     is_whole: bool
-    said: Said
+    metadata: ImageMetadata
     scan: int
 
     @property
     def can_pass(self) -> bool:
         """Whether it may be sent as it is: plain, whole, and upright beyond doubt."""
-        upright = not self.said.exif or self.said.orientation == UPRIGHT
+        upright = not self.metadata.exif or self.metadata.orientation == UPRIGHT
         return self.is_plain and self.is_whole and upright
 
     @property
     def orientation(self) -> Orientation:
         """Return how it is to be laid; broken EXIF leaves it as it is."""
-        return self.said.orientation or UPRIGHT
+        return self.metadata.orientation or UPRIGHT
 
 
 class JpegReader:
@@ -110,7 +116,7 @@ class _Head:
     """
 
     def __init__(self, data: bytes) -> None:
-        self.said = NOTHING_SAID
+        self.metadata = NO_METADATA
         self._frame = b""
         self._kind = 0
         self._has_tables = self._is_jfif = False
@@ -129,7 +135,7 @@ class _Head:
             and not self._is_doubtful
             and (self._has_jfif_colours() if count == 3 else not self._transform)
         )
-        self.not_whole = Jpeg(width, height, is_ordinary, is_plain, False, self.said, self.scan)
+        self.not_whole = Jpeg(width, height, is_ordinary, is_plain, False, self.metadata, self.scan)
         self.whole = replace(self.not_whole, is_whole=True)
         self._restarts = (
             self._restart_count(width, height) if self._interval and self._is_one_scan else None
@@ -190,8 +196,8 @@ class _Head:
         is_sampled_alike = blue == red and all(
             less and more % less == 0 and more <= 4 for more, less in zip(luma, blue, strict=True)
         )
-        is_told = (self._is_jfif or names in _PLAIN_NAMES) and names != _NAMED_RGB
-        return is_sampled_alike and is_told and self._transform in {None, 1}
+        is_stated = (self._is_jfif or names in _PLAIN_NAMES) and names != _NAMED_RGB
+        return is_sampled_alike and is_stated and self._transform in {None, 1}
 
     def _note(self, marker: int, data: bytes, start: int, behind: int) -> None:
         if marker in _FRAMES:
@@ -208,13 +214,13 @@ class _Head:
         elif marker == _JFIF:
             self._is_jfif |= data.startswith(b"JFIF\0", start, behind)
         elif marker == _EXIF and data.startswith(EXIF_START, start, behind):
-            if self.said.orientation in {None, UPRIGHT}:
+            if self.metadata.orientation in {None, UPRIGHT}:
                 found = exif_orientation(data[start:behind])
                 self._is_doubtful |= found is None
-                self.said = Said(found, True, self.said.profile)
+                self.metadata = ImageMetadata(found, True, self.metadata.profile)
         elif marker == _PROFILE and data.startswith(_PROFILE_START, start, behind):
-            profile = named(data[start + 14 : behind])
-            self.said = Said(self.said.orientation, self.said.exif, profile)
+            profile = profile_name(data[start + 14 : behind])
+            self.metadata = ImageMetadata(self.metadata.orientation, self.metadata.exif, profile)
         elif marker == _ADOBE and data.startswith(b"Adobe", start, behind):
             self._transform = data[start + 11] if start + 11 < behind else None
 

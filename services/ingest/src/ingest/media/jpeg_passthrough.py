@@ -19,7 +19,7 @@ _WIPED = bytes(64)  # no coder writes so many zeros in a row, but a disk that wa
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckedPicture:
     """What a picture is as a JPEG: jpeg is None where it is none.
 
     coded: it may be sent as it is. is_damaged: a decoder misses something in it.
@@ -32,10 +32,10 @@ class Judged:
     @property
     def attributes(self) -> dict[str, str]:
         """Return what a frame's attributes tell of what it says."""
-        return {} if self.jpeg is None else self.jpeg.said.attributes
+        return {} if self.jpeg is None else self.jpeg.metadata.attributes
 
 
-class Judge:
+class JpegChecker:
     """Judges the JPEGs of one file, one after the other.
 
     Each one's markers are looked at. Decoding each as well would take longer than all else: that
@@ -54,13 +54,13 @@ class Judge:
         """Forget the pictures before: they come again."""
         self._before_bytes = float("inf")
 
-    def judge(self, data: bytes) -> Judged:
+    def judge(self, data: bytes) -> CheckedPicture:
         """Judge the next picture."""
         jpeg = self._reader.read(data)
         size_bytes, before_bytes = len(data), self._before_bytes
         self._before_bytes = size_bytes
         if jpeg is None or not 0 < jpeg.width * jpeg.height <= self._largest_pixels:
-            return Judged(jpeg, None, False)
+            return CheckedPicture(jpeg, None, False)
         is_suspicious = (
             self._looks_inside
             or not jpeg.is_whole
@@ -68,11 +68,11 @@ class Judge:
             or data.find(_WIPED, jpeg.scan) >= 0
         )
         if is_suspicious and jpeg.is_ordinary and is_damaged(data):
-            return Judged(jpeg, None, True)
+            return CheckedPicture(jpeg, None, True)
         if not jpeg.can_pass:
-            return Judged(jpeg, None, False)
-        picture = CodedPicture(data, jpeg.width, jpeg.height, jpeg.said.attributes)
-        return Judged(jpeg, picture, False)
+            return CheckedPicture(jpeg, None, False)
+        picture = CodedPicture(data, jpeg.width, jpeg.height, jpeg.metadata.attributes)
+        return CheckedPicture(jpeg, picture, False)
 
 
 def can_pass(stream: VideoStream, first: Picture) -> bool:

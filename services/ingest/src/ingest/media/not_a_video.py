@@ -8,7 +8,7 @@ import time
 import av
 from av.error import FFmpegError
 
-from ingest.media.container_end.bounded_reader import Exhausted, FileBytes
+from ingest.media.container_end.bounded_reader import BoundedReader, Exhausted
 from ingest.media.container_end.end_marks import jpeg_bytes
 from ingest.media.container_end.iso_bmff import header_bytes, kinds_of_boxes
 from ingest.media.container_formats import SOUND
@@ -37,7 +37,7 @@ _KINDS = {
 
 def not_a_video(descriptor: int, error: FFmpegError) -> str:
     """Return a sentence on a file that FFmpeg can't open. Raises OSError."""
-    file = FileBytes(descriptor, 100_000, 64 << 20, 1.0, time.monotonic)
+    file = BoundedReader(descriptor, 100_000, 64 << 20, 1.0, time.monotonic)
     head = file.at(0, _HEAD_BYTES)
     if sentence := _unfinished(file, head) or _something_else(head):
         return sentence
@@ -51,7 +51,7 @@ def not_a_video(descriptor: int, error: FFmpegError) -> str:
     )
 
 
-def _unfinished(file: FileBytes, head: bytes) -> str | None:
+def _unfinished(file: BoundedReader, head: bytes) -> str | None:
     """Return a sentence on what may have been to be a video."""
     if not head.strip(b"\0"):
         return (
@@ -85,7 +85,7 @@ def _something_else(head: bytes) -> str | None:
 
 def is_encrypted(descriptor: int) -> bool:
     """Whether the header of an MP4 or MOV says that its video is encrypted. Raises OSError."""
-    file = FileBytes(descriptor, 10_000, 64 << 20, 1.0, time.monotonic)
+    file = BoundedReader(descriptor, 10_000, 64 << 20, 1.0, time.monotonic)
     try:
         header = header_bytes(file)
     except Exhausted:
@@ -95,7 +95,7 @@ def is_encrypted(descriptor: int) -> bool:
     return any(piece[12:16] in _ENCRYPTED_SAMPLES for piece in descriptions)
 
 
-def _has_header(file: FileBytes) -> bool:
+def _has_header(file: BoundedReader) -> bool:
     try:
         return b"moov" in kinds_of_boxes(file)
     except Exhausted:
@@ -104,7 +104,7 @@ def _has_header(file: FileBytes) -> bool:
 
 def is_motion_photo(descriptor: int) -> bool:
     """Whether a video (an MP4) stands behind the JPEG with which a file begins. Raises OSError."""
-    file = FileBytes(descriptor, 10_000, 64 << 20, 1.0, time.monotonic)
+    file = BoundedReader(descriptor, 10_000, 64 << 20, 1.0, time.monotonic)
     try:
         end = jpeg_bytes(file)
         behind = file.at(end, _MOST_BEHIND_BYTES) if end else b""

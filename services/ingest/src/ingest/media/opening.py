@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.media.image_sequence import ImageSequence
 from ingest.media.picture_source import Limits
-from ingest.media.video_file import Source
+from ingest.media.video_file import VideoFile
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
 from ingest.model.video_description import Description
@@ -21,7 +21,7 @@ def open_pictures(
     limits: Limits,
     stopwatch: Stopwatch | None = None,
     alive: Callable[[], None] = lambda: None,
-) -> Source | ImageSequence:
+) -> VideoFile | ImageSequence:
     """Open a video, or a ZIP or folder of images. Raises Unreadable, with a sentence.
 
     stopwatch gives the time that reading the file takes to "read"; alive is called for each image
@@ -30,7 +30,7 @@ def open_pictures(
     stopwatch = stopwatch or Stopwatch(time.perf_counter)
     if path.suffix.lower() == ".zip" or path.is_dir():
         return ImageSequence(path, limits, stopwatch, alive)
-    return Source(path, limits, stopwatch)
+    return VideoFile(path, limits, stopwatch)
 
 
 def check_size(description: Description, choices: Choices) -> None:

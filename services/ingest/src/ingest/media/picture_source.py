@@ -44,7 +44,7 @@ class Limits:
     largest_pixels: int
 
 
-class Pictures(Protocol):
+class PictureSource(Protocol):
     """A file that is open, whose pictures can be taken once, from the first."""
 
     @property

@@ -18,11 +18,11 @@ from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ingest.media.completeness import Shortfall
+from ingest.media.completeness import CompletenessCheck
 from ingest.media.container_end.end_status import End
 from ingest.media.container_opening import default_video, open_container
 from ingest.media.decoders import emptying, limit_decoder
-from ingest.media.jpeg_passthrough import Judge, Judged, can_pass
+from ingest.media.jpeg_passthrough import CheckedPicture, JpegChecker, can_pass
 from ingest.media.picture_source import Limits, Picture, Pictured
 from ingest.model.choices import Choices
 from ingest.model.errors import Unreadable
@@ -39,7 +39,7 @@ _HIGHEST_RATE = 10_000
 _MOST_TRIED = 64
 
 
-class Source:
+class VideoFile:
     """A video file whose default video stream can be decoded once, from its start.
 
     A context manager. Raises Unreadable, with a sentence, when it can't be opened or no
@@ -57,8 +57,8 @@ class Source:
             self._stream = default_video(self._container, descriptor)
             limit_decoder(self._stream, limits)
             self._is_motion_jpeg = self._stream.codec_context.name == "mjpeg"
-            self._judge = Judge(limits.largest_pixels, looks_inside=False)
-            self._shortfall = Shortfall(descriptor, self._container, self._stream)
+            self._judge = JpegChecker(limits.largest_pixels, looks_inside=False)
+            self._shortfall = CompletenessCheck(descriptor, self._container, self._stream)
             self._ticks = -1
             self._trying = True
             self._tried: list[Packet[VideoStream] | None] = []
@@ -148,7 +148,7 @@ class Source:
             self._shortfall.reading_failed(error)
 
     def _decode(
-        self, packet: Packet[VideoStream] | None, judged: Judged | None = None
+        self, packet: Packet[VideoStream] | None, judged: CheckedPicture | None = None
     ) -> Iterable[Stamped[Picture]]:
         """Decode a packet, or one of those that empty the decoder."""
         if judged is None and packet is not None and packet.size:
@@ -174,7 +174,7 @@ class Source:
                 self._shortfall.found_inconvertible(frame)
         return wanted
 
-    def _judged(self, packet: Packet[VideoStream]) -> Judged | None:
+    def _judged(self, packet: Packet[VideoStream]) -> CheckedPicture | None:
         """Judge a picture of Motion JPEG; of no other."""
         if not self._is_motion_jpeg:
             return None
@@ -200,7 +200,7 @@ class Source:
             )
         ]
 
-    def _stamped(self, frame: VideoFrame, judged: Judged | None) -> Stamped[Picture]:
+    def _stamped(self, frame: VideoFrame, judged: CheckedPicture | None) -> Stamped[Picture]:
         time_base = frame.time_base or self._stream.time_base
         ticks = frame.pts
         if self._container.format.name == "avi":
@@ -226,18 +226,18 @@ class Source:
         return max(1, round(Fraction(self._container.duration, av.time_base) * rate))
 
 
-def _attributes(frame: VideoFrame, judged: Judged | None) -> dict[str, str]:
+def _attributes(frame: VideoFrame, judged: CheckedPicture | None) -> dict[str, str]:
     is_damaged = frame.is_corrupt or (judged is not None and judged.is_damaged)
     marks = {"interlaced": frame.interlaced_frame, "damaged": is_damaged}
     attributes = {name: "true" for name, marked in marks.items() if marked}
     return attributes if judged is None else attributes | judged.attributes
 
 
-def _orientation(frame: VideoFrame, judged: Judged | None) -> Orientation:
+def _orientation(frame: VideoFrame, judged: CheckedPicture | None) -> Orientation:
     try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV can't name all that comes with it, as EXIF
-        if judged is not None and judged.jpeg is not None and judged.jpeg.said.exif:
+        if judged is not None and judged.jpeg is not None and judged.jpeg.metadata.exif:
             return judged.jpeg.orientation
         return from_rotation(-frame.rotation)  # a mirror is not seen
     return from_display_matrix(bytes(matrix)) if isinstance(matrix, SideData) else UPRIGHT

@@ -26,11 +26,11 @@ class Claimer:
 
     def proceed(self, file: TrackedFile) -> None:
         """Claim a file that its worker has opened, and tell the worker to go on, if it is time."""
-        opened, running = file.opened, file.running
+        opened, running = file.opened, file.worker
         if opened is None or running is None or not file.settled:
             return
         file.opened = None
-        twins = (other for other in self._files.running if other is not file)
+        twins = (other for other in self._files.with_worker if other is not file)
         if any(twin.fingerprint == opened.fingerprint for twin in twins):
             self._files.back_off(file, self._rescan_seconds)
             return
@@ -74,4 +74,4 @@ def _is_unchanged(file: TrackedFile) -> bool:
         now = state_of(file.path, file.path.lstat())
     except FileNotFoundError:
         return False
-    return file.still is not None and now == file.still.state
+    return file.steady is not None and now == file.steady.state

@@ -7,7 +7,7 @@ from pathlib import Path
 from ingest.config.settings import Settings
 from ingest.inbox.file_state import current_state
 from ingest.inbox.folders import Folders
-from ingest.inbox.incoming_scan import Incoming, Settling, Still
+from ingest.inbox.incoming_scan import IncomingScan, Settling, SteadyFile
 from ingest.inbox.sidecars import beside
 from ingest.model.choices import Choices, choices_in, sidecar
 from ingest.model.errors import Unreadable
@@ -18,10 +18,10 @@ from ingest.supervisor.finishing import MOST_CHANGES, Finisher
 from ingest.supervisor.tracked_file import TrackedFile
 from ingest.supervisor.tracked_files import TrackedFiles
 from ingest.telemetry.snapshot import InboxSnapshot, room_of
-from ingest.worker.messages import AtWork, Job
+from ingest.worker.messages import FileProgress, Job
 
 
-class Scheduler:
+class FileScheduler:
     """Looks at the folders, and starts workers; what these say, ReportHandler acts on."""
 
     def __init__(
@@ -50,14 +50,14 @@ class Scheduler:
         self._claimer = claimer
         self._finisher = finisher
         self._on_scan = on_scan
-        self._incoming = Incoming(
+        self._incoming = IncomingScan(
             folders.incoming,
             Settling(settings.settle_seconds, settings.incomplete_seconds),
             files.now,
             folders.beat,
         )
         self._waiting: deque[TrackedFile] = deque()
-        self.at_work: Sequence[AtWork] = ()
+        self.at_work: Sequence[FileProgress] = ()
         """The claimed files, and those that wait for a reason, as of the latest scan.
 
         Each scan replaces the list, and nothing changes it: any thread may read it.
@@ -72,12 +72,12 @@ class Scheduler:
         self._paused = self._folders.marks.paused
         self._track_claimed({*self._folders.orphans(), *self._folders.claimed()})
         self._folders.tidy()
-        still = self._incoming.scan()
-        self._drop_changed(still)
-        for path, steady in still.items():
+        steady_files = self._incoming.scan()
+        self._drop_changed(steady_files)
+        for path, steady in steady_files.items():
             file = self._files.at(path, claimed=False)
-            file.still, file.scanned_at = steady, self._incoming.scanned_at
-        for file in self._folders.beating(self._files.running):
+            file.steady, file.scanned_at = steady, self._incoming.scanned_at
+        for file in self._folders.beating(self._files.with_worker):
             with self._barrier.around(file):
                 self._claimer.proceed(file)
         every = self._folders.beating(self._files)
@@ -98,7 +98,7 @@ class Scheduler:
                 file.is_late = self._dropped_folders.is_late(video, within)
         for file in self._files:
             is_gone = file.within is not None and file.within not in claimed
-            if is_gone and file.running is None:
+            if is_gone and file.worker is None:
                 self._files.drop(file)
 
     def fill(self) -> None:
@@ -122,7 +122,7 @@ class Scheduler:
         waiting, begun = [], []
         for file in self._files:
             is_begun = file.claimed and file.within is None
-            if is_begun or file.running is not None:
+            if is_begun or file.worker is not None:
                 begun.append(file.snapshot(now))
             else:
                 waiting.append(file.since)
@@ -131,10 +131,10 @@ class Scheduler:
             InboxSnapshot(begun, len(waiting), longest_seconds, self._paused, room.free, room.total)
         )
 
-    def _drop_changed(self, still: Mapping[str, Still]) -> None:
+    def _drop_changed(self, steady_files: Mapping[str, SteadyFile]) -> None:
         """Drop files that have changed: what was found in them may be wrong."""
         for file in self._files:
-            if not file.claimed and str(file.path) not in still:
+            if not file.claimed and str(file.path) not in steady_files:
                 self._files.drop(file)
 
     def _attend_safely(self, file: TrackedFile) -> bool:
@@ -146,7 +146,7 @@ class Scheduler:
 
     def _attend(self, file: TrackedFile) -> bool:
         """Take a file one step further; False if it waits for a worker."""
-        if file.running is not None or file.not_before > self._files.now():
+        if file.worker is not None or file.not_before > self._files.now():
             return True
         if file.ended is not None:
             self._finisher.finish(file, file.ended)
@@ -155,7 +155,7 @@ class Scheduler:
             return False
         if self._is_held(file):
             return False
-        if file.still is not None and file.still.state.has_videos:
+        if file.steady is not None and file.steady.state.has_videos:
             self._claimer.take_folder(file)
             return True
         return self._begin(file)
@@ -174,7 +174,9 @@ class Scheduler:
         choices = self._choices(file) if file.settled else self._settings.choices
         if not has_room(self._files.jobs, choices, self._settings):
             return False
-        still_enough = file.still_seconds(self._files.now()) >= self._settings.incomplete_seconds
+        still_enough = (
+            file.unchanged_seconds(self._files.now()) >= self._settings.incomplete_seconds
+        )
         may_grow = not file.claimed and not still_enough
         job = Job(
             file.path,
@@ -198,7 +200,9 @@ class Scheduler:
     def _follows(self, file: TrackedFile) -> bool:
         """Whether a worker ingests the same content: this file may be a duplicate."""
         content = file.content
-        return bool(content) and any(other.fingerprint == content for other in self._files.running)
+        return bool(content) and any(
+            other.fingerprint == content for other in self._files.with_worker
+        )
 
     def _is_still(self, file: TrackedFile) -> bool:
         """Whether a claimed file that arrived late, or changed while it was read, has settled."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ingest.inbox.folder_notifications import Watcher
 from ingest.inbox.folders import BEAT_SECONDS, Folders
-from ingest.supervisor.file_scheduler import Scheduler
-from ingest.supervisor.scan_timer import ScanSchedule
+from ingest.supervisor.file_scheduler import FileScheduler
+from ingest.supervisor.scan_timer import ScanTimer
 from ingest.supervisor.worker_pool import WorkerPool
 from ingest.supervisor.worker_reports import ReportHandler
 
@@ -19,8 +19,8 @@ class MainLoop:
     def __init__(
         self,
         folders: Folders,
-        scheduler: Scheduler,
-        schedule: ScanSchedule,
+        scheduler: FileScheduler,
+        schedule: ScanTimer,
         pool: WorkerPool,
         report_handler: ReportHandler,
     ) -> None:

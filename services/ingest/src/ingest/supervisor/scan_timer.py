@@ -10,7 +10,7 @@ _UNHURRIED_TIMES = 49
 _UNHURRIED_SECONDS = 5.0
 
 
-class ScanSchedule:
+class ScanTimer:
     """Scans, and spaces scans so that they take a bounded share of a core. For one thread."""
 
     def __init__(

@@ -9,16 +9,16 @@ from ingest.kafka.stream_lookup import Known
 from ingest.supervisor.claiming import Claimer
 from ingest.supervisor.dropped_folders import DroppedFolders
 from ingest.supervisor.fault_barrier import FaultBarrier
-from ingest.supervisor.file_scheduler import Scheduler
+from ingest.supervisor.file_scheduler import FileScheduler
 from ingest.supervisor.finishing import Finisher
 from ingest.supervisor.main_loop import MainLoop
-from ingest.supervisor.scan_timer import ScanSchedule
+from ingest.supervisor.scan_timer import ScanTimer
 from ingest.supervisor.tracked_files import TrackedFiles
 from ingest.supervisor.worker_pool import WorkerPool
 from ingest.supervisor.worker_reports import ReportHandler
 from ingest.telemetry.metrics import Metrics
 from ingest.telemetry.spans import Traces
-from ingest.worker.messages import AtWork
+from ingest.worker.messages import FileProgress
 
 
 class Supervisor:
@@ -50,7 +50,7 @@ class Supervisor:
         claimer = Claimer(files, folders, settings.rescan_seconds)
         finisher = Finisher(files, folders, dropped_folders, metrics, settings.rescan_seconds)
         barrier = FaultBarrier(files, finisher, settings.rescan_seconds)
-        self.scheduler = Scheduler(
+        self.scheduler = FileScheduler(
             settings,
             folders,
             files,
@@ -71,7 +71,7 @@ class Supervisor:
             metrics=metrics,
             lookup=lookup,
         )
-        schedule = ScanSchedule(
+        schedule = ScanTimer(
             self.scheduler.scan,
             settings.rescan_seconds,
             lambda: self.scheduler.has_backlog,
@@ -85,7 +85,7 @@ class Supervisor:
         return self._loop.go_round(watcher)
 
     @property
-    def at_work(self) -> Sequence[AtWork]:
+    def at_work(self) -> Sequence[FileProgress]:
         """The files at work, and those that wait for a reason, as of the latest scan."""
         return self.scheduler.at_work
 

@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import Self
 
 from ingest.inbox.file_state import FileState
-from ingest.inbox.incoming_scan import Still
+from ingest.inbox.incoming_scan import SteadyFile
 from ingest.inbox.sidecars import Beside
 from ingest.kafka.record_limits import Learned
 from ingest.model.choices import Choices
 from ingest.model.stream import State
-from ingest.supervisor.worker_pool import Running
+from ingest.supervisor.worker_pool import WorkerHandle
 from ingest.telemetry.client_statistics import ClientReport
 from ingest.telemetry.snapshot import FileSnapshot
 from ingest.telemetry.spans import SpanContext
-from ingest.worker.messages import AtWork, Busy, Ended, Opened
+from ingest.worker.messages import Busy, Ended, FileProgress, Opened
 
 _FIRST_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class OtherWorker:
     """A stream that another worker may be sending, and since when it has made no progress.
 
     state: its run and how many segments it has. pause_seconds: until it is checked again.
@@ -67,7 +67,7 @@ class TrackedFile:
     """The claimed folder in which it lies; that folder is moved, not the file."""
     is_late: bool = False
     """Whether it arrived after the folder was claimed: it has to settle first."""
-    running: Running | None = None
+    worker: WorkerHandle | None = None
     fingerprint: str = ""
     choices: Choices | None = None
     beside: Beside | None = None
@@ -77,7 +77,7 @@ class TrackedFile:
     faults: int = 0
     """How often an unexpected exception was raised while it was handled."""
     not_before: float = 0.0
-    still: Still | None = None
+    steady: SteadyFile | None = None
     """Its state in incoming/ at the latest scan, which was made at scanned_at."""
     scanned_at: float = 0.0
     content: str = ""
@@ -86,7 +86,7 @@ class TrackedFile:
     """How often it was changed while it was read, or before it could be moved."""
     changed_to: FileState | str | None = None
     """Its state after such a change; it has to keep that for a while."""
-    elsewhere: Elsewhere | None = None
+    elsewhere: OtherWorker | None = None
     """The progress of another worker that sends the same content."""
     opened: Opened | None = None
     """What its worker has found, while the worker waits for Proceed."""
@@ -122,7 +122,9 @@ class TrackedFile:
     @property
     def settled(self) -> bool:
         """Whether it counts as whole: it is claimed, or has not changed for long enough."""
-        return self.claimed or (self.still is not None and self.scanned_at >= self.still.settles_at)
+        return self.claimed or (
+            self.steady is not None and self.scanned_at >= self.steady.settles_at
+        )
 
     @property
     def abandoned(self) -> tuple[str, int] | None:
@@ -130,14 +132,14 @@ class TrackedFile:
         there = self.elsewhere
         return there.state if there is not None and there.is_abandoned else None
 
-    def still_seconds(self, now: float) -> float:
+    def unchanged_seconds(self, now: float) -> float:
         """For how long no scan has shown a change, while it lies in incoming/."""
-        return 0.0 if self.still is None else now - self.still.since
+        return 0.0 if self.steady is None else now - self.steady.since
 
     @property
-    def at_work(self) -> AtWork:
+    def at_work(self) -> FileProgress:
         """Its progress, for people."""
-        return AtWork(
+        return FileProgress(
             self.path,
             self.stream_id,
             self.fingerprint,
@@ -168,12 +170,12 @@ class TrackedFile:
         return FileSnapshot(
             key=self,
             claimed=self.claimed,
-            has_worker=self.running is not None,
+            has_worker=self.worker is not None,
             idle_seconds=now - self.since,
             frame_count=self.frame_count,
             estimated_frame_count=self.estimated_frame_count,
-            waits_for_cluster=self.running is not None and self.is_cluster_away,
-            kafka=self.kafka if self.running is not None else None,
+            waits_for_cluster=self.worker is not None and self.is_cluster_away,
+            kafka=self.kafka if self.worker is not None else None,
         )
 
 

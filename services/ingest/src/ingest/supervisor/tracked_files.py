@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.supervisor.tracked_file import TrackedFile
-from ingest.supervisor.worker_pool import Running, WorkerPool
+from ingest.supervisor.worker_pool import WorkerHandle, WorkerPool
 from ingest.telemetry.spans import Traces
 from ingest.worker.messages import Job
 
@@ -19,7 +19,7 @@ class TrackedFiles:
         self.traces = traces
         self._pool = pool
         self._by_path: dict[str, TrackedFile] = {}
-        self._by_worker: dict[Running, TrackedFile] = {}
+        self._by_worker: dict[WorkerHandle, TrackedFile] = {}
 
     def __iter__(self) -> Iterator[TrackedFile]:
         """Iterate over a copy: files may be added and dropped meanwhile."""
@@ -37,12 +37,12 @@ class TrackedFiles:
             )
         return known
 
-    def of(self, running: Running) -> TrackedFile | None:
+    def of(self, running: WorkerHandle) -> TrackedFile | None:
         """Return the file that a worker ingests."""
         return self._by_worker.get(running)
 
     @property
-    def running(self) -> list[TrackedFile]:
+    def with_worker(self) -> list[TrackedFile]:
         """The files that have a worker."""
         return list(self._by_worker.values())
 
@@ -62,8 +62,8 @@ class TrackedFiles:
         file.span = file.span or self.traces.begin()
         if file.within is not None:
             file.since = self.now()  # it was claimed with its folder, and has waited since
-        file.running = self._pool.start(replace(job, span=file.span))
-        self._by_worker[file.running] = file
+        file.worker = self._pool.start(replace(job, span=file.span))
+        self._by_worker[file.worker] = file
 
     def back_off(self, file: TrackedFile, seconds: float) -> None:
         """Stop the file's worker; the next one starts after seconds at the earliest."""
@@ -92,7 +92,7 @@ class TrackedFiles:
 
     def dismiss(self, file: TrackedFile) -> None:
         """Stop the file's worker. Does not wait for it."""
-        running, file.running = file.running, None
+        running, file.worker = file.worker, None
         if running is not None:
             del self._by_worker[running]
             self._pool.dismiss(running)

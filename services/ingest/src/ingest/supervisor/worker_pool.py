@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ingest.config.settings import Settings
 from ingest.worker.messages import Answer, Job, Proceed, Report
-from ingest.worker.report_codec import Inbox
+from ingest.worker.report_codec import ReportReader
 
 # How long a worker may take to exit before it is killed.
 _GRACE_SECONDS = 8.0
@@ -54,30 +54,30 @@ class Exited:
 
 
 @dataclass(eq=False)
-class Running:
+class WorkerHandle:
     """A worker's process; without a process id it could not be started. For the main thread."""
 
     job: Job
     process: BaseProcess
-    line: Connection
-    heard_at: float
+    pipe: Connection
+    last_report_at: float
     begun: bool = False
     hung: bool = False
-    garbled: bool = False
-    deaf: bool = False
-    inbox: Inbox = field(default_factory=Inbox)
+    sent_invalid: bool = False
+    stopped_reading: bool = False
+    reader: ReportReader = field(default_factory=ReportReader)
 
     def send(self, message: Answer | Proceed) -> None:
         """Send a message. Never blocks: a worker that does not read is killed.
 
         A worker that has died is noticed by the end of its pipe, not here.
         """
-        descriptor = self.line.fileno()
+        descriptor = self.pipe.fileno()
         os.set_blocking(descriptor, False)
         try:
-            self.line.send(message)
+            self.pipe.send(message)
         except BlockingIOError:
-            self.deaf = True
+            self.stopped_reading = True
             self.process.kill()
         except ConnectionError:
             log.debug("event=worker_not_told")
@@ -93,7 +93,7 @@ class _Leaving:
     the fork server is gone, EOF alone shows that a worker is gone.
     """
 
-    running: Running
+    running: WorkerHandle
     give_up: float
     is_reported: bool
     has_hung_up: bool = False
@@ -103,14 +103,14 @@ class _Leaving:
         """What becomes readable when there is something new to check."""
         process = self.running.process
         is_started = process.pid is not None
-        return process.sentinel if self.has_hung_up and is_started else self.running.line
+        return process.sentinel if self.has_hung_up and is_started else self.running.pipe
 
     def is_gone(self) -> bool:
         """Check whether it is gone; kill it when its grace period is over."""
         process = self.running.process
         if process.pid is None:
             return True
-        self.has_hung_up = self.has_hung_up or _has_hung_up(self.running.line)
+        self.has_hung_up = self.has_hung_up or _has_hung_up(self.running.pipe)
         if self.has_hung_up and process.exitcode is not None:
             return True
         if time.monotonic() > self.give_up:
@@ -130,7 +130,7 @@ class WorkerPool:
         # Each would load the libraries anew if it were spawned, which takes half a second.
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([_WORKER, __name__, _LOADED_LATE])
-        self._running: list[Running] = []
+        self._running: list[WorkerHandle] = []
         self._leaving: list[_Leaving] = []
 
     @property
@@ -143,7 +143,7 @@ class WorkerPool:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else NumPy starts threads as it loads
         forkserver.ensure_running()
 
-    def start(self, job: Job) -> Running:
+    def start(self, job: Job) -> WorkerHandle:
         """Start a worker for a job. One that can't be started is reported as Exited."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
@@ -154,30 +154,30 @@ class WorkerPool:
         )
         with theirs, suppress(EOFError, OSError):  # the server has just died: the next has another
             process.start()
-        running = Running(job, process, ours, time.monotonic())
+        running = WorkerHandle(job, process, ours, time.monotonic())
         self._running.append(running)
         return running
 
     def listen(
         self, hints: Readable, timeout_seconds: float
-    ) -> Iterator[tuple[Running, Report | Exited]]:
+    ) -> Iterator[tuple[WorkerHandle, Report | Exited]]:
         """Wait for hints or workers, at most timeout_seconds, and yield the reports of workers.
 
         A worker that has been silent for longer than the stall limit is killed.
         """
-        lines = {running.line: running for running in self._running}
+        pipes = {running.pipe: running for running in self._running}
         signs = [leaving.sign for leaving in self._leaving]
-        for ready in wait([*lines, *signs, hints.fileno()], timeout_seconds):
-            if isinstance(ready, Connection) and ready in lines:
-                yield from self._read(lines[ready])
+        for ready in wait([*pipes, *signs, hints.fileno()], timeout_seconds):
+            if isinstance(ready, Connection) and ready in pipes:
+                yield from self._read(pipes[ready])
         yield from self._gone()
         for running in list(self._running):
-            silent_seconds = time.monotonic() - running.heard_at
+            silent_seconds = time.monotonic() - running.last_report_at
             if silent_seconds > self._settings.stall_seconds and not running.hung:
                 running.hung = True
                 running.process.kill()
 
-    def dismiss(self, running: Running) -> None:
+    def dismiss(self, running: WorkerHandle) -> None:
         """Stop a worker, and report nothing more of it. Does not wait for it."""
         if running in self._running:
             self._let_go(running, is_reported=False)
@@ -191,12 +191,12 @@ class WorkerPool:
             wait([leaving.sign for leaving in self._leaving], _MOMENT_SECONDS)
             list(self._gone())
 
-    def _let_go(self, running: Running, *, is_reported: bool) -> None:
+    def _let_go(self, running: WorkerHandle, *, is_reported: bool) -> None:
         """Let a worker exit. One whose exit is to be reported exits by itself, or was killed."""
         self._running.remove(running)
         is_started = running.process.pid is not None
         if not is_started and not is_reported:
-            running.line.close()
+            running.pipe.close()
             return
         give_up = time.monotonic() + _GRACE_SECONDS
         self._leaving.append(_Leaving(running, give_up, is_reported, has_hung_up=is_reported))
@@ -205,18 +205,18 @@ class WorkerPool:
         elif is_started:
             running.process.join(_MOMENT_SECONDS)
 
-    def _gone(self) -> Iterator[tuple[Running, Exited]]:
+    def _gone(self) -> Iterator[tuple[WorkerHandle, Exited]]:
         """Yield the exits, if they are to be reported, of workers that are gone by now."""
         for leaving in list(self._leaving):
             if not leaving.is_gone():
                 continue
             running = leaving.running
             self._leaving.remove(leaving)
-            running.line.close()
+            running.pipe.close()
             if leaving.is_reported:
-                yield running, Exited(_how(running), running.hung, running.begun)
+                yield running, Exited(_exit_reason(running), running.hung, running.begun)
 
-    def _read(self, running: Running) -> Iterator[tuple[Running, Report | Exited]]:
+    def _read(self, running: WorkerHandle) -> Iterator[tuple[WorkerHandle, Report | Exited]]:
         """Yield a worker's reports from one read of its pipe, so that every worker gets its turn.
 
         Whatever is raised meanwhile loses this worker, and no other.
@@ -225,18 +225,18 @@ class WorkerPool:
             return
         try:
             # Only what is there now: a worker that announces a report need not send it.
-            data = os.read(running.line.fileno(), _READ_BYTES)
+            data = os.read(running.pipe.fileno(), _READ_BYTES)
             if not data:
                 raise EOFError
-            for report in running.inbox.add(data):
+            for report in running.reader.add(data):
                 if running not in self._running:
                     return
-                running.heard_at, running.begun = time.monotonic(), True
+                running.last_report_at, running.begun = time.monotonic(), True
                 yield running, report
         except Exception as error:
             if not isinstance(error, (EOFError, OSError)):
                 log.warning("event=garbled reason=%r", str(error)[:_MOST_LETTERS])
-                running.garbled = True
+                running.sent_invalid = True
                 running.process.kill()
             self._let_go(running, is_reported=True)
 
@@ -248,25 +248,25 @@ def _work(settings: Settings, job: Job, service: Connection) -> None:
     main(settings, job, service)
 
 
-def _has_hung_up(line: Connection) -> bool:
+def _has_hung_up(pipe: Connection) -> bool:
     """Whether a pipe is at EOF; what came before that is discarded."""
     try:
         for _ in range(_MOST_READS):  # one that never stops sending must not hold the loop
-            if not line.poll():
+            if not pipe.poll():
                 break
-            if not os.read(line.fileno(), _READ_BYTES):
+            if not os.read(pipe.fileno(), _READ_BYTES):
                 return True
     except (EOFError, OSError):
         return True
     return False
 
 
-def _how(running: Running) -> str:
+def _exit_reason(running: WorkerHandle) -> str:
     code = running.process.exitcode
     if running.hung:
         return "hung and was ended"
-    if running.deaf or running.garbled:
-        did = "read no answers" if running.deaf else "sent what is no report"
+    if running.stopped_reading or running.sent_invalid:
+        did = "read no answers" if running.stopped_reading else "sent what is no report"
         return f"{did} and was ended"
     if code is None:
         return "could not be started"

@@ -10,25 +10,25 @@ from ingest.kafka.stream_lookup import Known
 from ingest.supervisor.claiming import Claimer
 from ingest.supervisor.fault_barrier import FaultBarrier
 from ingest.supervisor.finishing import Finisher
-from ingest.supervisor.tracked_file import Elsewhere, TrackedFile
+from ingest.supervisor.tracked_file import OtherWorker, TrackedFile
 from ingest.supervisor.tracked_files import TrackedFiles
-from ingest.supervisor.worker_pool import Exited, Running
+from ingest.supervisor.worker_pool import Exited, WorkerHandle
 from ingest.telemetry.metrics import Metrics
 from ingest.telemetry.worker_probe import Progress
 from ingest.worker.messages import (
-    Anew,
     Answer,
     Begun,
     Busy,
     Changed,
+    ClusterRefused,
     Ended,
-    LetGo,
+    FileIncomplete,
     Lookup,
+    MustStartOver,
     NotAVideo,
-    NotYet,
     Opened,
     Report,
-    TurnedAway,
+    StreamTakenOver,
     Waiting,
 )
 
@@ -67,7 +67,7 @@ class ReportHandler:
         self._metrics = metrics
         self._lookup = lookup
 
-    def on_report(self, running: Running, report: Report | Exited) -> None:
+    def on_report(self, running: WorkerHandle, report: Report | Exited) -> None:
         """Handle a report of a worker, or its exit. One of a dropped file is ignored."""
         file = self._files.of(running)
         if file is not None:
@@ -77,8 +77,8 @@ class ReportHandler:
     def _act(self, file: TrackedFile, report: Report | Exited) -> None:
         match report:
             case Lookup(content):
-                if file.running is not None:
-                    file.running.send(Answer(self._lookup(content)))
+                if file.worker is not None:
+                    file.worker.send(Answer(self._lookup(content)))
             case Opened():
                 file.opened, file.content = report, report.fingerprint
                 self._claimer.proceed(file)
@@ -95,19 +95,26 @@ class ReportHandler:
                 self._metrics.restarts.labels("hung" if hung else "crash").inc()
                 self._crashed(file, how, begun=begun)
             case _:
-                self._last_words(file, report)
+                self._final_report(file, report)
 
-    def _last_words(
+    def _final_report(
         self,
         file: TrackedFile,
-        report: NotAVideo | NotYet | Busy | Changed | Ended | LetGo | TurnedAway | Anew,
+        report: NotAVideo
+        | FileIncomplete
+        | Busy
+        | Changed
+        | Ended
+        | StreamTakenOver
+        | ClusterRefused
+        | MustStartOver,
     ) -> None:
         """Handle the last report of a worker."""
         match report:
             case NotAVideo(reason):
                 self._not_a_video(file, reason)
-            case NotYet():
-                self._not_yet(file, report)
+            case FileIncomplete():
+                self._incomplete(file, report)
             case Busy():
                 self._busy(file, report)
             case Changed():
@@ -118,11 +125,11 @@ class ReportHandler:
                 file.ended = report
                 file.stream_id, file.run_id = report.stream_id, report.run_id
                 self._finisher.finish(file, report)
-            case LetGo():
-                self._let_go(file)
-            case TurnedAway(reason):
-                self._turned_away(file, reason)
-            case Anew():
+            case StreamTakenOver():
+                self._taken_over(file)
+            case ClusterRefused(reason):
+                self._refused(file, reason)
+            case MustStartOver():
                 self._begin_anew(file, report)
 
     def _begun(self, file: TrackedFile, begun: Begun) -> None:
@@ -156,15 +163,15 @@ class ReportHandler:
             file.give_up = reason
         self._files.back_off(file, 0.0 if file.give_up else patience_seconds)
 
-    def _not_yet(self, file: TrackedFile, not_yet: NotYet) -> None:
+    def _incomplete(self, file: TrackedFile, incomplete: FileIncomplete) -> None:
         """Check again when the file may be whole; one that is open for writing, sooner."""
-        about, file.waits_for = file.about, not_yet.reason
+        about, file.waits_for = file.about, incomplete.reason
         file.refusals, file.is_blocked = 0, False
-        log.info("event=unfinished reason=%r next='look again'", not_yet.reason, extra=about)
+        log.info("event=unfinished reason=%r next='look again'", incomplete.reason, extra=about)
         patience_seconds = self._patience_seconds(file)
         if not patience_seconds:
             pause_seconds = self._settings.incomplete_seconds
-        elif not_yet.is_being_written:
+        elif incomplete.is_being_written:
             pause_seconds = min(self._settings.settle_seconds, patience_seconds)
         else:
             pause_seconds = patience_seconds
@@ -173,7 +180,7 @@ class ReportHandler:
     def _busy(self, file: TrackedFile, busy: Busy) -> None:
         """Wait for another worker as long as it makes progress; then take its stream over."""
         limit_seconds = self._settings.takeover_seconds * (_PACED_TIMES if busy.is_paced else 1)
-        there = Elsewhere.after(file.elsewhere, busy, self._files.now(), limit_seconds)
+        there = OtherWorker.after(file.elsewhere, busy, self._files.now(), limit_seconds)
         file.elsewhere = there
         file.refusals, file.is_blocked = 0, False
         file.waits_for = (
@@ -185,10 +192,10 @@ class ReportHandler:
 
     def _patience_seconds(self, file: TrackedFile) -> float:
         """Return for how much longer a file in incoming/ may still be being written."""
-        still_seconds = file.still_seconds(self._files.now())
-        return max(0.0, self._settings.incomplete_seconds - still_seconds)
+        unchanged_seconds = file.unchanged_seconds(self._files.now())
+        return max(0.0, self._settings.incomplete_seconds - unchanged_seconds)
 
-    def _let_go(self, file: TrackedFile) -> None:
+    def _taken_over(self, file: TrackedFile) -> None:
         self._metrics.restarts.labels("fenced").inc()
         if self._folders.owns(file.path):
             log.warning("event=fenced next='try again'", extra=file.about)
@@ -201,7 +208,7 @@ class ReportHandler:
             log.warning("event=fenced next='let go'", extra=file.about)
             self._files.drop(file)
 
-    def _turned_away(self, file: TrackedFile, reason: str) -> None:
+    def _refused(self, file: TrackedFile, reason: str) -> None:
         """Give the worker to other files and try again later: a person has to fix the cause."""
         self._metrics.waits.inc()
         file.waits_for = reason
@@ -211,7 +218,7 @@ class ReportHandler:
         pause_seconds = _SHORTEST_BLOCK_SECONDS * 2 ** min(file.refusals - 1, 16)
         self._files.back_off(file, min(pause_seconds, _LONGEST_BLOCK_SECONDS))
 
-    def _begin_anew(self, file: TrackedFile, anew: Anew) -> None:
+    def _begin_anew(self, file: TrackedFile, anew: MustStartOver) -> None:
         file.learned = anew.learned
         file.fresh_starts += 1
         log.warning("event=begun_anew reason=%r", anew.reason, extra=file.about)

@@ -47,11 +47,11 @@ class Statistics:
             return {}
         return {
             "statistics.interval.ms": int(self._interval_seconds * 1000),
-            "stats_cb": self.told,
-            "error_cb": self.failed,
+            "stats_cb": self.on_statistics,
+            "error_cb": self.on_error,
         }
 
-    def told(self, text: str) -> None:
+    def on_statistics(self, text: str) -> None:
         """Take a client's statistics."""
         statistics = read_statistics(text)
         if statistics.round_trip_seconds:
@@ -59,7 +59,7 @@ class Statistics:
         self._queued_messages = statistics.queued_messages
         self._errors.update(self._failures.added(statistics))
 
-    def failed(self, error: KafkaError) -> None:
+    def on_error(self, error: KafkaError) -> None:
         """Take an error that concerns no record; the client goes on by itself."""
         if error.code() in _TRANSPORT:
             self._errors["transport"] += 1

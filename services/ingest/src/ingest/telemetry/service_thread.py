@@ -8,7 +8,7 @@ from typing import Self
 log = logging.getLogger(__name__)
 
 
-class Rounds:
+class RepeatingThread:
     """Calls a function again and again, in a thread of its own. A context manager.
 
     What the function raises is logged, and the next round begins as after any other.

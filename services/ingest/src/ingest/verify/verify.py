@@ -63,7 +63,7 @@ def _verify(verifier: "Verifier", stream: Stream, file: Path | None) -> int:
         return _not_checked(stream, str(error))
     except Exception as error:
         return _not_checked(stream, f"{error!r}.")
-    _say(verdict(stream, findings))
+    _say(result_line(stream, findings))
     return DIFFERS if findings.differences else OK
 
 
@@ -77,7 +77,7 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def verdict(stream: Stream, findings: Findings) -> str:
+def result_line(stream: Stream, findings: Findings) -> str:
     """Return the line that tells what was found of a stream."""
     if findings.differences:
         word, what = "BAD", "; ".join(findings.differences.values())

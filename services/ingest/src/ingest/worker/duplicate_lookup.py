@@ -15,7 +15,14 @@ from ingest.kafka.stream_lookup import Known
 from ingest.model.errors import Fenced, Unavailable
 from ingest.model.stream import Stream
 from ingest.telemetry.worker_probe import Probe
-from ingest.worker.duplicate_rules import Again, Claim, Differs, Fresh, Standing, standing
+from ingest.worker.duplicate_rules import (
+    BeginNewRun,
+    BeginStream,
+    Claim,
+    CompareAllBytes,
+    Decision,
+    decide,
+)
 
 
 @dataclass(frozen=True)
@@ -23,9 +30,9 @@ class Resolved:
     """Under what the log is to have a file, what is to be done with it, and a way to the log."""
 
     content: Content
-    standing: Standing
+    decision: Decision
     connection: Connection
-    decide: Callable[[Sequence[Stream], Claim, CommittedLog], Standing]
+    decide_again: Callable[[Sequence[Stream], Claim, CommittedLog], Decision]
     own_run: str | None = None
     """The run that was begun from this very file, if there is one."""
 
@@ -35,16 +42,16 @@ class Resolved:
         Where it is not the run that was looked at, another worker has come in between. That one
         is fenced by now, so it is as good as lost. Raises Fenced where its content differs.
         """
-        decided = self.standing
-        if isinstance(decided, Fresh) or decided.stream.run_id != stream.run_id:
+        decided = self.decision
+        if isinstance(decided, BeginStream) or decided.stream.run_id != stream.run_id:
             lost = Claim(abandoned=(stream.run_id, stream.segment_count))
-            decided = self.decide([stream], lost, committed_log)
-        if isinstance(decided, Differs):
+            decided = self.decide_again([stream], lost, committed_log)
+        if isinstance(decided, CompareAllBytes):
             raise Fenced("Another worker has begun with content that is alike.")
-        return isinstance(decided, Again)
+        return isinstance(decided, BeginNewRun)
 
 
-class Deduplication:
+class DuplicateLookup:
     """Asks the log about one file's content; fences nobody but by forget.
 
     wait is told why the cluster can't be used, and pauses. alive is called in the midst of what
@@ -101,9 +108,9 @@ class Deduplication:
         while True:
             claim = Claim(own_run, self._marks.superseded(content.fingerprint), abandoned)
             decided = self._asked(content, connection, claim)
-            if not isinstance(decided, Differs):
-                decide = partial(self._decide, content)
-                return Resolved(content, decided, connection, decide, own_run)
+            if not isinstance(decided, CompareAllBytes):
+                decide_again = partial(self._decide, content)
+                return Resolved(content, decided, connection, decide_again, own_run)
             connection.close()
             content = Content(self._held.sha256(self._alive), is_whole=True)
             connection = self.connection(content)
@@ -166,7 +173,7 @@ class Deduplication:
             return begun.fingerprint == content.fingerprint
         return self._held.sha256(self._alive) in (stream.content_sha256, begun.fingerprint)
 
-    def _asked(self, content: Content, connection: Connection, claim: Claim) -> Standing:
+    def _asked(self, content: Content, connection: Connection, claim: Claim) -> Decision:
         while True:
             try:
                 return self._ask(content, connection.committed_log, claim)
@@ -174,13 +181,13 @@ class Deduplication:
                 connection.close()
                 self._wait(str(error))
 
-    def _ask(self, content: Content, committed_log: CommittedLog, claim: Claim) -> Standing:
+    def _ask(self, content: Content, committed_log: CommittedLog, claim: Claim) -> Decision:
         return self._decide(content, committed_log.find(content.fingerprint), claim, committed_log)
 
     def _decide(
         self, content: Content, found: Sequence[Stream], claim: Claim, committed_log: CommittedLog
-    ) -> Standing:
-        return standing(
+    ) -> Decision:
+        return decide(
             found, content, claim, lambda: self._held.sha256(self._alive), committed_log.holds_all
         )
 

@@ -8,53 +8,61 @@ from ingest.model.stream import Stream
 
 
 @dataclass(frozen=True)
-class Fresh:
+class BeginStream:
     """Begin a stream: the log has nothing of this content."""
 
 
 @dataclass(frozen=True)
-class Resume:
+class ResumeRun:
     """Go on with the run of this stream: it is of this content, and nobody else is at it."""
 
     stream: Stream
 
 
 @dataclass(frozen=True)
-class Again:
+class BeginNewRun:
     """Begin a new run in place of this stream's, of which not all can be used or read."""
 
     stream: Stream
 
 
 @dataclass(frozen=True)
-class Finished:
+class AlreadyFinished:
     """Move the file: its own run has ended, and only that was left to do."""
 
     stream: Stream
 
 
 @dataclass(frozen=True)
-class Repeats:
+class Duplicate:
     """Send nothing: every frame of this content can be read from the log, in this stream."""
 
     stream: Stream
 
 
 @dataclass(frozen=True)
-class Busy:
+class WaitForOther:
     """Wait: another worker may be sending this content, in this stream."""
 
     stream: Stream
 
 
 @dataclass(frozen=True)
-class Differs:
+class CompareAllBytes:
     """Look the whole content's hash up: this stream's content is alike in samples alone."""
 
     stream: Stream
 
 
-Standing = Fresh | Resume | Again | Finished | Repeats | Busy | Differs
+Decision = (
+    BeginStream
+    | ResumeRun
+    | BeginNewRun
+    | AlreadyFinished
+    | Duplicate
+    | WaitForOther
+    | CompareAllBytes
+)
 
 
 @dataclass(frozen=True)
@@ -71,13 +79,13 @@ class Claim:
     abandoned: tuple[str, int] | None = None
 
 
-def standing(
+def decide(
     found: Sequence[Stream],
     content: Content,
     claim: Claim,
     sha256: Callable[[], str],
     is_readable: Callable[[Stream], bool],
-) -> Standing:
+) -> Decision:
     """Decide; found are the streams under the content's fingerprint, the latest change last.
 
     sha256 gives the hash of all the file's bytes, which may take long: it is asked only where it
@@ -85,12 +93,12 @@ def standing(
     """
     holding = [stream for stream in found if stream.holds_frames]
     if not holding:
-        return Fresh()
+        return BeginStream()
     stream = holding[-1]
     if stream.ended and stream.run_id == claim.superseded:
-        return Again(stream)
+        return BeginNewRun(stream)
     if stream.run_id == claim.run_id:
-        return Finished(stream) if stream.ended else Resume(stream)
+        return AlreadyFinished(stream) if stream.ended else ResumeRun(stream)
     return _of_another_file(stream, content, claim, sha256, is_readable)
 
 
@@ -100,15 +108,15 @@ def _of_another_file(
     claim: Claim,
     sha256: Callable[[], str],
     is_readable: Callable[[Stream], bool],
-) -> Standing:
+) -> Decision:
     is_same = _is_same(stream, content, sha256)
     if is_same is False or (is_same is None and stream.ended):
-        return Differs(stream)
+        return CompareAllBytes(stream)
     if stream.ended:
-        return Repeats(stream) if is_readable(stream) else Again(stream)
+        return Duplicate(stream) if is_readable(stream) else BeginNewRun(stream)
     if claim.abandoned != (stream.run_id, stream.segment_count):
-        return Busy(stream)
-    return Resume(stream) if is_same else Again(stream)
+        return WaitForOther(stream)
+    return ResumeRun(stream) if is_same else BeginNewRun(stream)
 
 
 def _is_same(stream: Stream, content: Content, sha256: Callable[[], str]) -> bool | None:

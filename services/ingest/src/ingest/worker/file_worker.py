@@ -24,8 +24,8 @@ from ingest.media.container_end.end_status import End
 from ingest.media.fingerprint import content_id, stream_id
 from ingest.media.image_sequence import ImageSequence
 from ingest.media.opening import check_size, open_pictures
-from ingest.media.picture_source import Limits, Pictures
-from ingest.media.video_file import Source
+from ingest.media.picture_source import Limits, PictureSource
+from ingest.media.video_file import VideoFile
 from ingest.model.choices import Choices, with_named
 from ingest.model.errors import Fenced, FileChanged, StartOver, Unfinished, Unreadable
 from ingest.model.frame import BatchLimits, Frame, batches, first_alone
@@ -36,7 +36,7 @@ from ingest.model.video_description import NOTHING_KNOWN, Description
 from ingest.model.wording import printable
 from ingest.telemetry.worker_probe import Probe, Progress, Pulled
 from ingest.worker import duplicate_rules
-from ingest.worker.duplicate_lookup import Deduplication, Resolved
+from ingest.worker.duplicate_lookup import DuplicateLookup, Resolved
 from ingest.worker.messages import Begun as RunBegun
 from ingest.worker.messages import Busy, Changed, Ended, Job, Lookup, Opened, Waiting
 from ingest.worker.pacing import Pacer
@@ -83,7 +83,7 @@ class Worker:
             check_size(description, choices)
             return self._ingest(held, description, source)
 
-    def _opened(self, held: HeldFile, limits: Limits) -> Source | ImageSequence:
+    def _opened(self, held: HeldFile, limits: Limits) -> VideoFile | ImageSequence:
         """Open the pictures of a held file. Raises Unreadable, Unfinished and Fenced."""
         path = self._job.path
         try:
@@ -108,7 +108,7 @@ class Worker:
         """Whether a run was begun from the file: of one in a claimed folder none may have been."""
         return self._job.is_resumed and self._marks.begun(held.state.inode) is not None
 
-    def _check_whole(self, held: HeldFile, source: Pictures) -> None:
+    def _check_whole(self, held: HeldFile, source: PictureSource) -> None:
         """Raise Unfinished where more of a file may be on its way."""
         self._check_there(held)
         if self._is_begun(held):
@@ -122,16 +122,20 @@ class Worker:
             raise Unfinished("Nothing in it tells where it ends: more may be on its way.")
 
     def _ingest(
-        self, held: HeldFile, description: Description, source: Pictures | None, reason: str = ""
+        self,
+        held: HeldFile,
+        description: Description,
+        source: PictureSource | None,
+        reason: str = "",
     ) -> Ended | Busy | Changed:
         """Do for a held file what is to be done; without a source, end its stream with reason."""
         resolved, name = self._resolved(held)
-        match resolved.standing:
-            case duplicate_rules.Repeats(stream):
+        match resolved.decision:
+            case duplicate_rules.Duplicate(stream):
                 return _ended(stream, held, duplicate=True)
-            case duplicate_rules.Finished(stream):
+            case duplicate_rules.AlreadyFinished(stream):
                 return _ended(stream, held)
-            case duplicate_rules.Busy(stream):
+            case duplicate_rules.WaitForOther(stream):
                 is_paced = stream.pace != "fast"
                 return Busy(stream.stream_id, stream.run_id, stream.segment_count, is_paced)
         fresh = self._fresh(held, description, resolved.content, name)
@@ -163,7 +167,7 @@ class Worker:
         """What is known of how large records may be, once a stream was begun."""
         return self._job.learned if self._connection is None else self._connection.book.learned
 
-    def _send(self, source: Pictures, session: Session, held: HeldFile) -> None:
+    def _send(self, source: PictureSource, session: Session, held: HeldFile) -> None:
         """Publish every frame that is not in the log yet: the pipeline. Raises FileChanged."""
         settings, timing = self._settings, self._probe.pulling.timing
         # What the run began with, not what is asked for now: its indices depend on it.
@@ -225,7 +229,7 @@ class Worker:
                 wait([committing])
         committing.result()
 
-    def _shortfall(self, source: Pictures) -> str | None:
+    def _shortfall(self, source: PictureSource) -> str | None:
         try:
             with self._link.showing_life():
                 return source.shortfall()
@@ -285,7 +289,10 @@ class Worker:
         name = self._link.wait_for_go().name
         connection = Connection(self._settings, content.fingerprint, self._probe, self._job.learned)
         resolved = Resolved(
-            content, duplicate_rules.Fresh(), connection, lambda *_: duplicate_rules.Fresh()
+            content,
+            duplicate_rules.BeginStream(),
+            connection,
+            lambda *_: duplicate_rules.BeginStream(),
         )
         session = self._session(resolved, self._fresh(None, NOTHING_KNOWN, content, name))
         is_known = session.stream.ended
@@ -325,8 +332,8 @@ class Worker:
             )
         return resolved, name
 
-    def _deduplication(self, held: HeldFile) -> Deduplication:
-        return Deduplication(
+    def _deduplication(self, held: HeldFile) -> DuplicateLookup:
+        return DuplicateLookup(
             self._settings,
             held,
             self._probe,

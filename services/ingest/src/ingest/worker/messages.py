@@ -86,7 +86,7 @@ class NotAVideo:
 
 
 @dataclass(frozen=True)
-class NotYet:
+class FileIncomplete:
     """More of the file may be on its way, for this reason. The worker ends."""
 
     reason: str
@@ -140,19 +140,19 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class LetGo:
+class StreamTakenOver:
     """Another worker has taken the stream over. The worker ends."""
 
 
 @dataclass(frozen=True)
-class TurnedAway:
+class ClusterRefused:
     """Kafka or the registry refuse, for this reason, what no retry mends. The worker ends."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class Anew:
+class MustStartOver:
     """What was read can't be sent as it is: another worker begins at what is committed.
 
     learned: what is known by now of how large records may be. The worker ends.
@@ -163,7 +163,7 @@ class Anew:
 
 
 @dataclass(frozen=True)
-class AtWork:
+class FileProgress:
     """A claimed file as it is told to people; the stream's id is empty until it is known.
 
     waits_for: why its worker waits for the cluster, None when it does not. blocked: it is not
@@ -184,13 +184,13 @@ Report = (
     | Opened
     | Begun
     | NotAVideo
-    | NotYet
+    | FileIncomplete
     | Busy
     | Changed
     | Progress
     | Waiting
     | Ended
-    | LetGo
-    | TurnedAway
-    | Anew
+    | StreamTakenOver
+    | ClusterRefused
+    | MustStartOver
 )

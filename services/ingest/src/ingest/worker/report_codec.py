@@ -25,7 +25,7 @@ _WRONG = (ValueError, LookupError, TypeError, AttributeError, RecursionError, Ar
 _REPORTS = {kind.__name__: kind for kind in get_args(Report)}
 
 
-class Garbled(ValueError):
+class InvalidReport(ValueError):
     """Have no more to do with this worker: what it sends is no report."""
 
 
@@ -42,11 +42,11 @@ def decoded(data: bytes) -> Report:
         kind = _REPORTS[named.pop(_NAME)]
         report: Report = _built(kind, named)
     except _WRONG as error:
-        raise Garbled(str(error)) from error
+        raise InvalidReport(str(error)) from error
     return report
 
 
-class Inbox:
+class ReportReader:
     """Puts the bytes that were read together, as they come."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Inbox:
         while len(self._bytes) >= _LENGTH_BYTES:
             length = int.from_bytes(self._bytes[:_LENGTH_BYTES], "big")
             if length > _MOST_BYTES:
-                raise Garbled(f"A report has {length} bytes.")
+                raise InvalidReport(f"A report has {length} bytes.")
             end = _LENGTH_BYTES + length
             if len(self._bytes) < end:
                 break
@@ -104,7 +104,7 @@ def _built(kind: Any, value: Any, ints: range = _LONGS) -> Any:
         and (kind is not int or value in ints)
     ):
         return value
-    raise Garbled(f"There is something that is no {kind}.")
+    raise InvalidReport(f"There is something that is no {kind}.")
 
 
 def _any(kinds: Sequence[Any], value: Any) -> Any:
@@ -113,4 +113,4 @@ def _any(kinds: Sequence[Any], value: Any) -> Any:
             return _built(kind, value)
         except (TypeError, ValueError):
             continue
-    raise Garbled("There is something of another type.")
+    raise InvalidReport("There is something of another type.")

@@ -72,10 +72,10 @@ class Session:
         committed = self._reopen(fresh)
         self.stream = committed or fresh
         if committed is not None and (
-            self._told(lambda committed_log: supersedes(committed, committed_log))
+            self._ask_log(lambda committed_log: supersedes(committed, committed_log))
             or (
                 not committed.ended
-                and self._told(lambda committed_log: committed_log.has_lost(committed))
+                and self._ask_log(lambda committed_log: committed_log.has_lost(committed))
             )
         ):
             self.stream = self._begin_again(committed, fresh)
@@ -117,7 +117,7 @@ class Session:
                 stream = stream.with_end(text, missing, self._now_us())
             return stream
 
-        self._settle(batch, advance)
+        self._commit_until_settled(batch, advance)
         self._digest = digest
         return self.stream
 
@@ -135,7 +135,7 @@ class Session:
         assert self._publisher is not None, "the session is open"
         return self._publisher
 
-    def _settle(
+    def _commit_until_settled(
         self,
         batch: Sequence[Frame],
         advance: Callable[[Stream, Placement | None], Stream],
@@ -150,12 +150,12 @@ class Session:
                 self._pause(error)
                 if isinstance(error, Overdue):
                     # Whoever has taken the stream over meanwhile is not to be fenced.
-                    self._take_in(before, batch, self._committed(before))
+                    self._take_over_state(before, batch, self._committed(before))
             else:
                 self._broken = self._limits_changed = 0
                 return
             found = self._reopen(before)
-            is_committed = self._take_in(before, batch, found)
+            is_committed = self._take_over_state(before, batch, found)
             self._require_kept(before, found)
             if is_committed:
                 return
@@ -172,7 +172,7 @@ class Session:
         if _is_earlier(found, before):
             reason = "Kafka has lost a commit of the stream that it had confirmed."
             raise self._start_over(found, reason)
-        if self._told(lambda committed_log: committed_log.has_lost(found)):
+        if self._ask_log(lambda committed_log: committed_log.has_lost(found)):
             reason = "Kafka has lost frames of the stream that it had confirmed."
             raise self._start_over(found, reason)
 
@@ -184,7 +184,9 @@ class Session:
         self.stream = self._begin_again(old, fresh)
         return StartOver(reason)
 
-    def _take_in(self, before: Stream, batch: Sequence[Frame], found: Stream | None) -> bool:
+    def _take_over_state(
+        self, before: Stream, batch: Sequence[Frame], found: Stream | None
+    ) -> bool:
         """Take over the committed state; return whether it includes a batch that was in doubt.
 
         An earlier state of the same run changes nothing here; see _require_kept. Raises Fenced if
@@ -196,7 +198,7 @@ class Session:
             return False
         if _is_earlier(found, before) or _position(found) == _position(before):
             return False
-        if not _is_moved_on(before, batch, found):
+        if not _includes_batch(before, batch, found):
             raise Fenced("Another worker has moved the stream on.")
         self.stream = found
         return True
@@ -211,7 +213,7 @@ class Session:
             raise Blocked(f"{error} It has happened {self._broken} times in a row.") from error
         self._wait(str(error))
 
-    def _told(self, ask: Callable[[CommittedLog], T]) -> T:
+    def _ask_log(self, ask: Callable[[CommittedLog], T]) -> T:
         """Ask the committed log, and wait for its answer for as long as it takes."""
         while True:
             try:
@@ -234,7 +236,7 @@ class Session:
 
     def _committed(self, own: Stream) -> Stream | None:
         """Return what is committed of own's content, if anything is; fences nobody."""
-        return self._told(lambda committed_log: _latest(committed_log.find(own.fingerprint)))
+        return self._ask_log(lambda committed_log: _latest(committed_log.find(own.fingerprint)))
 
     def _reopen(self, own: Stream) -> Stream | None:
         """Open a new publisher and return what is committed of own's content, if anything is."""
@@ -265,7 +267,7 @@ def _is_earlier(found: Stream, before: Stream) -> bool:
     return found.run_id == before.run_id and is_behind and not found.ended
 
 
-def _is_moved_on(before: Stream, batch: Sequence[Frame], found: Stream) -> bool:
+def _includes_batch(before: Stream, batch: Sequence[Frame], found: Stream) -> bool:
     """Whether a committed state is the one that this batch leads to, and not another worker's."""
     frame_count = before.frame_count + len(batch)
     return (found.run_id, found.segment_count, found.frame_count, found.ended) == (

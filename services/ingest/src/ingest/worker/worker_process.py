@@ -15,7 +15,15 @@ from ingest.config.settings import Settings
 from ingest.model.errors import Blocked, Fenced, StartOver, Unfinished, Unreadable
 from ingest.telemetry.worker_probe import Probe, Progress
 from ingest.worker.file_worker import Worker
-from ingest.worker.messages import Anew, Job, LetGo, NotAVideo, NotYet, Report, TurnedAway
+from ingest.worker.messages import (
+    ClusterRefused,
+    FileIncomplete,
+    Job,
+    MustStartOver,
+    NotAVideo,
+    Report,
+    StreamTakenOver,
+)
 from ingest.worker.service_link import Link
 
 # So often in the time that a worker may be silent it shows that it lives.
@@ -29,7 +37,7 @@ def main(settings: Settings, job: Job, service: Connection) -> None:
     """Ingest a file and tell how it went; the process's whole life."""
     lines = logs.set_up(settings.log_level, settings.log_format, Repeats(time.monotonic))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # see content: of a lease that is broken
     resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
     silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
@@ -38,16 +46,16 @@ def main(settings: Settings, job: Job, service: Connection) -> None:
         link.send(Progress())  # from now on a silence means something
         lines.concern(file=job.path.name)
         probe = Probe(time.perf_counter, time.time_ns, settings.statistics_seconds, job.span)
-        last_words = last_words_of(Worker(settings, job, link, probe, lines), settings)
+        final_report = final_report_of(Worker(settings, job, link, probe, lines), settings)
         link.send(Progress(kafka=probe.kafka.take(), spans=probe.trace.take()))
         # The service ends the process once it has heard this; there is nothing to clean up.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        link.send(last_words)
+        link.send(final_report)
     except (EOFError, ConnectionError) as error:
         log.info("event=worker_left reason=%r", str(error) or "the service is gone")
 
 
-def last_words_of(worker: Worker, settings: Settings) -> Report:
+def final_report_of(worker: Worker, settings: Settings) -> Report:
     """Let a worker run, and return what is to be told of its end, whatever that was."""
     try:
         return worker.run()
@@ -56,13 +64,13 @@ def last_words_of(worker: Worker, settings: Settings) -> Report:
             case Unreadable():
                 report: Report = NotAVideo(str(error))
             case Unfinished():
-                report = NotYet(str(error), error.is_being_written)
+                report = FileIncomplete(str(error), error.is_being_written)
             case Fenced():
-                report = LetGo()
+                report = StreamTakenOver()
             case Blocked():
-                report = TurnedAway(str(error))
+                report = ClusterRefused(str(error))
             case _:
-                report = Anew(str(error), worker.learned)
+                report = MustStartOver(str(error), worker.learned)
         return report
     except MemoryError:
         return NotAVideo(
@@ -79,6 +87,6 @@ def last_words_of(worker: Worker, settings: Settings) -> Report:
         )
 
 
-def _leave(*_: object) -> NoReturn:
+def _exit_on_signal(*_: object) -> NoReturn:
     """End on a signal: a commit under way is finished, whatever is open is closed."""
     raise SystemExit(0)

@@ -14,7 +14,7 @@ class Exhausted(Exception):
     """More was asked for than may be read: what the file says can't be found out."""
 
 
-class FileBytes:
+class BoundedReader:
     """The bytes of an open file as it is now. Its place in the file is left alone."""
 
     def __init__(

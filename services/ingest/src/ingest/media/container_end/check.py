@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ingest.media.container_end import end_marks, iso_bmff, sized_chunks
-from ingest.media.container_end.bounded_reader import Exhausted, FileBytes
+from ingest.media.container_end.bounded_reader import BoundedReader, Exhausted
 from ingest.media.container_end.end_status import End
 
 # Far beyond what any check needs of an ordinary file.
@@ -15,7 +15,7 @@ _MOST_READS, _MOST_BYTES, _MOST_SECONDS = 200_000, 64 << 20, 1.0
 # Who copies may make the whole file first, and fill it afterwards.
 _BLANK_BYTES = 4096
 
-TRUSTED: Mapping[str, Callable[[FileBytes], End]] = {
+TRUSTED: Mapping[str, Callable[[BoundedReader], End]] = {
     "4xm": sized_chunks.riff,
     "apng": end_marks.png,
     "asf": sized_chunks.asf,
@@ -64,7 +64,7 @@ def end_of(descriptor: int, container: str) -> End:
     check = TRUSTED.get(container)
     if check is None:
         return End.UNKNOWN
-    file = FileBytes(descriptor, _MOST_READS, _MOST_BYTES, _MOST_SECONDS, time.monotonic)
+    file = BoundedReader(descriptor, _MOST_READS, _MOST_BYTES, _MOST_SECONDS, time.monotonic)
     try:
         end = check(file)
         return End.UNKNOWN if end is End.WHOLE and _is_being_filled(descriptor, file) else end
@@ -72,7 +72,7 @@ def end_of(descriptor: int, container: str) -> End:
         return End.UNKNOWN
 
 
-def _is_being_filled(descriptor: int, file: FileBytes) -> bool:
+def _is_being_filled(descriptor: int, file: BoundedReader) -> bool:
     """Whether there may be nothing yet where the container says that its content is."""
     tail = file.at(max(0, file.content_bytes - _BLANK_BYTES), _BLANK_BYTES)
     if len(tail) == _BLANK_BYTES and not tail.strip(b"\0"):

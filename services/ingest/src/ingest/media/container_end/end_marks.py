@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from ingest.media.container_end.bounded_reader import Exhausted, FileBytes
+from ingest.media.container_end.bounded_reader import BoundedReader, Exhausted
 from ingest.media.container_end.end_status import End
 
 _PADDING = b"\0\r\n "
@@ -28,12 +28,12 @@ _NUT_TAIL_BYTES = 4 << 20
 _GXF_START, _GXF_END = bytes.fromhex("0000000001fb"), bytes.fromhex("e1e2")
 
 
-def needed_to_open(_: FileBytes) -> End:
+def needed_to_open(_: BoundedReader) -> End:
     """Say that it is whole: it is opened by what stands at its end."""
     return End.WHOLE
 
 
-def gif(file: FileBytes) -> End:
+def gif(file: BoundedReader) -> End:
     """Walk over a GIF's blocks to its trailer (GIF89a, 27); something else may follow."""
     try:
         return End.WHOLE if gif_bytes(file) else End.MISSING
@@ -42,7 +42,7 @@ def gif(file: FileBytes) -> End:
         return End.UNKNOWN if tail.rstrip(_PADDING).endswith(b";") else End.MISSING
 
 
-def gif_bytes(file: FileBytes) -> int | None:
+def gif_bytes(file: BoundedReader) -> int | None:
     """Return where a GIF ends; None where its trailer is missing. Raises Exhausted."""
     head = file.at(0, 13)
     if len(head) < 13:
@@ -75,7 +75,7 @@ def _palette_bytes(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def png(file: FileBytes) -> End:
+def png(file: BoundedReader) -> End:
     """Walk over the chunks of a PNG to IEND; something else, as another PNG, may follow."""
     place = len(_PNG)
     while True:
@@ -87,7 +87,7 @@ def png(file: FileBytes) -> End:
             return End.WHOLE
 
 
-def jpeg(file: FileBytes) -> End:
+def jpeg(file: BoundedReader) -> End:
     """Look for the end of the picture; something else may follow, or many more pictures."""
     end = jpeg_bytes(file)
     if end is None:
@@ -95,7 +95,7 @@ def jpeg(file: FileBytes) -> End:
     return motion_jpeg(file) if file.at(end, 2) == _JPEG_START else End.WHOLE
 
 
-def jpeg_bytes(file: FileBytes) -> int | None:
+def jpeg_bytes(file: BoundedReader) -> int | None:
     """Return where a JPEG ends; None where its end of image is missing. Raises Exhausted."""
     place = file.at(0, 1 << 20).find(_JPEG_START) + 2
     while place >= 2:
@@ -115,7 +115,7 @@ def jpeg_bytes(file: FileBytes) -> int | None:
     return None
 
 
-def _next_marker(file: FileBytes, place: int) -> int:
+def _next_marker(file: BoundedReader, place: int) -> int:
     while piece := file.at(place, 1 << 16):
         found = piece.find(b"\xff")
         while 0 <= found < len(piece) - 1 and piece[found + 1] in (0, *_MARKERS_WITHOUT_LENGTH):
@@ -126,13 +126,13 @@ def _next_marker(file: FileBytes, place: int) -> int:
     return place
 
 
-def motion_jpeg(file: FileBytes) -> End:
+def motion_jpeg(file: BoundedReader) -> End:
     """Look whether the last picture is whole; another may follow."""
     tail = file.tail(1024).rstrip(_PADDING)
     return End.UNKNOWN if tail.endswith(_JPEG_END) else End.MISSING
 
 
-def ogg(file: FileBytes) -> End:
+def ogg(file: BoundedReader) -> End:
     """Look whether the last page is whole, and the last one of each stream says so (RFC 3533)."""
     tail = file.tail(_OGG_TAIL_BYTES)
     last_flags: dict[bytes, int] = {}
@@ -151,7 +151,7 @@ def ogg(file: FileBytes) -> End:
     return End.WHOLE if ended else End.MISSING
 
 
-def transport_stream(file: FileBytes) -> End:
+def transport_stream(file: BoundedReader) -> End:
     """Look whether the last packet is whole: all are of one size. More may follow."""
     head = file.at(0, 2 * 204)
     for packet_bytes, mark in _TS_PACKETS:
@@ -160,7 +160,7 @@ def transport_stream(file: FileBytes) -> End:
     return End.UNKNOWN
 
 
-def flv(file: FileBytes) -> End:
+def flv(file: BoundedReader) -> End:
     """Look how long the file is to be, in bytes or seconds, and whether its last tag is whole.
 
     Each tag is followed by its size (Adobe's FLV specification 10.1, E.3); onMetaData comes
@@ -201,7 +201,7 @@ def _amf(head: bytes, name: bytes) -> float | None:
     return float(value) if value > 0 else None
 
 
-def mxf(file: FileBytes) -> End:
+def mxf(file: BoundedReader) -> End:
     """Look for the footer: the random index pack behind it, or itself (SMPTE ST 377-1, 6)."""
     index_bytes = int.from_bytes(file.tail(4))
     index = file.at(file.size_bytes - index_bytes, 16)
@@ -220,7 +220,7 @@ def mxf(file: FileBytes) -> End:
     return _mxf_footer(file, file.size_bytes - len(tail) + found) if found >= 0 else End.MISSING
 
 
-def _mxf_footer(file: FileBytes, place: int) -> End:
+def _mxf_footer(file: BoundedReader, place: int) -> End:
     """Look whether a footer is there with all that follows it."""
     while file.at(place, 4) == _MXF_PARTITION[:4]:
         length, content = _ber(file, place + 16)
@@ -229,7 +229,7 @@ def _mxf_footer(file: FileBytes, place: int) -> End:
     return End.MISSING if place > file.size_bytes or 0 < len(behind) < 4 else End.WHOLE
 
 
-def _ber(file: FileBytes, place: int) -> tuple[int, int]:
+def _ber(file: BoundedReader, place: int) -> tuple[int, int]:
     """Return the length that stands at a place, and where what is so long begins; 0 for none."""
     first = file.number(place, 1)
     if first is None:
@@ -239,7 +239,7 @@ def _ber(file: FileBytes, place: int) -> tuple[int, int]:
     return file.number(place + 1, first & 0x7F) or 0, place + 1 + (first & 0x7F)
 
 
-def nut(file: FileBytes) -> End:
+def nut(file: BoundedReader) -> End:
     """Look for the index that closes a NUT file; one that was written to a pipe has none."""
     tail = file.tail(_NUT_TAIL_BYTES)
     start = tail.rfind(_NUT_INDEX)
@@ -249,19 +249,19 @@ def nut(file: FileBytes) -> End:
     return End.WHOLE if int.from_bytes(tail[-12:-4]) == len(tail) - start else End.MISSING
 
 
-def gxf(file: FileBytes) -> End:
+def gxf(file: BoundedReader) -> End:
     """Look for the packet that ends a stream (SMPTE ST 360)."""
     packet = file.tail(1024).rstrip(b"\0")[-16:]
     ends = packet.startswith(_GXF_START) and packet.endswith(_GXF_END)
     return End.WHOLE if ends else End.MISSING
 
 
-def smjpeg(file: FileBytes) -> End:
+def smjpeg(file: BoundedReader) -> End:
     """Look for the chunk that ends a Loki file."""
     return End.WHOLE if b"DONE" in file.tail(12) else End.MISSING
 
 
-def dhav(file: FileBytes) -> End:
+def dhav(file: BoundedReader) -> End:
     """Look whether the last frame is whole: each ends with its length. More may follow."""
     tail = file.tail(1024)
     place = tail.rfind(b"dhav")

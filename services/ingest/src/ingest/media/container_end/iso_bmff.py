@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-from ingest.media.container_end.bounded_reader import FileBytes
+from ingest.media.container_end.bounded_reader import BoundedReader
 from ingest.media.container_end.end_status import End
 
 # What stands last in a file; a text that somebody wrote behind it has a "kind" of its own.
@@ -30,7 +30,7 @@ class _Boxes:
     indexed_bytes: int | None = None
 
 
-def iso(file: FileBytes) -> End:
+def iso(file: BoundedReader) -> End:
     """Look whether the boxes end where the file does (4.2).
 
     A fragmented file may always go on, unless its index follows it (mfra), or stands before it
@@ -48,12 +48,12 @@ def iso(file: FileBytes) -> End:
     return _fragments(boxes, file.size_bytes) if boxes.fragmented else End.WHOLE
 
 
-def kinds_of_boxes(file: FileBytes) -> list[bytes]:
+def kinds_of_boxes(file: BoundedReader) -> list[bytes]:
     """Return the kinds of the outermost boxes, as far as they can be followed."""
     return _walk(file).kinds
 
 
-def header_bytes(file: FileBytes) -> bytes:
+def header_bytes(file: BoundedReader) -> bytes:
     """Return the header (moov), as far as it may be read at once; none where it is not found."""
     place = 0
     while place < file.size_bytes:
@@ -77,7 +77,7 @@ def _fragments(boxes: _Boxes, size_bytes: int) -> End:
     return End.WHOLE if boxes.indexed_bytes == size_bytes else End.MISSING
 
 
-def _walk(file: FileBytes) -> _Boxes:
+def _walk(file: BoundedReader) -> _Boxes:
     boxes = _Boxes()
     while boxes.place < file.size_bytes:
         head = file.at(boxes.place, 16)
@@ -107,7 +107,7 @@ def _is_kind(kind: bytes) -> bool:
     return all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind)
 
 
-def _holds(file: FileBytes, place: int, end: int, wanted: bytes) -> bool:
+def _holds(file: BoundedReader, place: int, end: int, wanted: bytes) -> bool:
     """Whether the content of a box, which ends at end, has a box of a kind."""
     while place + 8 <= end:
         head = file.at(place, 8)
@@ -120,7 +120,7 @@ def _holds(file: FileBytes, place: int, end: int, wanted: bytes) -> bool:
     return False
 
 
-def _indexed(file: FileBytes, content: int, end: int) -> int | None:
+def _indexed(file: BoundedReader, content: int, end: int) -> int | None:
     """Return up to where a segment index covers the file; None for one of a single segment."""
     head = file.at(content, 28)
     wide = head[:1] > b"\0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from ingest.media.container_end.bounded_reader import FileBytes
+from ingest.media.container_end.bounded_reader import BoundedReader
 from ingest.media.container_end.end_status import End, reached
 
 _NO_SIZE = (0, 0xFFFF_FFFF)
@@ -25,19 +25,19 @@ _WTV_SECTOR_BITS = 12
 _SER_HEADER_BYTES, _SER_COLOURED = 178, (100, 101)
 
 
-def riff(file: FileBytes) -> End:
+def riff(file: BoundedReader) -> End:
     """Look how long the file says that it is (RIFF): others than AVI have one chunk."""
     size = file.number(4, 4, "little")
     return End.UNKNOWN if size is None or size in _NO_SIZE else reached(size + 8, file.size_bytes)
 
 
-def form(file: FileBytes) -> End:
+def form(file: BoundedReader) -> End:
     """Look how long the file says that it is (IFF)."""
     size = file.number(4, 4)
     return End.UNKNOWN if size is None or size in _NO_SIZE else reached(size + 8, file.size_bytes)
 
 
-def avi(file: FileBytes) -> End:
+def avi(file: BoundedReader) -> End:
     """Look whether the RIFF chunks end where the file does, and their index lies in it.
 
     OpenDML: after the first chunk, of 1 or 2 GB, others (AVIX) may follow; the first one's index
@@ -62,7 +62,7 @@ def avi(file: FileBytes) -> End:
     return End.WHOLE if file.size_bytes <= place else End.UNKNOWN
 
 
-def _beyond(file: FileBytes) -> bool:
+def _beyond(file: BoundedReader) -> bool:
     """Whether an AVI's index of indexes leads beyond the file's end."""
     header_bytes = file.number(16, 4, "little") or 0
     if file.at(12, 4) != b"LIST" or file.at(20, 4) != b"hdrl":
@@ -84,7 +84,7 @@ def _beyond(file: FileBytes) -> bool:
     return False
 
 
-def _chunks(file: FileBytes, place: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(file: BoundedReader, place: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield kind, and where the content begins and ends, of the chunks in a RIFF list."""
     while place + 8 <= min(end, file.size_bytes):
         kind, size = file.at(place, 4), file.number(place + 4, 4, "little") or 0
@@ -92,7 +92,7 @@ def _chunks(file: FileBytes, place: int, end: int) -> Iterator[tuple[bytes, int,
         place += 8 + size + size % 2
 
 
-def matroska(file: FileBytes) -> End:
+def matroska(file: BoundedReader) -> End:
     """Look how large the segment is (RFC 8794); who writes to a pipe can't say."""
     place = 0
     for _ in range(64):
@@ -114,7 +114,7 @@ def matroska(file: FileBytes) -> End:
     return End.UNKNOWN
 
 
-def _live_segment(file: FileBytes, place: int) -> End:
+def _live_segment(file: BoundedReader, place: int) -> End:
     """Look whether the last element in a segment of unknown size is whole; more may follow it.
 
     A cluster of unknown size is gone into: its blocks have sizes.
@@ -135,7 +135,7 @@ def _live_segment(file: FileBytes, place: int) -> End:
     return End.MISSING if place > file.size_bytes else End.UNKNOWN
 
 
-def _number(file: FileBytes, place: int, *, keep_mark: bool) -> tuple[int, int] | None:
+def _number(file: BoundedReader, place: int, *, keep_mark: bool) -> tuple[int, int] | None:
     """Return a number of EBML's, and how many bytes it has; its leading zeros tell."""
     first = file.number(place, 1)
     if not first:
@@ -147,7 +147,7 @@ def _number(file: FileBytes, place: int, *, keep_mark: bool) -> tuple[int, int] 
     return (value if keep_mark else value & (1 << 7 * length) - 1), length
 
 
-def asf(file: FileBytes) -> End:
+def asf(file: BoundedReader) -> End:
     """Look how large the file is to be (ASF specification, 3.2)."""
     head = file.at(0, 4096)
     properties = head[max(0, head.find(_ASF_PROPERTIES)) :]
@@ -159,12 +159,12 @@ def asf(file: FileBytes) -> End:
     return reached(promised_bytes, file.size_bytes)
 
 
-def bink(file: FileBytes) -> End:
+def bink(file: BoundedReader) -> End:
     """Look how long the file says that it is, without the first 8 bytes."""
     return riff(file)
 
 
-def cine(file: FileBytes) -> End:
+def cine(file: BoundedReader) -> End:
     """Look where the last of Phantom's pictures begins: its place stands in a table."""
     count = file.number(20, 4, "little")
     table = file.number(32, 4, "little")
@@ -182,7 +182,7 @@ def cine(file: FileBytes) -> End:
     return reached(last + comment_bytes + picture_bytes, file.size_bytes)
 
 
-def ivf(file: FileBytes) -> End:
+def ivf(file: BoundedReader) -> End:
     """Count IVF's frames: some programs write in its header how many, others how much time."""
     promised = file.number(24, 4, "little")
     place = file.number(6, 2, "little") or 32
@@ -203,7 +203,7 @@ def ivf(file: FileBytes) -> End:
     return End.WHOLE if max(frames, last - first + 2 * step) >= promised else End.MISSING
 
 
-def nsv(file: FileBytes) -> End:
+def nsv(file: BoundedReader) -> End:
     """Look how long the file says that it is, in a header that what is sent live lacks."""
     size = file.number(8, 4, "little")
     if file.at(0, 4) != b"NSVf" or size is None or size in _NO_SIZE:
@@ -211,7 +211,7 @@ def nsv(file: FileBytes) -> End:
     return reached(size, file.size_bytes)
 
 
-def real_media(file: FileBytes) -> End:
+def real_media(file: BoundedReader) -> End:
     """Look whether RealMedia's chunks end where the file does."""
     place = 0
     while place < file.size_bytes:
@@ -225,7 +225,7 @@ def real_media(file: FileBytes) -> End:
     return End.UNKNOWN if 0 < place - file.size_bytes <= 18 else reached(place, file.size_bytes)
 
 
-def ser(file: FileBytes) -> End:
+def ser(file: BoundedReader) -> End:
     """Count the bytes of all pictures of an astronomer's recording."""
     head = file.at(0, _SER_HEADER_BYTES)
     if len(head) < _SER_HEADER_BYTES:
@@ -238,7 +238,7 @@ def ser(file: FileBytes) -> End:
     return reached(_SER_HEADER_BYTES + count * picture_bytes, file.size_bytes)
 
 
-def flash(file: FileBytes) -> End:
+def flash(file: BoundedReader) -> End:
     """Look how long the file says that it is; of a packed one, that is what it is unpacked."""
     size = file.number(4, 4, "little")
     if file.at(0, 3) != b"FWS" or size is None or size in _NO_SIZE:
@@ -246,7 +246,7 @@ def flash(file: FileBytes) -> End:
     return reached(size, file.size_bytes)
 
 
-def wtv(file: FileBytes) -> End:
+def wtv(file: BoundedReader) -> End:
     """Look how many sectors the file is to have."""
     sectors = file.number(0x5C, 4, "little")
     return reached(sectors << _WTV_SECTOR_BITS, file.size_bytes) if sectors else End.UNKNOWN
