@@ -35,11 +35,11 @@ _SIZES = (720, 1080)
 # clock, by which it would paint no more than a video has. It is watched once it has read ahead.
 _THROUGH_THE_PLAYER = """
 async ({ stream, seconds }) => {
-  const { Feed } = await import("/static/player/feed.js");
-  const { Decoders } = await import("/static/player/decoders.js");
-  const { Screen } = await import("/static/player/screen.js");
-  const screen = new Screen(document.body.appendChild(document.createElement("canvas")));
-  const feed = new Feed(new Decoders(), `/streams/${stream.stream_id}/frames`);
+  const { FrameFeed } = await import("/static/player/frame-feed.js");
+  const { DecoderClient } = await import("/static/player/decoder-client.js");
+  const { FrameCanvas } = await import("/static/player/frame-canvas.js");
+  const screen = new FrameCanvas(document.body.appendChild(document.createElement("canvas")));
+  const feed = new FrameFeed(new DecoderClient(), `/streams/${stream.stream_id}/frames`);
   feed.update(stream);
   const range = { first: 0, edge: stream.frame_count };
   let frame = 0, painted = 0, began_ms = Infinity;
@@ -92,7 +92,7 @@ async ({{ images, seconds }}) => {{
 # The same on pictures that come from the server, which shares the machine: what no page can beat.
 _FETCHED = f"""
 async ({{ stream, seconds }}) => {{
-  const {{ RecordParser }} = await import("/static/player/records.js");
+  const {{ RecordParser }} = await import("/static/player/frame-records.js");
   const window_frames = 16;
   {_PAINTING}
   return rate(async () => {{

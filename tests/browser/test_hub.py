@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 # Sources that do what a test says, and pages that note what they are told.
 _STAGE = """
 const sources = [];
-const hub = new m.Hub((url) => {
+const hub = new m.ConnectionHub((url) => {
   const source = new EventTarget();
   source.url = url;
   source.readyState = 0;
@@ -44,7 +44,7 @@ def test_pages_share_one_connection_and_who_comes_later_is_told_all(
     run: Callable[[str, str], Any],
 ) -> None:
     result = run(
-        "common/hub.js",
+        "common/connection-hub.js",
         _STAGE
         + """
         const [ada, bob] = [join(), join()];
@@ -77,7 +77,7 @@ def test_pages_share_one_connection_and_who_comes_later_is_told_all(
 
 def test_rooms_are_listened_to_by_one_connection(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "common/hub.js",
+        "common/connection-hub.js",
         _STAGE
         + """
         const [ada, bob, cy] = [join(), join(), join()];
@@ -109,7 +109,7 @@ def test_rooms_are_listened_to_by_one_connection(run: Callable[[str, str], Any])
 
 def test_a_room_too_many_silences_no_other(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "common/hub.js",
+        "common/connection-hub.js",
         _STAGE
         + """
         const pages = Array.from({ length: 33 }, join);
@@ -124,7 +124,7 @@ def test_few_hold_a_connection_to_a_live_edge_and_the_next_gets_it(
     run: Callable[[str, str], Any],
 ) -> None:
     result = run(
-        "common/hub.js",
+        "common/connection-hub.js",
         _STAGE
         + """
         const pages = [join(), join(), join(), join()];
@@ -142,7 +142,7 @@ def test_few_hold_a_connection_to_a_live_edge_and_the_next_gets_it(
 
 def test_who_goes_without_a_word_holds_nothing(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "common/hub.js",
+        "common/connection-hub.js",
         _STAGE
         + """
         let now_ms = 0;
@@ -166,7 +166,7 @@ def test_who_goes_without_a_word_holds_nothing(run: Callable[[str, str], Any]) -
 
 def test_a_refused_connection_is_tried_again(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "common/hub.js",
+        "common/connection-hub.js",
         _STAGE
         + """
         const timers = [];

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 def test_pictures_take_no_more_than_their_share_of_memory(run: Callable[[str, str], Any]) -> None:
     held = run(
-        "player/feed.js",
+        "player/frame-feed.js",
         """
         let receive;
         let held = 0;
         let most = 0;
         const decoders = { open: (url, share, message) => { receive = message; return () => {}; } };
-        const feed = new m.Feed(decoders, "", 1 / 9);
+        const feed = new m.FrameFeed(decoders, "", 1 / 9);
         const size = { width: 1280, height: 720 };
         feed.update({ run_id: "r", fps: 25, bytes: 1e6, frame_count: 100, ...size });
         for (let frame = 0; frame < 100; frame += 1) {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def test_records_are_cut_from_chunks_of_any_size(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "player/records.js",
+        "player/frame-records.js",
         """
         const make = (frame, image, header = 88) => {
           const bytes = new Uint8Array(header + image.length);
@@ -57,7 +57,7 @@ def test_foreign_bytes_are_refused_and_a_broken_end_is_noticed(
     run: Callable[[str, str], Any],
 ) -> None:
     result = run(
-        "player/records.js",
+        "player/frame-records.js",
         """
         const parser = new m.RecordParser();
         parser.push(new Uint8Array(20));
@@ -71,7 +71,7 @@ def test_foreign_bytes_are_refused_and_a_broken_end_is_noticed(
 
 def test_the_clock_goes_at_its_rate_and_stops_while_held(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "player/clock.js",
+        "player/media-clock.js",
         """
         let clock = m.play(m.at(1e9), 1000);
         const places = [m.ptsAt(clock, 1500)];
@@ -92,7 +92,7 @@ def test_the_clock_stops_at_the_ends_and_turns_over_in_a_loop(
     run: Callable[[str, str], Any],
 ) -> None:
     result = run(
-        "player/clock.js",
+        "player/media-clock.js",
         """
         const range = { low_ns: 1e9, high_ns: 2e9, loop: false };
         const clock = m.play(m.at(1.5e9), 0);
@@ -108,7 +108,7 @@ def test_the_clock_stops_at_the_ends_and_turns_over_in_a_loop(
 
 def test_windows_lie_side_by_side_and_are_the_same_for_all(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "player/plan.js",
+        "player/fetch-plan.js",
         """
         const range = { first: 10, edge: 100 };
         const window = (missing, step, size, { follow = false, urgent = false, ...other } = {}) => {
@@ -150,7 +150,7 @@ def test_windows_lie_side_by_side_and_are_the_same_for_all(run: Callable[[str, s
 
 def test_windows_are_of_a_second_or_two(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "player/plan.js",
+        "player/fetch-plan.js",
         "return [1, 5, 10, 24, 25, 29.97, 60, 240].map((fps) => m.windowFrames(fps, 64))"
         ".concat([m.windowFrames(25, 20.5), m.windowFrames(25, 0.5), m.windowFrames(25, 1)])",
     )
@@ -159,7 +159,7 @@ def test_windows_are_of_a_second_or_two(run: Callable[[str, str], Any]) -> None:
 
 def test_what_to_have_ready(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "player/plan.js",
+        "player/fetch-plan.js",
         """
         const range = { first: 10, edge: 100 };
         return [
@@ -173,7 +173,7 @@ def test_what_to_have_ready(run: Callable[[str, str], Any]) -> None:
 
 def test_a_store_keeps_what_is_near_within_its_bytes(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "player/store.js",
+        "player/frame-store.js",
         """
         const dropped = [];
         const store = new m.FrameStore(50, (item) => dropped.push(item));
@@ -189,7 +189,7 @@ def test_a_store_keeps_what_is_near_within_its_bytes(run: Callable[[str, str], A
 
 def test_the_edge_is_followed_at_its_own_speed(run: Callable[[str, str], Any]) -> None:
     result = run(
-        "player/edge.js",
+        "player/live-edge-pursuit.js",
         """
         const sample = (speed, i) => ({ at_ms: i * 500, pts_ns: i * 5e8 * speed });
         const samples = (speed) =>
@@ -216,17 +216,17 @@ def test_typed_times_are_read(run: Callable[[str, str], Any]) -> None:
 
 
 def test_the_time_left_is_said_in_words(run: Callable[[str, str], Any]) -> None:
-    words = run("common/words.js", "return [90e9, 0, -5].map((ns) => m.retention.left(ns))")
+    words = run("common/messages.js", "return [90e9, 0, -5].map((ns) => m.retention.left(ns))")
     assert words == ["2 min left", "Expires any moment", "Expires any moment"]
     until = run(
-        "common/words.js", "return [m.retention.until(null, null), m.retention.until(null, 5e9)]"
+        "common/messages.js", "return [m.retention.until(null, null), m.retention.until(null, 5e9)]"
     )
     assert until == ["For good", "Until the partition outgrows 5.0 GB"]
 
 
 def test_a_gap_is_where_frames_stay_away_for_long(run: Callable[[str, str], Any]) -> None:
     gaps = run(
-        "player/strip.js",
+        "player/timeline-drawing.js",
         """
         const at = (pts_ns) => ({ pts_ns, size: 1 });
         const every = (ns, frames) => frames.map((frame) => at(frame * ns));
@@ -242,7 +242,7 @@ def test_a_gap_is_where_frames_stay_away_for_long(run: Callable[[str, str], Any]
 
 def test_places_in_a_loop_are_close_around_its_end(run: Callable[[str, str], Any]) -> None:
     found = run(
-        "player/step.js",
+        "player/room-sync.js",
         """
         const loop = { start_ns: 100, end_ns: 200 };
         return {

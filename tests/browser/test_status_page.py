@@ -184,7 +184,7 @@ def test_it_works_under_a_prefix(topics: Topics, page: Page, tmp_path: Path) -> 
 
 def test_scales_end_at_round_numbers_and_gaps_stay_gaps(viewer: Viewer, page: Page) -> None:
     page.goto(viewer.url)
-    url = f"{viewer.url}/static/status/numbers.js"
+    url = f"{viewer.url}/static/status/plot-shapes.js"
     found = page.evaluate(
         f"""async () => {{
           const m = await import("{url}");

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import fastavro
 from viewer.catalogue.packed_segments import PackedSegment, packed
-from viewer.delivery.direct_streaming import Connection
-from viewer.delivery.slow_clients import SlowClients
+from viewer.http_streaming.direct_sending import Connection
+from viewer.http_streaming.stalled_clients import StalledClients
 from viewer.model.records import Frame, Record, Segment, Stream
 
 if TYPE_CHECKING:
@@ -127,5 +127,5 @@ def connection_of(sock: Any) -> Connection:
         is_chunked=False,
         ends_by_closing=False,
         stall_seconds=60,
-        slow_clients=SlowClients(),
+        stalled_clients=StalledClients(),
     )

@@ -14,8 +14,8 @@ import av.container
 import fastavro
 import pytest
 from viewer.catalogue.packed_segments import packed
-from viewer.delivery.direct_streaming import BrokenOffError
 from viewer.export import avro_file
+from viewer.http_streaming.direct_sending import BrokenOffError
 from viewer.model.records import stream_from
 
 from tests.support.log_writer import jpeg

@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
-from viewer.playback.live_edge import LiveEdges
-from viewer.playback.sequences import Delivery
-from viewer.playback.subscribers import Edge
+from viewer.playback.frame_sequences import Delivery
+from viewer.playback.live_frame_sender import LiveFrameSender
+from viewer.playback.live_subscribers import Edge
 from viewer.telemetry.metrics import Metrics
 
 from tests.viewer.builders import connection_of, frame
@@ -43,7 +43,7 @@ class Crowd(socket.socket):
 def test_frames_that_nobody_can_be_given_yet_do_not_pile_up() -> None:
     with Crowd() as crowd:
         edge = Edge("edge", "frames", crowd.deliveries, lambda one: (one.frame.image,), 1 << 60)
-        LiveEdges(Metrics(CollectorRegistry()), 60).subscribe(
+        LiveFrameSender(Metrics(CollectorRegistry()), 60).subscribe(
             edge, connection_of(crowd), 0, skips=False
         )
         assert crowd.sent == crowd.made == 500

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import requests
 from prometheus_client import CollectorRegistry
 from viewer.catalogue.follower import ConsumerLag
-from viewer.telemetry.client_statistics import ClientStats
+from viewer.telemetry.client_statistics import ClientStatistics
 from viewer.telemetry.metrics import Metrics
 
 from tests.support.log_writer import StreamWriter, jpeg, write_stream
@@ -83,18 +83,20 @@ def test_every_series_is_there_from_the_start_and_explained() -> None:
 
 def test_a_report_of_the_client_becomes_metrics() -> None:
     metrics = Metrics(CollectorRegistry())
-    stats = ClientStats(metrics, waits_for_data=False)
-    stats.take(report((3, 1000, 3000, 1, 5), (1, 2000, 2500, 0, 0), (0, 0, 0, 0, 0)))
+    stats = ClientStatistics(metrics, waits_for_data=False)
+    stats.on_statistics(report((3, 1000, 3000, 1, 5), (1, 2000, 2500, 0, 0), (0, 0, 0, 0, 0)))
     assert value(metrics, "kafka_round_trip_seconds", quantile="0.5") == 0.002
     assert value(metrics, "kafka_round_trip_seconds", quantile="0.99") == 0.003
     # The totals of a client only grow, but a broker that is forgotten takes its own along.
-    stats.take(report((0, 0, 0, 1, 6)))
-    stats.take(report((0, 0, 0, 0, 0)))
+    stats.on_statistics(report((0, 0, 0, 1, 6)))
+    stats.on_statistics(report((0, 0, 0, 0, 0)))
     assert value(metrics, "kafka_errors_total", kind="timeout") == 1
     assert value(metrics, "kafka_errors_total", kind="retry") == 6
     # What was measured last stands until something is measured again.
     assert value(metrics, "kafka_round_trip_seconds", quantile="0.5") == 0.002
-    ClientStats(metrics, waits_for_data=True).take(report((9, 900_000, 900_000, 0, 0)))
+    ClientStatistics(metrics, waits_for_data=True).on_statistics(
+        report((9, 900_000, 900_000, 0, 0))
+    )
     assert value(metrics, "kafka_round_trip_seconds", quantile="0.99") == 0.003
 
 

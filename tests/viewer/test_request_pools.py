@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from viewer.web.access import MOST_WAITING
+from viewer.web.authentication import MOST_WAITING
 from viewer.web.request_pools import PAGE_THREADS, RequestPool, pool_of
 
 from tests.viewer.builders import STREAM_ID
@@ -27,7 +27,7 @@ GIVEN = {
 class Noting:
     """Stands for a connection, and notes whether its thread would send a stream."""
 
-    stall_seconds, sock, slow_clients = 1.0, None, None
+    stall_seconds, sock, stalled_clients = 1.0, None, None
 
     def __init__(self) -> None:
         self.is_stream = False

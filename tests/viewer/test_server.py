@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import av
 import pytest
 import requests
-from viewer.playback.framing import HEADER
+from viewer.playback.frame_headers import HEADER
 
 from tests.support.expiry import delete_before
 from tests.support.log_writer import StreamWriter, WrongSizes, jpeg, write_stream

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from viewer.status.asking import Asker
-from viewer.status.files import ask_files
-from viewer.status.history import KEPT_SECONDS, History, Moment, point_of
+from viewer.status.http_probe import HttpProbe
+from viewer.status.ingest_files import ask_files
+from viewer.status.metric_scrapes import Scrape
+from viewer.status.plot_history import KEPT_SECONDS, Moment, PlotHistory, point_of
 from viewer.status.rates import quantile_of
-from viewer.status.readings import Reading
-from viewer.status.services import every_address
+from viewer.status.service_checks import every_address
 
 from tests.support.log_writer import write_stream
 from tests.support.processes import wait_for
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 COMMITTED = "framelog_ingest_frames_committed_total"
 SKIPPED = "framelog_viewer_frames_skipped_total"
 SIZE = 'kafka_log_log_size_bytes{topic="%s",partition="%d"}'
-NOTHING = Reading({})
+NOTHING = Scrape({})
 
 
-def ingest_of(committed: float, waiting: float = 0) -> Reading:
-    return Reading({COMMITTED: [({}, committed)], "framelog_ingest_files_waiting": [({}, waiting)]})
+def ingest_of(committed: float, waiting: float = 0) -> Scrape:
+    return Scrape({COMMITTED: [({}, committed)], "framelog_ingest_files_waiting": [({}, waiting)]})
 
 
-def seeks_of(*counts: float) -> Reading:
-    """Make a reading of seeks that took up to 10 ms, 100 ms, and longer."""
+def seeks_of(*counts: float) -> Scrape:
+    """Make a scrape of seeks that took up to 10 ms, 100 ms, and longer."""
     name = "framelog_viewer_seek_seconds_bucket"
     bounds = ("0.01", "0.1", "+Inf")
     series = [({"le": le}, count) for le, count in zip(bounds, counts, strict=True)]
-    return Reading({name: series})
+    return Scrape({name: series})
 
 
 def test_rates_are_of_the_time_between_two_moments() -> None:
-    skipped = Reading({SKIPPED: [({"reason": "expired"}, 5), ({"reason": "pace"}, 900)]})
+    skipped = Scrape({SKIPPED: [({"reason": "expired"}, 5), ({"reason": "pace"}, 900)]})
     moments = [
-        Moment(1000, Reading({SKIPPED: [({"reason": "expired"}, 0)]}), {"one": ingest_of(100)}),
+        Moment(1000, Scrape({SKIPPED: [({"reason": "expired"}, 0)]}), {"one": ingest_of(100)}),
         Moment(3500, skipped, {"one": ingest_of(150)}),
     ]
     point = point_of(moments)
@@ -73,7 +73,7 @@ def test_replicas_add_up_and_one_that_restarts_or_is_away_makes_no_spike() -> No
 
 
 def test_quantiles_are_of_what_was_counted_within_the_window() -> None:
-    moments = [Moment(n, reading, {}) for n, reading in enumerate([
+    moments = [Moment(n, scrape, {}) for n, scrape in enumerate([
         seeks_of(1000, 1000, 1000), seeks_of(1000, 1050, 1050), seeks_of(1000, 1100, 1100),
     ])]  # fmt: skip
     # 100 seeks between 10 and 100 ms; the thousand before are long past.
@@ -92,7 +92,7 @@ def test_a_quantile_beyond_the_highest_bound_is_that_bound() -> None:
 
 
 def test_only_the_last_minutes_are_kept() -> None:
-    history = History()
+    history = PlotHistory()
     for n in range(1000):
         history.add(Moment(n * 5000, NOTHING, {}))
     told: dict[str, Any] = history.as_dict()
@@ -250,7 +250,7 @@ def files_answer(**changes: Any) -> str:
 
 def test_files_are_told_with_their_reasons() -> None:
     with ingest_service({"/api/files?newest=20": (200, files_answer())}) as url:
-        files = ask_files(Asker(), ["http://127.0.0.1:1", url])
+        files = ask_files(HttpProbe(), ["http://127.0.0.1:1", url])
     assert files is not None
     assert (files.paused, files.totals["done"]) == (True, 9)
     assert [(file.name, file.state) for file in files.told] == [
@@ -264,7 +264,7 @@ def test_files_are_asked_for_with_ingests_token() -> None:
     shown: list[str | None] = []
     token = "a token of ingest"  # noqa: S105
     with ingest_service({"/api/files?newest=20": (200, files_answer())}, shown) as url:
-        assert ask_files(Asker(token=token), [url]) is not None
+        assert ask_files(HttpProbe(token=token), [url]) is not None
     assert shown == [f"Bearer {token}"]
 
 
@@ -282,4 +282,4 @@ def test_files_are_asked_for_with_ingests_token() -> None:
 )
 def test_what_is_no_list_of_files_is_not_told(said: str) -> None:
     with ingest_service({"/api/files?newest=20": (200, said)}) as url:
-        assert ask_files(Asker(), [url]) is None
+        assert ask_files(HttpProbe(), [url]) is None

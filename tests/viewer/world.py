@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry
 from viewer.catalogue.catalogue import Catalogue
 from viewer.config.settings import Settings
-from viewer.delivery.open_streams import OpenStreams
 from viewer.export.exports import Exports
-from viewer.frames.fetcher import FramesGoneError
-from viewer.frames.reader import FrameReader
+from viewer.frames.frame_reader import FrameReader
+from viewer.frames.segment_fetcher import FramesGoneError
+from viewer.http_streaming.open_streams import OpenStreams
 from viewer.kafka.retention import Limits
 from viewer.model.records import Frame, Record
-from viewer.playback.live_edge import LiveEdges
-from viewer.playback.sequences import Playback
+from viewer.playback.frame_sequences import Playback
+from viewer.playback.live_frame_sender import LiveFrameSender
 from viewer.sharing.rooms import Rooms, StoredState
-from viewer.status.board import Board
-from viewer.status.history import NAMES, Moment
-from viewer.status.readings import reading_of
-from viewer.status.services import Service, viewer_service
-from viewer.status.topics import Topic
+from viewer.status.latest_status import LatestStatus
+from viewer.status.metric_scrapes import scrape_of
+from viewer.status.plot_history import NAMES, Moment
+from viewer.status.service_checks import Service, viewer_service
+from viewer.status.topic_checks import Topic
 from viewer.telemetry.metrics import Metrics
 from viewer.telemetry.spans import NoTraces
 from viewer.web import routes
-from viewer.web.access import Access
 from viewer.web.app import create_app
+from viewer.web.authentication import Authentication
 from viewer.web.cache_headers import CacheHeaders
 from viewer.web.client_quotas import ClientQuotas
 from viewer.web.cross_site import SitePolicy
@@ -131,13 +131,13 @@ class StoppingEvent(threading.Event):
         return self.is_set()
 
 
-def board() -> Board:
-    """Make a board on which something of everything is written."""
-    made = Board(lambda: viewer_service(None, 1), lambda: STARTED_AT / 1e6)
+def latest_status() -> LatestStatus:
+    """Make a status with something of everything."""
+    made = LatestStatus(lambda: viewer_service(None, 1), lambda: STARTED_AT / 1e6)
     made.ingest = [Service("ingest", "away", "It can't be reached: refused.", "ingest:8001")]
     made.cluster = [Service("kafka", "ready", "One broker answers.", "kafka:9092")]
     made.topics = [Topic("video.streams", 1, 12, None, 4096, "compact", None, None)]
-    own = reading_of(Metrics(CollectorRegistry()).registry.collect(), NAMES)
+    own = scrape_of(Metrics(CollectorRegistry()).registry.collect(), NAMES)
     for n in range(3):
         made.history.add(Moment(STARTED_AT // 1000 + n * 5000, own, {}))
     return made
@@ -162,13 +162,13 @@ class World:
     @cached_property
     def app(self) -> Flask:
         settings, clock, metrics = self.settings, self.clock, self.metrics
-        access = Access(
+        authentication = Authentication(
             settings.token, settings.users, metrics, clock, self.open_streams.stopping.wait
         )
-        cache_headers = CacheHeaders(bool(access.challenges))
+        cache_headers = CacheHeaders(bool(authentication.challenges))
         return create_app(
             self._blueprints(cache_headers),
-            access=access,
+            authentication=authentication,
             site_policy=SitePolicy(settings.hosts, settings.origins, metrics),
             cache_headers=cache_headers,
             traces=NoTraces(),
@@ -194,7 +194,7 @@ class World:
                 lookup=lookup,
                 reader=self.reader,
                 playback=self.playback,
-                live_edges=LiveEdges(self.metrics, self.settings.stall_seconds),
+                live_frame_sender=LiveFrameSender(self.metrics, self.settings.stall_seconds),
                 open_streams=self.open_streams,
                 cache_headers=cache_headers,
                 metrics=self.metrics,
@@ -227,7 +227,7 @@ class World:
                 health=health,
             ),
             routes.pages.blueprint(catalogue=self.catalogue, health=health),
-            routes.status.blueprint(board=board()),
+            routes.status.blueprint(latest_status=latest_status()),
             routes.health.blueprint(health=health, registry=self.metrics.registry),
         ]
 

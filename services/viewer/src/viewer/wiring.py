@@ -14,11 +14,11 @@ from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.expiry import Expiry
 from viewer.catalogue.follower import Follower
 from viewer.config.settings import Settings
-from viewer.delivery.open_streams import OpenStreams
-from viewer.delivery.slow_clients import SlowClients
 from viewer.export.exports import Exports
-from viewer.frames.fetcher import SegmentFetcher
-from viewer.frames.reader import FrameReader
+from viewer.frames.frame_reader import FrameReader
+from viewer.frames.segment_fetcher import SegmentFetcher
+from viewer.http_streaming.open_streams import OpenStreams
+from viewer.http_streaming.stalled_clients import StalledClients
 from viewer.kafka.client_configuration import (
     admin_client,
     backup_consumer,
@@ -29,20 +29,20 @@ from viewer.kafka.foreign_records import ForeignRecords
 from viewer.kafka.log_schemas import LogSchemas
 from viewer.kafka.retention import TopicRetention
 from viewer.kafka.wire_format import Decoder, Registry
-from viewer.playback.live_edge import LiveEdges
-from viewer.playback.sequences import Playback
+from viewer.playback.frame_sequences import Playback
+from viewer.playback.live_frame_sender import LiveFrameSender
 from viewer.sharing.positions import GroupPositions
 from viewer.sharing.room_storage import GroupRooms
 from viewer.sharing.rooms import Rooms
-from viewer.status.board import Board
-from viewer.status.services import viewer_service
-from viewer.status.watch import StatusWatch
+from viewer.status.latest_status import LatestStatus
+from viewer.status.service_checks import viewer_service
+from viewer.status.status_checks import StatusChecks
 from viewer.telemetry.metrics import Metrics
-from viewer.telemetry.service_threads import Threads, log_what_escapes
 from viewer.telemetry.spans import NoTraces, Traces
+from viewer.telemetry.thread_health import ThreadHealth, log_what_escapes
 from viewer.web import routes
-from viewer.web.access import Access
 from viewer.web.app import create_app
+from viewer.web.authentication import Authentication
 from viewer.web.cache_headers import CacheHeaders
 from viewer.web.client_quotas import ClientQuotas
 from viewer.web.cross_site import SitePolicy
@@ -94,15 +94,15 @@ def assemble(settings: Settings) -> Viewer:
     )
     expiry = Expiry(admin, catalogue, settings.frames_topic)
     reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics, expiry.ask_which)
-    slow_clients = SlowClients()
+    stalled_clients = StalledClients()
 
     def end_a_stalled_one() -> bool:
-        ended = slow_clients.end_longest(_IMPATIENCE_SECONDS)
+        ended = stalled_clients.end_longest(_IMPATIENCE_SECONDS)
         metrics.stalled.inc(int(ended))
         return ended
 
     open_streams = OpenStreams(settings.max_streams, metrics, end_a_stalled_one)
-    threads = Threads(open_streams.stopping)
+    threads = ThreadHealth(open_streams.stopping)
     log_what_escapes()
     health = Health(
         alive=lambda: not threads.dead(),
@@ -110,20 +110,20 @@ def assemble(settings: Settings) -> Viewer:
         dead=threads.dead,
         warning=lambda: log_schemas.problem,
     )
-    board = Board(
+    latest_status = LatestStatus(
         lambda: viewer_service(health.waiting_for(), catalogue.size[0]), skipped=foreign.as_list
     )
-    live_edges = LiveEdges(metrics, settings.stall_seconds)
-    watch = StatusWatch(
+    live_frame_sender = LiveFrameSender(metrics, settings.stall_seconds)
+    watch = StatusChecks(
         settings,
-        board,
+        latest_status,
         admin=admin,
         catalogue=catalogue,
         metrics=metrics.registry,
         lost=lambda: log_schemas.problem,
     )
-    access = Access(settings.token, settings.users, metrics)
-    cache_headers = CacheHeaders(bool(access.challenges))
+    authentication = Authentication(settings.token, settings.users, metrics)
+    cache_headers = CacheHeaders(bool(authentication.challenges))
     lookup = StreamLookup(catalogue, traces)
     quotas = ClientQuotas(metrics)
     rooms = Rooms(GroupRooms(admin, catalogue, settings.frames_topic, metrics))
@@ -143,7 +143,7 @@ def assemble(settings: Settings) -> Viewer:
                 lookup=lookup,
                 reader=reader,
                 playback=Playback(catalogue, reader, metrics, open_streams.stopping),
-                live_edges=live_edges,
+                live_frame_sender=live_frame_sender,
                 open_streams=open_streams,
                 cache_headers=cache_headers,
                 metrics=metrics,
@@ -176,10 +176,10 @@ def assemble(settings: Settings) -> Viewer:
                 health=health,
             ),
             routes.pages.blueprint(catalogue=catalogue, health=health),
-            routes.status.blueprint(board=board),
+            routes.status.blueprint(latest_status=latest_status),
             routes.health.blueprint(health=health, registry=metrics.registry),
         ],
-        access=access,
+        authentication=authentication,
         site_policy=SitePolicy(settings.hosts, settings.origins, metrics),
         cache_headers=cache_headers,
         traces=traces,
@@ -188,10 +188,10 @@ def assemble(settings: Settings) -> Viewer:
     log_schemas.start()
     follower.start()
     watch.start()
-    followed = threads.keep("rooms", lambda: rooms.follow(open_streams.stopping))
-    threads.need("follower", lambda: follower.alive)
-    threads.need("status", lambda: watch.alive)
-    threads.need("live edges", lambda: live_edges.alive)
+    followed = threads.run_forever("rooms", lambda: rooms.follow(open_streams.stopping))
+    threads.require("follower", lambda: follower.alive)
+    threads.require("status", lambda: watch.alive)
+    threads.require("live edges", lambda: live_frame_sender.alive)
 
     def close() -> None:
         open_streams.stopping.set()
@@ -204,7 +204,7 @@ def assemble(settings: Settings) -> Viewer:
         fetcher.close()
         registry.close()
 
-    return Viewer(app, open_streams.stopping, slow_clients, metrics, close)
+    return Viewer(app, open_streams.stopping, stalled_clients, metrics, close)
 
 
 def _metrics(settings: Settings) -> Metrics:

@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.stream_view import StreamView
-from viewer.frames.reader import require_available
+from viewer.frames.frame_reader import require_available
 from viewer.model.errors import ExpiredError
 
 

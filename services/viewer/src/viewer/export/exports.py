@@ -9,10 +9,10 @@ from typing import Literal
 
 from framelog_service.logs import about
 
-from viewer.delivery.direct_streaming import BrokenOffError
 from viewer.export import avro_file, mp4_file, zip_file
 from viewer.export.clip import Clip
-from viewer.frames.reader import FrameReader
+from viewer.frames.frame_reader import FrameReader
+from viewer.http_streaming.direct_sending import BrokenOffError
 from viewer.kafka.wire_format import RegistryAwayError, UnknownSchemaError
 from viewer.model.errors import ExpiredError, TryLaterError, ViewerError
 from viewer.model.records import Record

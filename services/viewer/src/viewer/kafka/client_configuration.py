@@ -7,13 +7,13 @@ from confluent_kafka import Consumer, KafkaError
 from confluent_kafka.admin import AdminClient
 
 from viewer.config.settings import Settings
-from viewer.telemetry.client_statistics import ClientStats
+from viewer.telemetry.client_statistics import ClientStatistics
 from viewer.telemetry.metrics import Metrics
 
 
 def admin_client(settings: Settings, metrics: Metrics) -> AdminClient:
     """Make the client that keeps positions and asks where partitions begin."""
-    stats = ClientStats(metrics, waits_for_data=False)
+    stats = ClientStatistics(metrics, waits_for_data=False)
     return AdminClient({**client_options(settings), **stats.options})
 
 
@@ -27,17 +27,17 @@ def follow_consumer(
     A transaction's records appear partition by partition, and those that just miss a fetch come
     only when the next one's wait is over: at the default of 500 ms, one commit in ten was so late.
     """
-    stats = ClientStats(metrics, waits_for_data=True)
+    stats = ClientStatistics(metrics, waits_for_data=True)
 
-    def told(error: KafkaError) -> None:
-        stats.heed(error)
+    def report_error(error: KafkaError) -> None:
+        stats.on_error(error)
         on_error(error)
 
     return Consumer(
         {
             **_reading(settings),
             **stats.options,
-            "error_cb": told,
+            "error_cb": report_error,
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 25,
             # A log's whole index is read at the start: large fetches halve the time.

@@ -8,11 +8,11 @@ from typing import Literal
 from framelog_service.logs import about
 
 from viewer.catalogue.stream_view import StreamView
-from viewer.delivery.direct_streaming import BrokenOffError, Connection, Pieces, chunk
+from viewer.http_streaming.direct_sending import BrokenOffError, Connection, Pieces, chunk
 from viewer.model.errors import TryLaterError, ViewerError
-from viewer.playback.live_edge import LiveEdges
-from viewer.playback.sequences import Delivery
-from viewer.playback.subscribers import Edge
+from viewer.playback.frame_sequences import Delivery
+from viewer.playback.live_frame_sender import LiveFrameSender
+from viewer.playback.live_subscribers import Edge
 from viewer.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class StreamingBody:
     """How far behind the newest frame it may be before that."""
 
     def send_or_yield(
-        self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
+        self, connection: Connection | None, metrics: Metrics, edges: LiveFrameSender
     ) -> Iterator[bytes]:
         """Send the frames; without a connection, yield them. The request's thread runs it.
 
@@ -57,7 +57,7 @@ class StreamingBody:
             raise BrokenOffError(str(error)) from error
 
     def _sent(
-        self, connection: Connection | None, metrics: Metrics, edges: LiveEdges
+        self, connection: Connection | None, metrics: Metrics, edges: LiveFrameSender
     ) -> Iterator[bytes]:
         # Makes gunicorn send the headers: the next frame may be far off.
         yield b""

@@ -1,6 +1,6 @@
 // The streams page: the list, or those streams that the address names, side by side.
 
-import { readAddress } from "./grid/address.js";
+import { readAddress } from "./grid/grid-address.js";
 import { openGrid } from "./grid/page.js";
 import { openList } from "./streams/page.js";
 

@@ -1,24 +1,24 @@
 // The player's page: builds the parts and hands them to each other.
 
 import { Missing, addresses as addressesUnder, base, json, persist } from "./common/api.js";
-import { follow } from "./common/events.js";
-import * as words from "./common/words.js";
+import { follow } from "./common/catalogue-events.js";
+import * as words from "./common/messages.js";
 import { bind, part } from "./player/controls.js";
-import { Decoders } from "./player/decoders.js";
-import { Details } from "./player/details.js";
-import { EdgeTurn } from "./player/edgeturn.js";
-import { ExportPanel } from "./player/export.js";
-import { Feed } from "./player/feed.js";
-import { FrameIndex } from "./player/frameindex.js";
-import * as names from "./player/names.js";
-import { Notice } from "./player/notice.js";
+import { DecoderClient } from "./player/decoder-client.js";
+import { Details } from "./player/frame-details.js";
+import { LiveEdgePermit } from "./player/live-edge-permit.js";
+import { ExportPanel } from "./player/export-panel.js";
+import { FrameFeed } from "./player/frame-feed.js";
+import { FrameIndex } from "./player/frame-index.js";
+import * as names from "./player/random-names.js";
+import { Notice } from "./player/player-notice.js";
 import { bindPage } from "./player/page.js";
-import { Place, readAddress, resume } from "./player/place.js";
+import { ResumePosition, readAddress, resume } from "./player/resume-position.js";
 import { Player } from "./player/player.js";
 import { Retention } from "./player/retention.js";
 import { Room } from "./player/room.js";
-import { bindRoomPanel, followElsewhere, showRoom } from "./player/roompanel.js";
-import { Screen } from "./player/screen.js";
+import { bindRoomPanel, followElsewhere, showRoom } from "./player/room-panel.js";
+import { FrameCanvas } from "./player/frame-canvas.js";
 import { Timeline } from "./player/timeline.js";
 
 /** @typedef {import("./common/api.js").Stream} Stream */
@@ -57,9 +57,9 @@ async function start() {
   let timeline;
   const index = new FrameIndex((run, from, count, stride) => addresses.index(stream_id, run, from, count, stride),
     () => timeline?.redraw());
-  const feed = new Feed(new Decoders(), addresses.frames(stream_id));
-  const screen = new Screen(/** @type {HTMLCanvasElement} */ (part("screen")));
-  const player = new Player(stream, feed, index, screen, new EdgeTurn());
+  const feed = new FrameFeed(new DecoderClient(), addresses.frames(stream_id));
+  const screen = new FrameCanvas(/** @type {HTMLCanvasElement} */ (part("screen")));
+  const player = new Player(stream, feed, index, screen, new LiveEdgePermit());
   const frameUrl = (/** @type {number} */ frame) => addresses.frame(player.stream, frame);
   timeline = new Timeline(part("timeline"), player, index, frameUrl);
   const notice = new Notice(part("notice"), player);
@@ -75,7 +75,7 @@ async function start() {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   // The end of an ended stream is where it was left: showing it beats starting over unasked.
   if (!address.paused && !still && (player.ingesting || player.frame < player.last)) player.play();
-  new Place(addresses.position(stream_id), player, address.room);
+  new ResumePosition(addresses.position(stream_id), player, address.room);
   const room = address.room ? enter(address.room, player, index) : null;
 
   follow(addresses, {
@@ -112,7 +112,7 @@ function animate(player, timeline, notice, room) {
   frame();
 }
 
-/** @param {Feed} feed @param {Player} player @param {Notice} notice */
+/** @param {FrameFeed} feed @param {Player} player @param {Notice} notice */
 function watchTrouble(feed, player, notice) {
   const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ act) =>
     feed.addEventListener(type, (event) => act(/** @type {CustomEvent} */ (event).detail));

@@ -1,19 +1,19 @@
-"""Rates and quantiles: what the status page derives from readings. Pure; nothing else derives any.
+"""Rates and quantiles: what the status page derives from scrapes. Pure; nothing else derives any.
 
-Each reading is known by its service's address. A service that did not answer has none at that
+Each scrape is known by its service's address. A service that did not answer has none at that
 moment; its replicas are summed without it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from math import inf
 
-from viewer.status.readings import Reading
+from viewer.status.metric_scrapes import Scrape
 
-Readings = Mapping[str, Reading]
+Scrapes = Mapping[str, Scrape]
 
 
 def rate(
-    name: str, moments: Sequence[Readings], seconds: float, **labels: Collection[str]
+    name: str, moments: Sequence[Scrapes], seconds: float, **labels: Collection[str]
 ) -> float | None:
     """Return by how much a counter grew a second between the last two moments.
 
@@ -29,13 +29,13 @@ def rate(
     return sum(grown) / seconds if grown and seconds > 0 else None
 
 
-def highest(name: str, latest: Readings) -> float | None:
+def highest(name: str, latest: Scrapes) -> float | None:
     """Return the highest value that a service has of a gauge; None when none has it."""
-    totals = [reading.total(name) for reading in latest.values()]
+    totals = [scrape.total(name) for scrape in latest.values()]
     return max((total for total in totals if total is not None), default=None)
 
 
-def quantile(q: float, name: str, moments: Sequence[Readings]) -> float | None:
+def quantile(q: float, name: str, moments: Sequence[Scrapes]) -> float | None:
     """Estimate a quantile of what all services counted from the first moment to the last."""
     counts: dict[float, float] = {}
     for address, latest in moments[-1].items():

@@ -10,7 +10,7 @@ from viewer.telemetry.metrics import Metrics
 _REPORT_MILLISECONDS = 5000
 
 
-class ClientStats:
+class ClientStatistics:
     """Takes in what one client reports. It does so when the client is polled, and only then."""
 
     def __init__(self, metrics: Metrics, *, waits_for_data: bool) -> None:
@@ -24,11 +24,11 @@ class ClientStats:
         """What makes a client report here."""
         return {
             "statistics.interval.ms": _REPORT_MILLISECONDS,
-            "stats_cb": self.take,
-            "error_cb": self.heed,
+            "stats_cb": self.on_statistics,
+            "error_cb": self.on_error,
         }
 
-    def take(self, statistics: str) -> None:
+    def on_statistics(self, statistics: str) -> None:
         """Take a report in."""
         report = read_statistics(statistics)
         if not self._waits_for_data:
@@ -37,7 +37,7 @@ class ClientStats:
         for kind, count in self._failures.added(report).items():
             self._metrics.kafka_errors.labels(kind).inc(count)
 
-    def heed(self, error: KafkaError) -> None:
+    def on_error(self, error: KafkaError) -> None:
         """Count a connection that failed, which the statistics do not."""
         if error.code() == KafkaError._TRANSPORT:  # noqa: SLF001 (its public name)
             self._metrics.kafka_errors.labels("transport").inc()

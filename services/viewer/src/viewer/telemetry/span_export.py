@@ -50,15 +50,15 @@ class _OtlpSpan:
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 
-    def tell(self, attributes: Attributes) -> None:
+    def set_attributes(self, attributes: Attributes) -> None:
         """See Span."""
         self._span.set_attributes(attributes)
 
-    def fail(self, reason: str) -> None:
+    def set_error(self, reason: str) -> None:
         """See Span."""
         self._span.set_status(Status(StatusCode.ERROR, reason))
 
-    def link(self, traceparents: Iterable[str]) -> None:
+    def add_links(self, traceparents: Iterable[str]) -> None:
         """See Span."""
         for traceparent in traceparents:
             context = _W3C.extract({"traceparent": traceparent}, Context())

@@ -10,13 +10,13 @@ Attributes = Mapping[str, str | int]
 class Span(Protocol):
     """Something that is being done."""
 
-    def tell(self, attributes: Attributes) -> None:
+    def set_attributes(self, attributes: Attributes) -> None:
         """Add what has become known."""
 
-    def fail(self, reason: str) -> None:
+    def set_error(self, reason: str) -> None:
         """Say that it went wrong."""
 
-    def link(self, traceparents: Iterable[str]) -> None:
+    def add_links(self, traceparents: Iterable[str]) -> None:
         """Link it to the spans that these headers of W3C's Trace Context name."""
 
 
@@ -38,11 +38,11 @@ class NoTraces:
 
 
 class _NoSpan:
-    def tell(self, attributes: Attributes) -> None:
+    def set_attributes(self, attributes: Attributes) -> None:
         """See Span."""
 
-    def fail(self, reason: str) -> None:
+    def set_error(self, reason: str) -> None:
         """See Span."""
 
-    def link(self, traceparents: Iterable[str]) -> None:
+    def add_links(self, traceparents: Iterable[str]) -> None:
         """See Span; what would give the headers is not run."""

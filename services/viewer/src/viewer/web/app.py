@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from viewer.telemetry.spans import Traces
 from viewer.web import error_responses, request_spans
-from viewer.web.access import Access
+from viewer.web.authentication import Authentication
 from viewer.web.cache_headers import CacheHeaders
 from viewer.web.cross_site import SitePolicy
 from viewer.web.request_boundary import MOST_BODY_BYTES
@@ -31,7 +31,7 @@ _SECURITY_HEADERS = {
 def create_app(
     blueprints: Iterable[Blueprint],
     *,
-    access: Access,
+    authentication: Authentication,
     site_policy: SitePolicy,
     cache_headers: CacheHeaders,
     traces: Traces,
@@ -39,7 +39,7 @@ def create_app(
 ) -> Flask:
     """Make the application that serves these blueprints.
 
-    `access` checks credentials, `site_policy` what other sites' pages may do.
+    `authentication` checks credentials, `site_policy` what other sites' pages may do.
     """
     app = Flask("viewer")
     app.config["MAX_CONTENT_LENGTH"] = MOST_BODY_BYTES
@@ -50,7 +50,7 @@ def create_app(
     for routes in blueprints:
         app.register_blueprint(routes)
 
-    error_responses.register(app, access)
+    error_responses.register(app, authentication)
     app.after_request(cache_headers.settle)
 
     @app.before_request
@@ -71,7 +71,7 @@ def create_app(
         if preflight is not None:
             return preflight
         if request.blueprint != "health":
-            g.device = access.require(
+            g.device = authentication.require(
                 request.authorization,
                 request.remote_addr or "",
                 request.cookies.get(DEVICE_COOKIE, ""),

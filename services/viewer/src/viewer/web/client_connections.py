@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from viewer.delivery.direct_streaming import Pieces
+from viewer.http_streaming.direct_sending import Pieces
 from viewer.web.request_boundary import RequestBoundary
 
 

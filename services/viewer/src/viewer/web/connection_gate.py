@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from viewer.delivery.direct_streaming import Pieces, send_some
+from viewer.http_streaming.direct_sending import Pieces, send_some
 from viewer.web.client_connections import After, ClientConnection, ClientConnections, Phase
 from viewer.web.request_boundary import RefusedError, RequestBoundary
 

@@ -4,7 +4,7 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from werkzeug.exceptions import HTTPException
 
 from viewer.model.errors import DeniedError, ExpiredError, ReplacedError, ViewerError
-from viewer.web.access import Access
+from viewer.web.authentication import Authentication
 
 _TITLES = {
     401: "Please log in",
@@ -16,7 +16,7 @@ _TITLES = {
 }
 
 
-def register(app: Flask, access: Access) -> None:
+def register(app: Flask, authentication: Authentication) -> None:
     """Let the application answer errors."""
 
     @app.errorhandler(ViewerError)
@@ -30,7 +30,7 @@ def register(app: Flask, access: Access) -> None:
         if error.retry_after_seconds is not None:
             response.headers["Retry-After"] = str(error.retry_after_seconds)
         if isinstance(error, DeniedError):
-            for challenge in access.challenges:
+            for challenge in authentication.challenges:
                 response.headers.add("WWW-Authenticate", challenge)
         return response
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from gunicorn import util  # type: ignore[import-untyped]
 
-from viewer.web.access import MOST_WAITING as MOST_WHO_GUESS
+from viewer.web.authentication import MOST_WAITING as MOST_WHO_GUESS
 
 # Complete requests that may wait for a thread of their pool. More get 503 at once,
 MOST_WAITING = {"streams": 256, "log": 512, "pages": 1024, "probes": 64, "metrics": 16}

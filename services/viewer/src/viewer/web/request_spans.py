@@ -34,9 +34,9 @@ def register(app: Flask, traces: Traces) -> None:
     @app.after_request
     def send(response: Response) -> Response:
         if g.span is not None:
-            g.span.tell({"http.response.status_code": response.status_code})
+            g.span.set_attributes({"http.response.status_code": response.status_code})
             if response.status_code >= 500:
-                g.span.fail(response.status)
+                g.span.set_error(response.status)
             g.open_spans.enter_context(traces.span("send", {}))
             response.call_on_close(g.open_spans.pop_all().close)
         return response

@@ -29,8 +29,8 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from viewer.config.settings import Settings
-from viewer.delivery.direct_streaming import Pieces, ResponseSocket, send_some
-from viewer.delivery.slow_clients import SlowClients
+from viewer.http_streaming.direct_sending import Pieces, ResponseSocket, send_some
+from viewer.http_streaming.stalled_clients import StalledClients
 from viewer.telemetry.metrics import Metrics
 from viewer.web.client_connections import After, ClientConnection
 from viewer.web.connection_gate import BUSY, Drop, Gate, Limits
@@ -55,7 +55,7 @@ class Viewer:
     app: Flask
     stopping: threading.Event
     """Once set, every open stream ends."""
-    slow_clients: SlowClients
+    stalled_clients: StalledClients
     metrics: Metrics
     close: Callable[[], None]
     """Ends its threads and its clients of Kafka; takes seconds at most."""
@@ -213,7 +213,7 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
         viewer = self.app.viewer
         assert viewer is not None, "it serves once the application is made"
         response_socket = ResponseSocket(
-            connection.sock, self.app.settings.stall_seconds, viewer.slow_clients
+            connection.sock, self.app.settings.stall_seconds, viewer.stalled_clients
         )
         rest: Pieces = ()
         after = After.BREAK

@@ -2,7 +2,7 @@
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.stream_view import StreamView
-from viewer.frames.reader import require_run
+from viewer.frames.frame_reader import require_run
 from viewer.telemetry.spans import Traces
 
 
@@ -23,5 +23,5 @@ class StreamLookup:
             view = self._catalogue.stream(stream_id)
             if run_id is not None:
                 require_run(view, run_id)
-            span.tell({"run_id": view.run_id, "frame_count": view.frame_count})
+            span.set_attributes({"run_id": view.run_id, "frame_count": view.frame_count})
             return view

@@ -1,21 +1,21 @@
 // The grid's page: builds the tiles, the wall and its controls, and keeps them up to date.
 
 import { addresses as addressesUnder, base } from "../common/api.js";
-import { follow } from "../common/events.js";
+import { follow } from "../common/catalogue-events.js";
 import * as format from "../common/format.js";
-import * as words from "../common/words.js";
+import * as words from "../common/messages.js";
 import { bindTransport, bindTyped, part, showTransport, toggleFullscreen, typed } from "../player/controls.js";
-import { Decoders } from "../player/decoders.js";
-import { describe, listen } from "../player/keys.js";
-import { addressFor } from "./address.js";
-import { groups } from "./keys.js";
+import { DecoderClient } from "../player/decoder-client.js";
+import { describe, listen } from "../player/keyboard.js";
+import { addressFor } from "./grid-address.js";
+import { groups } from "./keyboard.js";
 import { Tile } from "./tile.js";
-import { Wall } from "./wall.js";
+import { GridPlayer } from "./grid-player.js";
 
-/** @param {import("./address.js").GridAddress} address */
+/** @param {import("./grid-address.js").GridAddress} address */
 export function openGrid(address) {
   const addresses = addressesUnder(base());
-  const decoders = new Decoders();
+  const decoders = new DecoderClient();
   const { stream_ids } = address;
   document.title = `${words.grid.title(stream_ids.length)} · Framelog`;
   part("list-view").remove();
@@ -26,7 +26,7 @@ export function openGrid(address) {
   const tiles = new Map(stream_ids.map((id) => [id, new Tile(id, template, addresses, decoders, 1 / stream_ids.length)]));
   part("wall").dataset.columns = String(Math.ceil(Math.sqrt(stream_ids.length)));
   part("wall").append(...[...tiles.values()].map(({ element }) => element));
-  const wall = new Wall([...tiles.values()]);
+  const wall = new GridPlayer([...tiles.values()]);
   bindDeck(wall);
   keepAddress(wall, address);
 
@@ -53,14 +53,14 @@ export function openGrid(address) {
   frame();
 }
 
-/** @param {Wall} wall @param {import("./address.js").GridAddress} address */
+/** @param {GridPlayer} wall @param {import("./grid-address.js").GridAddress} address */
 function begin(wall, { pts_ns, speed, paused }) {
   if (speed !== 1) wall.setSpeed(speed);
   void wall.seekTime(pts_ns);
   if (!paused && !matchMedia("(prefers-reduced-motion: reduce)").matches) wall.play();
 }
 
-/** @param {Wall} wall */
+/** @param {GridPlayer} wall */
 function bindDeck(wall) {
   const slider = /** @type {HTMLInputElement} */ (part("place"));
   const help = /** @type {HTMLDialogElement} */ (part("help"));
@@ -94,7 +94,7 @@ function bindDeck(wall) {
   showTransport(wall);
 }
 
-/** @param {Wall} wall @param {import("./address.js").GridAddress} address */
+/** @param {GridPlayer} wall @param {import("./grid-address.js").GridAddress} address */
 function keepAddress(wall, { stream_ids }) {
   const save = () => {
     const { place_ns: pts_ns, speed, playing } = wall;

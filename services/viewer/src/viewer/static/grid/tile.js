@@ -1,12 +1,12 @@
 // One stream of the grid: its own frames on its own canvas, at the moment that all are shown.
 
 import * as format from "../common/format.js";
-import * as words from "../common/words.js";
-import { Feed } from "../player/feed.js";
-import { FrameIndex } from "../player/frameindex.js";
-import { Painter } from "../player/painter.js";
-import { onGrid } from "../player/plan.js";
-import { Screen } from "../player/screen.js";
+import * as words from "../common/messages.js";
+import { FrameFeed } from "../player/frame-feed.js";
+import { FrameIndex } from "../player/frame-index.js";
+import { FramePainter } from "../player/frame-painter.js";
+import { onGrid } from "../player/fetch-plan.js";
+import { FrameCanvas } from "../player/frame-canvas.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
 
@@ -29,15 +29,15 @@ export class Tile {
   /**
    * @param {string} stream_id @param {HTMLTemplateElement} template
    * @param {ReturnType<typeof import("../common/api.js").addresses>} addresses
-   * @param {import("../player/decoders.js").Decoders} decoders @param {number} share of the memory that is to be had
+   * @param {import("../player/decoder-client.js").DecoderClient} decoders @param {number} share of the memory that is to be had
    */
   constructor(stream_id, template, addresses, decoders, share) {
     this.element = /** @type {HTMLElement} */ (/** @type {Element} */ (template.content.firstElementChild).cloneNode(true));
     this.#addresses = addresses;
     this.#index = new FrameIndex((run, from, count, stride) => addresses.index(stream_id, run, from, count, stride), () => {});
-    this.#feed = new Feed(decoders, addresses.frames(stream_id), share);
-    this.#screen = new Screen(/** @type {HTMLCanvasElement} */ (this.#part("canvas")));
-    this.#painter = new Painter(this.#feed, this.#screen);
+    this.#feed = new FrameFeed(decoders, addresses.frames(stream_id), share);
+    this.#screen = new FrameCanvas(/** @type {HTMLCanvasElement} */ (this.#part("canvas")));
+    this.#painter = new FramePainter(this.#feed, this.#screen);
     this.#feed.addEventListener("arrived", (event) => {
       const { frame, pts_ns, image_bytes } = /** @type {CustomEvent} */ (event).detail;
       this.#index.note(frame, pts_ns, image_bytes);
@@ -110,7 +110,7 @@ export class Tile {
     return there || given_up;
   }
 
-  /** @param {import("../player/feed.js").Picture} picture */
+  /** @param {import("../player/frame-feed.js").Picture} picture */
   #describe({ header }) {
     if (!header) return;
     this.#part(".at").textContent = words.player.position(format.time(header.pts_ns, { exact: true }), header.frame);

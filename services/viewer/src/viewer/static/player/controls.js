@@ -1,14 +1,14 @@
 // The deck: buttons, readouts and typed seeks. Shows the player's state; knows nothing of how it works.
 
 import * as format from "../common/format.js";
-import * as words from "../common/words.js";
-import { SPEEDS } from "./speeds.js";
+import * as words from "../common/messages.js";
+import { SPEEDS } from "./playback-speeds.js";
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
 export const part = (id) => /** @type {T} */ (document.getElementById(id));
 
 /**
- * @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index
+ * @param {import("./player.js").Player} player @param {import("./frame-index.js").FrameIndex} index
  * @param {import("./timeline.js").Timeline} timeline
  */
 export function bind(player, index, timeline) {
@@ -89,7 +89,7 @@ export function bindTyped(input, complaint, accept) {
   input.addEventListener("blur", () => input.setCustomValidity(""));
 }
 
-/** @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index */
+/** @param {import("./player.js").Player} player @param {import("./frame-index.js").FrameIndex} index */
 function render(player, index) {
   const { frame, last, live, ingesting, marks } = player;
   part("deck").toggleAttribute("inert", !player.watchable);

@@ -1,14 +1,14 @@
 // What surrounds the deck on the player's page: dialogs, details, full screen, the spoken state.
 
-import * as words from "../common/words.js";
+import * as words from "../common/messages.js";
 import { part, toggleFullscreen } from "./controls.js";
-import { describe, listen } from "./keys.js";
-import { addressFor } from "./place.js";
+import { describe, listen } from "./keyboard.js";
+import { addressFor } from "./resume-position.js";
 
 /**
  * @param {object} parts
  * @param {import("./player.js").Player} parts.player @param {import("./timeline.js").Timeline} parts.timeline
- * @param {import("./notice.js").Notice} parts.notice @param {import("./details.js").Details} parts.details
+ * @param {import("./player-notice.js").Notice} parts.notice @param {import("./frame-details.js").Details} parts.details
  * @param {{toggle: () => void}} parts.exporter @param {{toggle: () => void}} parts.roomPanel
  */
 export function bindPage({ player, timeline, notice, details, exporter, roomPanel }) {

@@ -1,9 +1,9 @@
 // The player: a person's wishes in, pictures out, one look at each animation frame.
 
-import { DELAY_MS } from "./edge.js";
-import { Marks } from "./marks.js";
-import { Pacer } from "./pacer.js";
-import { Painter } from "./painter.js";
+import { DELAY_MS } from "./live-edge-pursuit.js";
+import { LoopMarks } from "./loop-marks.js";
+import { FramePacer } from "./frame-pacer.js";
+import { FramePainter } from "./frame-painter.js";
 import { Transport } from "./transport.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
@@ -23,9 +23,9 @@ export class Player extends Transport {
   #left_out = 0;
 
   /**
-   * @param {Stream} stream @param {import("./feed.js").Feed} feed
-   * @param {import("./frameindex.js").FrameIndex} index @param {import("./screen.js").Screen} screen
-   * @param {import("./edgeturn.js").EdgeTurn} turn
+   * @param {Stream} stream @param {import("./frame-feed.js").FrameFeed} feed
+   * @param {import("./frame-index.js").FrameIndex} index @param {import("./frame-canvas.js").FrameCanvas} screen
+   * @param {import("./live-edge-permit.js").LiveEdgePermit} turn
    */
   constructor(stream, feed, index, screen, turn) {
     super();
@@ -33,11 +33,11 @@ export class Player extends Transport {
     this.#feed = feed;
     this.#index = index;
     this.#screen = screen;
-    this.#pacer = new Pacer(feed, index);
-    this.#painter = new Painter(feed, screen);
+    this.#pacer = new FramePacer(feed, index);
+    this.#painter = new FramePainter(feed, screen);
     this.stream = stream;
     this.live = this.ended = this.scrubbing = false;
-    this.marks = new Marks();
+    this.marks = new LoopMarks();
     this.marks.addEventListener("changed", () => this.#changed());
     this.marks.addEventListener("moved", () => this.dispatchEvent(new Event("moved")));
     this.update(stream);

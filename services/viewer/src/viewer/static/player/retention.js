@@ -1,7 +1,7 @@
 // Until when the frames are kept: words at the timeline's edge, and for the frame that is shown.
 
 import { json } from "../common/api.js";
-import * as words from "../common/words.js";
+import * as words from "../common/messages.js";
 
 const ASK_AGAIN_MS = 60_000;
 /** An edge that has not moved yet and will not for so long needs no words. */

@@ -1,11 +1,11 @@
 // A room: several people at one place. Whoever moves last leads, and all others follow.
 
 import { json } from "../common/api.js";
-import { latest } from "../common/latest.js";
-import { subscribe } from "../common/sse.js";
-import { looped, nearby, placeOf, pursue } from "./step.js";
+import { latest } from "../common/latest-call.js";
+import { subscribe } from "../common/server-sent-events.js";
+import { looped, nearby, placeOf, pursue } from "./room-sync.js";
 
-/** @typedef {import("./step.js").RoomState} RoomState */
+/** @typedef {import("./room-sync.js").RoomState} RoomState */
 
 /** How often the leader says where it is, so that nobody drifts. */
 const HEARTBEAT_MS = 2000;
@@ -42,7 +42,7 @@ export class Room extends EventTarget {
 
   /**
    * @param {string} name @param {{url: string, events: string}} addresses of the room, and of all rooms' events @param {string} me who this is, to the others
-   * @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index
+   * @param {import("./player.js").Player} player @param {import("./frame-index.js").FrameIndex} index
    */
   constructor(name, { url, events }, me, player, index) {
     super();
@@ -102,7 +102,7 @@ export class Room extends EventTarget {
     else this.dispatchEvent(new CustomEvent("elsewhere", { detail: { state, fresh } }));
   }
 
-  /** @returns {import("./step.js").Loop | null} */
+  /** @returns {import("./room-sync.js").Loop | null} */
   get #loop() {
     const { marks, first, last } = this.#player;
     const { low, high } = marks.bounds(first, last);

@@ -1,11 +1,11 @@
 // The timeline: a slider over the whole stream or a stretch of it, with pictures under the hand.
 
 import * as format from "../common/format.js";
-import { latest, showPicture } from "../common/latest.js";
-import * as words from "../common/words.js";
-import { listenToHands } from "./gestures.js";
-import * as scale from "./scale.js";
-import { draw } from "./strip.js";
+import { latest, showPicture } from "../common/latest-call.js";
+import * as words from "../common/messages.js";
+import { listenToHands } from "./timeline-gestures.js";
+import * as scale from "./timeline-scale.js";
+import { draw } from "./timeline-drawing.js";
 
 const LEAST_FRAMES = 12;
 
@@ -24,14 +24,14 @@ export class Timeline {
   #edge;
   #preview;
   #frameUrl;
-  /** @type {import("./scale.js").View | null} null: the whole stream */
+  /** @type {import("./timeline-scale.js").View | null} null: the whole stream */
   #view = null;
   #dirty = true;
   #showPicture;
 
   /**
    * @param {HTMLElement} element with a canvas, a .head, an .edge and a .preview (img and output)
-   * @param {import("./player.js").Player} player @param {import("./frameindex.js").FrameIndex} index
+   * @param {import("./player.js").Player} player @param {import("./frame-index.js").FrameIndex} index
    * @param {(frame: number) => string} frameUrl
    */
   constructor(element, player, index, frameUrl) {

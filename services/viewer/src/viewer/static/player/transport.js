@@ -1,6 +1,6 @@
 // What every deck can do, said in terms of the little that each does in its own way.
 
-import { nextSpeed } from "./speeds.js";
+import { nextSpeed } from "./playback-speeds.js";
 
 /** A deck: subclasses know how to play, to pause, to set a speed, and to go to a moment. */
 export class Transport extends EventTarget {

@@ -1,10 +1,10 @@
 // The status page: asks every few seconds, and shows what is answered.
 
 import { addresses as addressesUnder, base, json, persist } from "../common/api.js";
-import * as words from "../common/words.js";
+import * as words from "../common/messages.js";
 import * as format from "../common/format.js";
 import { Plot } from "./plot.js";
-import { plots } from "./plots.js";
+import { plots } from "./plot-definitions.js";
 
 /**
  * @typedef {object} Service
@@ -49,7 +49,7 @@ import { plots } from "./plots.js";
  * @property {Topic[] | null} topics
  * @property {Skipped[]} [skipped]
  * @property {number[]} times_ms
- * @property {Record<string, import("./numbers.js").Points>} series
+ * @property {Record<string, import("./plot-shapes.js").Points>} series
  */
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */

@@ -1,9 +1,9 @@
 // One plot: lines over the last minutes, the newest values as words, and the same as a table.
 
-import { status as words } from "../common/words.js";
-import { area, ceiling, highest, latest, line, minutes, runs } from "./numbers.js";
+import { status as words } from "../common/messages.js";
+import { area, ceiling, highest, latest, line, minutes, runs } from "./plot-shapes.js";
 
-/** @typedef {import("./numbers.js").Points} Points */
+/** @typedef {import("./plot-shapes.js").Points} Points */
 /** @typedef {import("./page.js").Status} Status */
 
 const SPAN_MS = 15 * 60_000;
@@ -23,7 +23,7 @@ export class Plot {
   /** @type {Status | null} */
   #status = null;
 
-  /** @param {import("./plots.js").PlotKind} kind @param {HTMLTemplateElement} template */
+  /** @param {import("./plot-definitions.js").PlotKind} kind @param {HTMLTemplateElement} template */
   constructor(kind, template) {
     this.#kind = kind;
     const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));

@@ -1,11 +1,11 @@
 // The list of streams: the catalogue as cards, kept up to date.
 
 import { addresses as addressesUnder, base } from "../common/api.js";
-import { follow } from "../common/events.js";
-import * as words from "../common/words.js";
-import { Card } from "./card.js";
-import { chosen, merged } from "./catalogue.js";
-import { Selection } from "./selection.js";
+import { follow } from "../common/catalogue-events.js";
+import * as words from "../common/messages.js";
+import { Card } from "./stream-card.js";
+import { chosen, merged } from "./stream-filter.js";
+import { Selection } from "./grid-selection.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
 

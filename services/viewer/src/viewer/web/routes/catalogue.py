@@ -8,15 +8,15 @@ from flask import Blueprint, Response, jsonify, request
 
 from viewer.catalogue.catalogue import Catalogue, Changes
 from viewer.catalogue.stream_view import iso
-from viewer.delivery.open_streams import OpenStreams
-from viewer.delivery.server_sent_events import (
+from viewer.frames.frame_reader import FrameReader, require_available
+from viewer.http_streaming.open_streams import OpenStreams
+from viewer.http_streaming.server_sent_events import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
     WAIT_SECONDS,
     event,
     event_stream,
 )
-from viewer.frames.reader import FrameReader, require_available
 from viewer.kafka.retention import Retention
 from viewer.model import request_input
 from viewer.model.errors import ExpiredError, NeverWasError

@@ -6,10 +6,10 @@ from typing import cast
 from flask import Blueprint, Response, request
 
 from viewer.catalogue.catalogue import Catalogue
-from viewer.delivery.direct_streaming import streaming_response
-from viewer.delivery.open_streams import OpenStreams
 from viewer.export.clip import clip_of
 from viewer.export.exports import CONTENT_TYPES, Exports, Kind
+from viewer.http_streaming.direct_sending import streaming_response
+from viewer.http_streaming.open_streams import OpenStreams
 from viewer.model import request_input
 from viewer.model.errors import BadRequestError
 from viewer.web.health import Health

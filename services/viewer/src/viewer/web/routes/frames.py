@@ -8,16 +8,24 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.stream_view import StreamView
-from viewer.delivery.direct_streaming import Pieces, streaming_response
-from viewer.delivery.open_streams import OpenStreams
-from viewer.frames.reader import FrameReader, Segment, require_available
+from viewer.frames.frame_reader import FrameReader, Segment, require_available
+from viewer.http_streaming.direct_sending import Pieces, streaming_response
+from viewer.http_streaming.open_streams import OpenStreams
 from viewer.model import request_input
 from viewer.model.errors import BadRequestError, NeverWasError
-from viewer.playback.framing import HEADER, MULTIPART_TYPE, WINDOW_TYPE, part, record
-from viewer.playback.live_edge import LiveEdges
-from viewer.playback.sequences import LIVE_SLACK_NS, Delivery, Playback
+from viewer.playback.frame_headers import (
+    HEADER,
+    MULTIPART_TYPE,
+    WINDOW_TYPE,
+    http_headers,
+    part,
+    record,
+)
+from viewer.playback.frame_sequences import Delivery, Playback
+from viewer.playback.frame_window import Window, start_asked, window_asked
+from viewer.playback.live_frame_sender import LiveFrameSender
+from viewer.playback.slow_client_skipping import MAX_LAG_NS
 from viewer.playback.streaming_body import StreamingBody
-from viewer.playback.window import Window, start_asked, window_asked
 from viewer.telemetry.metrics import Metrics
 from viewer.web.cache_headers import CacheHeaders
 from viewer.web.health import Health
@@ -33,7 +41,7 @@ def blueprint(
     lookup: StreamLookup,
     reader: FrameReader,
     playback: Playback,
-    live_edges: LiveEdges,
+    live_frame_sender: LiveFrameSender,
     open_streams: OpenStreams,
     cache_headers: CacheHeaders,
     metrics: Metrics,
@@ -44,7 +52,9 @@ def blueprint(
     routes = Blueprint("frames", __name__)
     routes.before_request(health.require_ready)
 
-    stream = partial(_stream, metrics=metrics, live_edges=live_edges, open_streams=open_streams)
+    stream = partial(
+        _stream, metrics=metrics, live_frame_sender=live_frame_sender, open_streams=open_streams
+    )
 
     @routes.get("/streams/<stream_id>/frames/<number>")
     def frame(stream_id: str, number: str) -> AnyResponse:
@@ -64,17 +74,7 @@ def blueprint(
             return cache_headers.mark(Response(status=304), etag, names_run=names_run)
         found = reader.frame(view, wanted)
         response = Response(found.image, mimetype=found.content_type)
-        response.headers.update(
-            {
-                "X-Frame-Index": str(found.frame_index),
-                "X-Frame-Pts-Ns": str(found.pts_ns),
-                "X-Kafka-Topic": frames_topic,
-                "X-Kafka-Partition": str(found.partition),
-                "X-Kafka-Offset": str(found.offset),
-                "X-Schema-Id": str(found.schema_id),
-                "X-Stream-Run-Id": found.run_id,
-            }
-        )
+        response.headers.update(http_headers(found, frames_topic))
         metrics.delivered("frame", len(found.image))
         seek_seconds = metrics.seek_seconds
         response.call_on_close(lambda: seek_seconds.observe(time.perf_counter() - began))
@@ -104,7 +104,7 @@ def blueprint(
             length=_length(catalogue, window, first) if is_kept else None,
             is_shared=not is_kept and window.count is None and window.stride == 1,
             skips=window.follow == "live",
-            max_lag_ns=LIVE_SLACK_NS,
+            max_lag_ns=MAX_LAG_NS,
         )
         response = stream(streaming_body, WINDOW_TYPE)
         response.headers["X-Stream-Run-Id"] = view.run_id
@@ -147,12 +147,12 @@ def _stream(
     content_type: str,
     *,
     metrics: Metrics,
-    live_edges: LiveEdges,
+    live_frame_sender: LiveFrameSender,
     open_streams: OpenStreams,
 ) -> Response:
     """Answer with frames as they come."""
     return streaming_response(
-        lambda connection: streaming_body.send_or_yield(connection, metrics, live_edges),
+        lambda connection: streaming_body.send_or_yield(connection, metrics, live_frame_sender),
         content_type=content_type,
         on_close=open_streams.enter(streaming_body.route),
         length=streaming_body.length,

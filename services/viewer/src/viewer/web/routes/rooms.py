@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from viewer.catalogue.catalogue import Catalogue
-from viewer.delivery.open_streams import OpenStreams
-from viewer.delivery.server_sent_events import (
+from viewer.http_streaming.open_streams import OpenStreams
+from viewer.http_streaming.server_sent_events import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
     WAIT_SECONDS,

@@ -2,22 +2,22 @@
 
 from flask import Blueprint, Response, jsonify, render_template
 
-from viewer.status.board import Board
+from viewer.status.latest_status import LatestStatus
 
 
-def blueprint(*, board: Board) -> Blueprint:
-    """Serve what is on the board, ready or not: who asks wants to know what is amiss."""
+def blueprint(*, latest_status: LatestStatus) -> Blueprint:
+    """Serve the latest status, also while the viewer isn't ready: it tells why."""
     routes = Blueprint("status", __name__)
 
     @routes.get("/api/status")
     def status() -> Response:
-        response = jsonify(board.as_dict())
+        response = jsonify(latest_status.as_dict())
         response.headers["Cache-Control"] = "no-store"
         return response
 
     @routes.get("/api/away")
     def away() -> Response:
-        response = jsonify(away=board.away)
+        response = jsonify(away=latest_status.away)
         response.headers["Cache-Control"] = "no-store"
         return response
 

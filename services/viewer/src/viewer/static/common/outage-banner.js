@@ -1,0 +1,34 @@
+// A line on every page while Kafka or the registry is away: the viewer goes on with what it has.
+
+import { base, json } from "./api.js";
+import * as words from "./messages.js";
+
+const ASK_AGAIN_MS = 10_000;
+
+/** @param {string[]} away */
+function show(away) {
+  let line = document.getElementById("log-away");
+  if (!line && !away.length) return;
+  if (!line) {
+    line = document.createElement("p");
+    line.id = "log-away";
+    line.className = "away";
+    line.setAttribute("role", "status");
+    document.body.prepend(line);
+  }
+  const text = away.length ? words.logAway(away) : "";
+  if (line.textContent !== text) line.textContent = text;
+  line.hidden = !away.length;
+}
+
+async function ask() {
+  if (document.hidden) return;
+  try {
+    show((await json(`${base()}api/away`)).away);
+  } catch {
+    // The page itself says that the viewer is away, or that one has to log in.
+  }
+}
+
+addEventListener("load", ask);
+setInterval(ask, ASK_AGAIN_MS);

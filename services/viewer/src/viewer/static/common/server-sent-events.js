@@ -1,0 +1,37 @@
+// Server-sent events for as long as a page is looked at.
+
+import { hub } from "./connection-hub-client.js";
+
+const HIDDEN_MS = 30_000;
+
+/**
+ * Listens, and goes on whenever the connection was lost. All pages of a browser share connections; a
+ * page that is hidden for long needs none.
+ * @param {string} url @param {string | null} room its name, where the events are those of rooms
+ * @param {object} on
+ * @param {() => void} on.opened
+ * @param {() => void} on.failed lost, or refused; trying again
+ * @param {Record<string, (data: any) => void>} on.events what to do with each type of event
+ */
+export function subscribe(url, room, on) {
+  const wanted = { url: new URL(url, location.href).href, room };
+  /** @type {(() => void) | null} */
+  let leave = null;
+  /** @type {number | undefined} */
+  let timer;
+
+  const join = () => {
+    clearTimeout(timer);
+    leave ??= hub().listen(wanted, on);
+  };
+  const rest = () => {
+    leave?.();
+    leave = null;
+  };
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = window.setTimeout(rest, HIDDEN_MS);
+    else join();
+  });
+  join();
+}

@@ -1,0 +1,21 @@
+// The worker behind the pages: one decoder for each stream that is watched.
+
+import { StreamDecoder } from "./stream-decoder.js";
+import { ConcurrencyLimit } from "./concurrency-limit.js";
+
+/** Browsers open six connections to a server: two are left for events and all else. */
+const WINDOWS_AT_ONCE = 4;
+
+const turns = new ConcurrencyLimit(WINDOWS_AT_ONCE);
+/** @type {Map<number, StreamDecoder>} */
+const decoders = new Map();
+
+self.onmessage = ({ data: { id, open, wish } }) => {
+  if (open) {
+    const post = (/** @type {object} */ message, /** @type {Transferable[]} */ transfer = []) =>
+      postMessage({ id, message }, { transfer });
+    decoders.set(id, new StreamDecoder(open.url, open.share, turns, post));
+  } else {
+    decoders.get(id)?.want(wish);
+  }
+};

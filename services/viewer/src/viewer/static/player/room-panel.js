@@ -1,0 +1,81 @@
+// Where a room shows: its badge above the picture, and the panel that begins, shares and leaves one.
+
+import * as words from "../common/messages.js";
+import { part } from "./controls.js";
+import * as names from "./random-names.js";
+
+const say = words.room;
+
+/** The page's address with another room in it. @param {string | null} name null: none */
+function addressIn(name) {
+  const url = new URL(location.href);
+  if (name) url.searchParams.set("room", name);
+  else url.searchParams.delete("room");
+  return url;
+}
+
+/** @param {string | null} name of the room that this page is in */
+export function bindRoomPanel(name) {
+  const dialog = /** @type {HTMLDialogElement} */ (part("room"));
+  const field = /** @type {HTMLInputElement} */ (part("room-name"));
+  const link = /** @type {HTMLInputElement} */ (part("room-link"));
+  for (const [id, inRoom] of /** @type {[string, boolean][]} */ ([["room-join", false], ["room-share", true]])) {
+    part(id).hidden = inRoom !== (name !== null);
+  }
+  part("room-join").addEventListener("submit", (event) => {
+    event.preventDefault();
+    location.assign(addressIn(field.value.trim()));
+  });
+  part("room-leave").addEventListener("click", () => location.assign(addressIn(null)));
+  part("room-copy").addEventListener("click", async () => {
+    link.select();
+    // No clipboard on plain http that isn't localhost: the selected text can be copied by hand.
+    await navigator.clipboard?.writeText(link.value).then(() => { part("room-told").textContent = say.copied; }, () => {});
+  });
+  return {
+    toggle() {
+      if (dialog.open) return dialog.close();
+      field.value ||= names.room();
+      // Others come to where the room is: the link needs no place.
+      if (name) link.value = new URL(`?room=${encodeURIComponent(name)}`, location.href).href;
+      part("room-told").textContent = "";
+      dialog.showModal();
+      (name ? link : field).select();
+    },
+  };
+}
+
+/**
+ * Shows who leads.
+ * @param {string} name @param {import("./room.js").Room} room
+ */
+export function showRoom(name, room) {
+  const badge = part("room-badge");
+  const show = () => {
+    badge.hidden = false;
+    badge.dataset.leading = String(room.leading);
+    part("room-who").textContent = room.away ? say.away : room.leading ? say.youLead : room.leader ? say.leads(room.leader) : "";
+    part("room-here").textContent = name;
+    badge.title = say.title(name, room.me);
+    part("voice").textContent = badge.innerText;
+  };
+  room.addEventListener("changed", show);
+  show();
+}
+
+/**
+ * What to do when the room watches another stream: who joins is asked, who is in it already goes along.
+ * @param {import("./room.js").Room} room @param {(stream_id: string) => string} addressOf a stream in this room
+ */
+export function followElsewhere(room, addressOf) {
+  const dialog = /** @type {HTMLDialogElement} */ (part("room-elsewhere"));
+  room.addEventListener("elsewhere", (event) => {
+    const { state, fresh } = /** @type {CustomEvent} */ (event).detail;
+    const go = () => location.assign(addressOf(state.stream_id));
+    if (fresh) return go();
+    part("room-other").textContent = say.elsewhere(state.stream_id);
+    part("room-go").onclick = go;
+    part("room-bring").onclick = () => { dialog.close(); room.lead(); };
+    if (!dialog.open) dialog.showModal();
+  });
+}

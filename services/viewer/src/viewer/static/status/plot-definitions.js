@@ -1,0 +1,64 @@
+// Which plots there are, and how their numbers are written.
+
+import * as format from "../common/format.js";
+import { status as words } from "../common/messages.js";
+
+/**
+ * @typedef {object} PlotKind
+ * @property {string} title
+ * @property {{key: string, label: string}[]} series
+ * @property {(value: number) => string} write
+ * @property {string} quiet what to say when nothing happened
+ * @property {boolean} [asks_ingest] whether it is ingest that measures this
+ * @property {string} [top] the series that says where the scale ends
+ */
+
+/** @param {number} value */
+const number = (value) => format.count(Number(value.toFixed(value < 10 ? 1 : 0)));
+/** @param {number} value */
+const seconds = (value) => format.span(value * 1e9);
+
+/** @type {PlotKind[]} */
+export const plots = [
+  {
+    title: "Frames a second",
+    series: [
+      { key: "frames_committed_per_second", label: "committed" },
+      { key: "frames_delivered_per_second", label: "delivered" },
+    ],
+    write: number,
+    quiet: words.quiet.frames,
+  },
+  { title: "Watchers", series: [{ key: "watchers", label: "now" }], write: number, quiet: words.quiet.watchers },
+  {
+    title: "Captured to sent, live",
+    series: [
+      { key: "live_latency_p50_seconds", label: "half within" },
+      { key: "live_latency_p99_seconds", label: "99 % within" },
+    ],
+    write: seconds,
+    quiet: words.quiet.live,
+  },
+  { title: "One frame by number", series: [{ key: "seek_p99_seconds", label: "99 % within" }], write: seconds, quiet: words.quiet.seeks },
+  {
+    title: "Commit of a batch",
+    series: [
+      { key: "commit_p50_seconds", label: "half within" },
+      { key: "commit_p99_seconds", label: "99 % within" },
+    ],
+    write: seconds,
+    quiet: words.quiet.commits,
+    asks_ingest: true,
+  },
+  { title: "Files waiting", series: [{ key: "files_waiting", label: "now" }], write: number, quiet: "", asks_ingest: true },
+  { title: "Frames lost to watchers", series: [{ key: "frames_skipped_per_second", label: "a second" }], write: number, quiet: "" },
+  { title: "Catalogue behind by", series: [{ key: "catalogue_lag_seconds", label: "now" }], write: seconds, quiet: "" },
+  {
+    title: "Disk free for videos",
+    series: [{ key: "disk_free_bytes", label: "now" }],
+    write: format.bytes,
+    quiet: "",
+    asks_ingest: true,
+    top: "disk_size_bytes",
+  },
+];

@@ -1,0 +1,56 @@
+"""The threads that the viewer needs: each goes on whatever it raises, and health sees them."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 1.0
+
+
+class ThreadHealth:
+    """Who must be at work for the viewer to be alive."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        """Let those that `keep` starts end when `stopping` is set."""
+        self._stopping = stopping
+        self._alive: dict[str, Callable[[], bool]] = {}
+
+    def require(self, name: str, is_alive: Callable[[], bool]) -> None:
+        """Have health ask this; threads of one name have one answer."""
+        self._alive[name] = is_alive
+
+    def run_forever(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        """Start a thread that does this work until the viewer stops, whatever it raises."""
+        thread = threading.Thread(
+            target=self._run_again_on_error, args=(name, work), name=name, daemon=True
+        )
+        thread.start()
+        self.require(name, thread.is_alive)
+        return thread
+
+    def dead(self) -> list[str]:
+        """Name those that have ended or hang; none once the viewer stops."""
+        if self._stopping.is_set():
+            return []
+        return [name for name, is_alive in self._alive.items() if not is_alive()]
+
+    def _run_again_on_error(self, name: str, work: Callable[[], None]) -> None:
+        while not self._stopping.is_set():
+            try:
+                work()
+            except Exception:
+                logger.exception("event=thread_failed name=%r next='begin it again'", name)
+                self._stopping.wait(_PAUSE_SECONDS)
+
+
+def log_what_escapes() -> None:
+    """Have what ends a thread told in the log, as an event like any other."""
+
+    def on_thread_end(raised: threading.ExceptHookArgs) -> None:
+        name = raised.thread.name if raised.thread is not None else "unknown"
+        if raised.exc_value is not None:
+            logger.error("event=thread_ended name=%r", name, exc_info=raised.exc_value)
+
+    threading.excepthook = on_thread_end
