@@ -169,7 +169,7 @@ def test_the_whole_way_by_keyboard_alone(viewer: Viewer, video: Video, page: Pag
     _tab_to(page, "All streams")
     deck.press("Enter")
     page.wait_for_selector(".card", timeout=LIMIT_MS)
-    _tab_to(page, "Choose clip.mp4 for the grid")
+    _tab_to(page, "Select clip.mp4 for the grid")
     deck.press(" ")
     _tab_to(page, "Watch in a grid")
     deck.press("Enter")
@@ -220,4 +220,4 @@ def test_parts_of_the_page_have_roles_and_states(viewer: Viewer, video: Video, p
     deck.press("d")
     assert details.get_attribute("aria-expanded") == "true"
     deck.press("i")
-    assert page.get_by_role("button", name="Loop from here", pressed=True).count() == 1
+    assert page.get_by_role("button", name="Start the loop here", pressed=True).count() == 1

@@ -117,7 +117,7 @@ def test_a_running_export_shows_its_progress_and_can_be_cancelled(
     assert bar.is_visible()
     assert page.locator("#export-save").is_disabled()
     deck.click("Cancel")
-    deck.wait_until(STATUS, "Cancelled")
+    deck.wait_until(STATUS, "cancelled")
     assert not bar.is_visible()
     gone = """async () => {
       const folder = await navigator.storage.getDirectory();
@@ -138,11 +138,11 @@ def test_a_full_or_absent_server_is_said(
     page.route("**/export.*", full)
     deck.press("s")
     page.locator("#export-save").click()
-    deck.wait_until(STATUS, "full at the moment. Try again in 7.0 s")
+    deck.wait_until(STATUS, "no free stream. Try again in 7.0 s")
     page.unroute("**/export.*")
     page.route("**/export.*", lambda route: route.abort())
     page.locator("#export-save").click()
-    deck.wait_until(STATUS, "try again")
+    deck.wait_until(STATUS, "Export again")
 
 
 def test_expired_frames_are_said_with_the_first_that_is_left(
@@ -180,4 +180,4 @@ def test_expired_frames_are_said_with_the_first_that_is_left(
     )
     deck.press("s")
     page.locator("#export-save").click()
-    deck.wait_until(STATUS, "Begin at frame 60")
+    deck.wait_until(STATUS, "Start at frame 60")

@@ -31,7 +31,7 @@ def test_the_player_waits_for_a_server_that_is_away_and_goes_on(
     deck = Deck(page, viewer.watch(video.stream_id))
     deck.wait_past(10)
     viewer.stop()
-    deck.wait_until(NOTICE, "server is away")
+    deck.wait_until(NOTICE, "server cannot be reached")
     stopped_at = deck.number()
     viewer.start()
     deck.wait_past(stopped_at + 10)
@@ -47,11 +47,11 @@ def test_the_streams_page_waits_for_a_server_that_is_away(
     page.goto(viewer.url)
     page.get_by_text("one.mp4").wait_for()
     viewer.stop()
-    page.get_by_text("The server is away").wait_for()
+    page.get_by_text("The server cannot be reached").wait_for()
     write_video(cluster, topics, 10, stream_id="two-00000000000d", name="two.mp4")
     viewer.start()
     page.get_by_text("two.mp4").wait_for()
-    page.get_by_text("The server is away").wait_for(state="hidden")
+    page.get_by_text("The server cannot be reached").wait_for(state="hidden")
 
 
 def test_frames_that_expire_under_a_viewer_are_left_with_words(

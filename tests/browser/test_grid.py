@@ -128,7 +128,7 @@ def test_a_stream_that_is_not_there_does_not_hold_the_others_up(
     failed = Video(cluster, topics, stream_id="notes-00000000000a", error=reason)
     failed.announce("FAILED")
     page.goto(f"{viewer.url}/?grid={cameras[0]},nothing-000000000000,{failed.stream_id}")
-    page.get_by_text("There is no such stream").wait_for(timeout=LIMIT_MS)
+    page.get_by_text("This stream does not exist").wait_for(timeout=LIMIT_MS)
     page.get_by_text(reason).wait_for(timeout=LIMIT_MS)
     page.wait_for_function(f"() => ({TILES})()[0][0] > 30", timeout=LIMIT_MS)
 
@@ -179,8 +179,8 @@ def test_the_tiles_share_the_memory_of_one_player(
 def test_streams_chosen_on_the_list_are_watched_together(viewer: Viewer, page: Page) -> None:
     page.goto(viewer.url)
     for number in (2, 0):
-        page.get_by_label(f"Choose cam <b>{number}</b> for the grid").check()
-    page.get_by_text("2 chosen").wait_for()
+        page.get_by_label(f"Select cam <b>{number}</b> for the grid").check()
+    page.get_by_text("2 selected").wait_for()
     page.get_by_role("link", name="Watch in a grid").click()
     page.wait_for_selector(".tile canvas[data-frame]", timeout=LIMIT_MS)
     assert page.locator(".tile .name").all_text_contents() == ["cam <b>2</b>", "cam <b>0</b>"]

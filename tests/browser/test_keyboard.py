@@ -33,7 +33,7 @@ def test_help_lists_the_keys_and_closes_again(deck: Deck) -> None:
     deck.press("?")
     dialog = deck.page.get_by_role("dialog", name="Keyboard")
     dialog.wait_for()
-    for does in ("Play or pause", "One frame back", "Go to the live edge", "Loop from here"):
+    for does in ("Play or pause", "One frame back", "Go to the live edge", "Start the loop here"):
         assert dialog.get_by_text(does, exact=True).is_visible()
     deck.press(".")
     assert deck.number() == 10, "keys rest while the help is open"

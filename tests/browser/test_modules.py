@@ -217,11 +217,11 @@ def test_typed_times_are_read(run: Callable[[str, str], Any]) -> None:
 
 def test_the_time_left_is_said_in_words(run: Callable[[str, str], Any]) -> None:
     words = run("common/messages.js", "return [90e9, 0, -5].map((ns) => m.retention.left(ns))")
-    assert words == ["2 min left", "Expires any moment", "Expires any moment"]
+    assert words == ["2 min left", "Expires now", "Expires now"]
     until = run(
         "common/messages.js", "return [m.retention.until(null, null), m.retention.until(null, 5e9)]"
     )
-    assert until == ["For good", "Until the partition outgrows 5.0 GB"]
+    assert until == ["No limit", "Until the partition exceeds 5.0 GB"]
 
 
 def test_a_gap_is_where_frames_stay_away_for_long(run: Callable[[str, str], Any]) -> None:

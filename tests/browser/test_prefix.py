@@ -37,12 +37,12 @@ def test_pages_work_under_a_prefix(
         assert download.value.path().stat().st_size > 200 * 1000
         deck.press("Escape", "w")
         page.get_by_label("Room", exact=True).fill("one")
-        deck.click("Enter")
+        deck.click("Join")
         deck.wait_until("() => document.querySelector('#room-badge').dataset.leading === 'true'")
         page.get_by_role("link", name="All streams").click()
         page.wait_for_function("() => document.querySelector('.picture img')?.naturalWidth === 320")
         assert page.url == base
-        page.get_by_label("Choose clip.mp4 for the grid").check()
+        page.get_by_label("Select clip.mp4 for the grid").check()
         page.get_by_role("link", name="Watch in a grid").click()
         page.wait_for_selector(".tile canvas[data-frame]", timeout=LIMIT_MS)
         assert [url for url in requested if not url.startswith((base, "blob:", "data:"))] == []

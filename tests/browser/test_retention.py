@@ -38,7 +38,7 @@ def test_the_timeline_shows_the_edge_and_the_time_left(
 
     deck.press("d")
     kept = page.locator("#details dt:text-is('Kept until') + dd").inner_text()
-    assert kept.endswith(", or the partition outgrows 11 GB")
+    assert kept.endswith(", or the partition exceeds 11 GB")
 
 
 def test_an_edge_that_is_far_off_needs_no_words(

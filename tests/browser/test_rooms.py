@@ -135,7 +135,7 @@ def test_a_room_goes_to_another_stream_together(
     bob = enter(viewer.watch(other.stream_id, f"?paused&frame=30&room={room}"))
     dialog = bob.page.get_by_role("dialog", name="This room is watching another stream")
     dialog.wait_for()
-    dialog.get_by_role("button", name="Bring everybody here").click()
+    dialog.get_by_role("button", name="Move the room to this stream").click()
     ada.page.wait_for_url(f"**/{other.stream_id}?**")
     ada.wait_for_picture(30)
 
@@ -185,7 +185,7 @@ def test_the_panel_begins_shares_and_leaves_a_room(
     ada.wait_for_picture(0)
     ada.press("w")
     ada.page.get_by_label("Room", exact=True).fill("tea & <b>cake</b>")
-    ada.click("Enter")
+    ada.click("Join")
     ada.wait_until(LEADS)
     assert ada.page.locator("#room-here").text_content() == "tea & <b>cake<-b>"
     ada.press("w")

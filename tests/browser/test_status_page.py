@@ -61,21 +61,21 @@ def test_it_shows_what_the_viewer_does(
     page.wait_for_function(
         """(states) => [...document.querySelectorAll(".service .badge")]
           .map(({ innerText }) => innerText).join() === states""",
-        arg="Ready,Not asked,Ready,Ready",
+        arg="Ready,Not monitored,Ready,Ready",
     )
     for name in (own_topics.frames, own_topics.index, own_topics.streams):
         page.get_by_role("rowheader", name=name).wait_for(timeout=LIMIT_MS)
     page.get_by_text("at most 7 days and 11 GB a partition").wait_for(timeout=LIMIT_MS)
-    page.get_by_text("the newest of each key, for good").wait_for(timeout=LIMIT_MS)
+    page.get_by_text("the latest record of each key, no time limit").wait_for(timeout=LIMIT_MS)
     assert page.locator("figure").count() == PLOTS
-    page.get_by_text("Nobody watched a live edge.").wait_for(timeout=LIMIT_MS)
-    page.get_by_text("Ingest measures this, and the viewer isn't").first.wait_for(timeout=LIMIT_MS)
+    page.get_by_text("No live viewers").wait_for(timeout=LIMIT_MS)
+    page.get_by_text("Ingest measures this. Set").first.wait_for(timeout=LIMIT_MS)
     # The list's picture of the stream was a frame asked for by its number.
-    seek = page.locator("figure", has_text="One frame by number")
+    seek = page.locator("figure", has_text="Time to answer for a single frame")
     seek.locator("path.line").wait_for(timeout=LIMIT_MS, state="attached")
     label = seek.get_by_role("img").get_attribute("aria-label")
     assert label
-    assert " ms at most" in label
+    assert " ms" in label and "maximum" in label
     assert messages == [], "the content security policy, or anything else, complains"
 
 
@@ -125,37 +125,36 @@ def test_every_page_says_what_of_the_log_is_away(
     page.route("**/api/away", lambda route: route.fulfill(json=away))
     for path in ("/", "/status", f"/streams/{video.stream_id}"):
         page.goto(f"{viewer.url}{path}")
-        page.get_by_text("Kafka: It can't be reached: timed out. What is known already").wait_for(
-            timeout=LIMIT_MS
-        )
+        sentence = "Kafka: It can't be reached: timed out. Streams in the catalogue remain"
+        page.get_by_text(sentence).wait_for(timeout=LIMIT_MS)
 
 
 def test_the_numbers_are_a_table_too(viewer: Viewer, page: Page) -> None:
     at_ms = int(time.time() * 1000)
     page.route("**/api/status", lambda route: route.fulfill(json=told(at_ms)))
     page.goto(f"{viewer.url}/status")
-    frames = page.locator("figure", has_text="Frames a second")
-    frames.get_by_text("As a table").press("Enter")
+    frames = page.locator("figure", has_text="Frames per second")
+    frames.get_by_text("Show as table").press("Enter")
     rows = frames.locator("tbody tr")
     rows.nth(MINUTES - 1).wait_for(timeout=LIMIT_MS)
     # One minute is begun at each end.
     assert rows.count() in {MINUTES, MINUTES + 1}
     assert {text.split("\t")[2] for text in rows.all_inner_texts()} == {"25"}
     assert frames.locator(".legend").inner_text().split() == ["committed", "0", "delivered", "25"]
-    assert page.locator("figure", has_text="Watchers").locator("path.line").count() == 2
+    assert page.locator("figure", has_text="Viewers").locator("path.line").count() == 2
     label = frames.get_by_role("img").get_attribute("aria-label")
-    assert label == "Frames a second: committed: 0 now, 59 at most; delivered: 25 now, 25 at most"
+    assert label == "Frames per second: committed: now 0, maximum 59; delivered: now 25, maximum 25"
     page.get_by_text("The topics have not been made yet").wait_for()
-    page.get_by_text("Every service that is asked is ready.").wait_for()
+    page.get_by_text("All monitored services are ready.").wait_for()
 
 
 def test_it_waits_for_a_viewer_that_is_away(viewer: Viewer, page: Page) -> None:
     page.goto(f"{viewer.url}/status")
     page.get_by_text("One broker answers.").wait_for(timeout=LIMIT_MS)
     viewer.stop()
-    page.get_by_text("The server is away").wait_for(timeout=LIMIT_MS)
+    page.get_by_text("The server cannot be reached").wait_for(timeout=LIMIT_MS)
     viewer.start()
-    page.get_by_text("The server is away").wait_for(timeout=LIMIT_MS, state="hidden")
+    page.get_by_text("The server cannot be reached").wait_for(timeout=LIMIT_MS, state="hidden")
 
 
 @pytest.mark.parametrize("width", [320, 1280])

@@ -218,8 +218,8 @@ def test_asking_without_credentials_is_no_failure(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/nowhere", 404, "Nothing here"),
-        ("/", 401, "Please log in"),
+        ("/nowhere", 404, "Not found"),
+        ("/", 401, "Login required"),
         ("/streams/x/frames/0", 404, "There is no stream"),
     ],
 )

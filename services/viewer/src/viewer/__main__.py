@@ -12,7 +12,7 @@ from viewer.config.settings import Settings
 from viewer.web.server import ViewerServer
 from viewer.wiring import assemble
 
-# People wait for the viewer's pages: its log says sooner, and more often, that a fault lasts.
+# People wait for the viewer's pages, so its log repeats a lasting fault early and often.
 _SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
 
@@ -24,7 +24,7 @@ def main() -> None:
         sys.exit(str(error))
     repeats = Repeats(time.monotonic, _SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     logs.set_up(settings.log_level, settings.log_format, repeats)
-    # gunicorn reads arguments of its own from here.
+    # gunicorn would read its own arguments from this variable.
     os.environ.pop("GUNICORN_CMD_ARGS", None)
     ViewerServer(settings, assemble).run()
 

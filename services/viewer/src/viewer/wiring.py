@@ -1,4 +1,4 @@
-"""Builds a viewer: makes each of its parts, and hands to each what it uses."""
+"""Builds a viewer: creates each part and passes it the parts that it uses."""
 
 from collections.abc import Callable
 from functools import partial
@@ -39,7 +39,7 @@ from viewer.status.service_checks import viewer_service
 from viewer.status.status_checks import StatusChecks
 from viewer.telemetry.metrics import Metrics
 from viewer.telemetry.spans import NoTraces, Traces
-from viewer.telemetry.thread_health import ThreadHealth, log_what_escapes
+from viewer.telemetry.thread_health import ThreadHealth, log_uncaught_exceptions
 from viewer.web import routes
 from viewer.web.app import create_app
 from viewer.web.authentication import Authentication
@@ -50,14 +50,14 @@ from viewer.web.health import Health
 from viewer.web.server import Viewer
 from viewer.web.stream_lookup import StreamLookup
 
-# When there is no room for another stream, a client may take nothing for so long.
-_IMPATIENCE_SECONDS = 1.0
+# When all streams are in use, a client that has read nothing for this long may be disconnected.
+_MAKE_ROOM_AFTER_STALL_SECONDS = 1.0
 
 
 def assemble(settings: Settings) -> Viewer:
-    """Make a viewer, and start its threads.
+    """Create a viewer and start its threads.
 
-    Kafka's clients and threads don't survive a fork: call this in the process that serves.
+    Call this in the serving process: Kafka clients and threads do not survive a fork.
     """
     metrics = _metrics(settings)
     foreign = ForeignRecords(metrics)
@@ -96,14 +96,14 @@ def assemble(settings: Settings) -> Viewer:
     reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics, expiry.ask_which)
     stalled_clients = StalledClients()
 
-    def end_a_stalled_one() -> bool:
-        ended = stalled_clients.end_longest(_IMPATIENCE_SECONDS)
+    def end_most_stalled() -> bool:
+        ended = stalled_clients.end_longest(_MAKE_ROOM_AFTER_STALL_SECONDS)
         metrics.stalled.inc(int(ended))
         return ended
 
-    open_streams = OpenStreams(settings.max_streams, metrics, end_a_stalled_one)
+    open_streams = OpenStreams(settings.max_streams, metrics, end_most_stalled)
     threads = ThreadHealth(open_streams.stopping)
-    log_what_escapes()
+    log_uncaught_exceptions()
     health = Health(
         alive=lambda: not threads.dead(),
         waiting_for=lambda: follower.waiting_for,
@@ -198,7 +198,7 @@ def assemble(settings: Settings) -> Viewer:
         followed.join()
         watch.stop()
         log_schemas.stop()
-        # First, for the others may take their time while Kafka is away.
+        # Before the others, which may take seconds while Kafka is unavailable.
         end_traces()
         follower.stop()
         fetcher.close()
@@ -208,7 +208,7 @@ def assemble(settings: Settings) -> Viewer:
 
 
 def _metrics(settings: Settings) -> Metrics:
-    """Make the metrics, with those of the process beside the viewer's own."""
+    """Create the viewer's metrics and the metrics of its process."""
     collectors = CollectorRegistry()
     ProcessCollector(registry=collectors)
     GCCollector(registry=collectors)
@@ -217,10 +217,10 @@ def _metrics(settings: Settings) -> Metrics:
 
 
 def _tracing(settings: Settings) -> tuple[Traces, Callable[[], None]]:
-    """Make what notes spans, and what ends it."""
+    """Return the tracer and the function that shuts it down."""
     if not settings.traces:
         return NoTraces(), lambda: None
-    from viewer.telemetry.span_export import OtlpTraces  # noqa: PLC0415 (large: only where it is asked for)
+    from viewer.telemetry.span_export import OtlpTraces  # noqa: PLC0415 (large, so imported only if used)
 
     traces = OtlpTraces(version("framelog-viewer"))
     return traces, traces.close

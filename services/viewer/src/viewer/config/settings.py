@@ -13,7 +13,7 @@ _MIN_TOKEN = 16
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be chosen about a viewer. Named `FRAMELOG_...` in the environment."""
+    """All settings of a viewer. In the environment, their names begin with `FRAMELOG_`."""
 
     kafka: KafkaAccess = field(default_factory=KafkaAccess)
     registry: RegistryAccess = field(default_factory=RegistryAccess)
@@ -27,39 +27,39 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     behind_proxy: bool = False
-    """Whether the X-Forwarded-* headers of one proxy are to be believed."""
+    """Whether to trust the X-Forwarded-* headers of one proxy."""
     hosts: Sequence[str] = ()
-    """Names by which the viewer may be asked, beside addresses and localhost; "*" is any."""
+    """Host names of the viewer, besides IP addresses and localhost; "*" allows any name."""
     origins: Sequence[str] = ()
-    """Origins whose pages may use the viewer; "*" lets any read."""
+    """Origins whose pages may use the viewer; "*" allows all origins to read."""
     token: Secret | None = None
-    """What a program shows to be let in."""
+    """The token with which programs authenticate."""
     users: Mapping[str, Secret] = field(default_factory=dict)
-    """Passwords by name; without a token and users, anyone is let in."""
+    """Passwords by user name; without a token and users, no login is required."""
     threads: int = 384
-    """For streams: each takes one for as long as it lasts. Short requests have their own."""
+    """For streams: each occupies one thread while it is open. Short requests have other threads."""
     cache_bytes: int = 256 << 20
     """Bound on the images kept in memory."""
     fetchers: int = 4
-    """Kafka consumers that fetch segments, so also segments fetched at once."""
+    """Kafka consumers that fetch segments, so the number of concurrent fetches."""
     stall_seconds: int = 10
-    """A client that takes no byte for so long is dropped."""
+    """A client that reads no byte for this long is disconnected."""
     retention_poll_seconds: int = 5
-    """How often the log is asked which frames have expired."""
+    """How often the viewer asks Kafka which frames have expired."""
     traces: bool = False
-    """Whether spans are exported; how and where to, OpenTelemetry's own variables say."""
+    """Whether spans are exported; OpenTelemetry's own variables say where and how."""
     ingest_urls: Sequence[str] = ()
     """Where ingest services serve their health and metrics, for the status page."""
     ingest_token: Secret | None = None
-    """What ingest's control routes ask for; the status page lists its files by it."""
+    """The token for ingest's control routes, from which the status page gets the list of files."""
     kafka_metrics_urls: Sequence[str] = ()
     """Where brokers serve their JMX metrics for Prometheus; all of them, or none."""
     restarts: int = 0
-    """How often the viewer's supervisor has started it again, if that tells."""
+    """How often the supervisor has restarted the viewer, if it reports that."""
 
     @property
     def max_streams(self) -> int:
-        """Open streams at most; the other threads tell others that there are too many."""
+        """The most open streams; the remaining threads answer 503 to further requests."""
         return self.threads - 8
 
     @classmethod
@@ -107,7 +107,7 @@ def _hosts(read: Reader) -> Sequence[str]:
     return read.words(
         "FRAMELOG_VIEWER_HOSTS",
         lambda word: word == "*" or re.fullmatch(r"[A-Za-z0-9._-]+", word) is not None,
-        "names without a port, such as viewer.example.org, with white space between them, or *",
+        "names without a port, such as viewer.example.org, separated by white space, or *",
     )
 
 
@@ -115,7 +115,7 @@ def _origins(read: Reader) -> Sequence[str]:
     return read.words(
         "FRAMELOG_VIEWER_ORIGINS",
         lambda word: word == "*" or re.fullmatch(r"https?://[^/@\s]+", word) is not None,
-        "origins such as https://example.org:8443, with white space between them, or *",
+        "origins such as https://example.org:8443, separated by white space, or *",
     )
 
 
@@ -127,15 +127,15 @@ def _token(read: Reader) -> Secret | None:
 
 
 def _users(read: Reader) -> Mapping[str, Secret]:
-    """Read pairs of name and password, with white space between them."""
+    """Read name:password pairs, separated by white space."""
     secret = read.secret("FRAMELOG_VIEWER_USERS")
     users = {}
     for pair in secret.value.split() if secret is not None else ():
         name, _, password = pair.partition(":")
         if not name or not password or name in users:
             raise BadSetting(
-                "FRAMELOG_VIEWER_USERS must be pairs of a name, ':' and a password, with white "
-                "space between them and no name twice."
+                "FRAMELOG_VIEWER_USERS must be pairs name:password, separated by white space, "
+                "with no name twice."
             )
         users[name] = Secret(password)
     return users

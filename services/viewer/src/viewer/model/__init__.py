@@ -1,1 +1,1 @@
-"""Records, errors and parameters: pure, without I/O."""
+"""Records, errors and request parameters: pure, without I/O."""

@@ -1,45 +1,45 @@
-"""What can go wrong, named by what the one who asked does next."""
+"""Errors, named by what the client does next."""
 
 
 class ViewerError(Exception):
-    """Something to tell the client: a sentence, and the status that goes with it."""
+    """An error for the client: a sentence and its HTTP status."""
 
     status = 500
     retry_after_seconds: int | None = None
 
 
 class BadRequestError(ViewerError):
-    """Ask differently: the request can't be read."""
+    """Correct the request: it can't be read."""
 
     status = 400
 
 
 class DeniedError(ViewerError):
-    """Say who you are: without a token or a password that is right, nobody is let in."""
+    """Authenticate: the request needs a valid token or password."""
 
     status = 401
 
 
 class CrossSiteError(ViewerError):
-    """Ask from the viewer's own pages: another site's may change nothing."""
+    """Use the viewer's own pages: other sites' pages may not change anything."""
 
     status = 403
 
 
 class MisdirectedError(ViewerError):
-    """Ask by another name: this one is none of the viewer's."""
+    """Use another host name: this one is not the viewer's."""
 
     status = 421
 
 
 class NeverWasError(ViewerError):
-    """Don't ask again: the stream or the frame was never there."""
+    """Don't retry: the stream or the frame never existed."""
 
     status = 404
 
 
 class ExpiredError(ViewerError):
-    """Ask for a later frame: this one was there, and the log no longer holds it."""
+    """Request a later frame: this one has expired from the log."""
 
     status = 410
 
@@ -49,7 +49,7 @@ class ExpiredError(ViewerError):
 
 
 class ReplacedError(ExpiredError):
-    """Ask for the run that is there: the one that was named isn't, or isn't yet."""
+    """Request the current run: the requested run is not, or not yet, available."""
 
     def __init__(self, sentence: str, first_available_frame: int, run_id: str) -> None:
         super().__init__(sentence, first_available_frame)
@@ -57,20 +57,20 @@ class ReplacedError(ExpiredError):
 
 
 class TryLaterError(ViewerError):
-    """Ask again in a moment: the viewer is full, not ready, or the log is away."""
+    """Retry soon: the viewer is full or not ready, or the log is unavailable."""
 
     status = 503
     retry_after_seconds = 2
 
 
 class NoJsonError(ViewerError):
-    """Send JSON, and say so: only bodies that do are read."""
+    """Send JSON with the Content-Type application/json."""
 
     status = 415
 
 
 class TooManyRequestsError(ViewerError):
-    """Wait before you ask again: there was too much of it from you."""
+    """Wait before the next request: this client has sent too many."""
 
     status = 429
 

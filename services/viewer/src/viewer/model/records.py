@@ -1,6 +1,6 @@
 """The records that the viewer reads, as the schemas describe them.
 
-Fields have the schemas' names and units; what each means is said there.
+Fields have the schemas' names and units; the schemas document them.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import NoneType
 from typing import Any, get_type_hints
 
-# The last microsecond that a calendar has: 9999-12-31T23:59:59.999999Z.
+# The last microsecond that datetime can express: 9999-12-31T23:59:59.999999Z.
 _LAST_TIME = 253_402_300_799_999_999
 _LARGEST_LONG = (1 << 63) - 1
 _LARGEST_INT = (1 << 31) - 1
@@ -20,7 +20,7 @@ _ENCODINGS = frozenset({"JPEG", "PNG", "WEBP"})
 
 
 class ImpossibleRecordError(ValueError):
-    """A record has a schema's fields, and values that no stream, segment or frame can have."""
+    """A record has the schema's fields, but values that no stream, segment or frame can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture: `schemas/frame.avsc`, and where in the log it was found."""
+    """One picture: `schemas/frame.avsc`, and its place in the log."""
 
     stream_id: str
     run_id: str
@@ -109,7 +109,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One frame's Avro body as it is in the log, and the id of the schema that it has."""
+    """One frame's Avro body as it is in the log, and the id of its schema."""
 
     frame_index: int
     schema_id: int
@@ -129,7 +129,7 @@ _KINDS: Mapping[Any, tuple[type, ...]] = {
 
 
 def _kinds_of(record_type: type[Any], besides: frozenset[str] = frozenset()) -> Mapping[str, Any]:
-    """Return the types that each field of a record may have, but for those of its place."""
+    """Return the types that each field of a record may have, without the fields `besides`."""
     names = [f.name for f in fields(record_type) if f.name not in besides]
     hints = get_type_hints(record_type)
     return {name: _KINDS[hints[name]] for name in names}
@@ -143,45 +143,45 @@ _FRAME_FIELDS = _kinds_of(
 
 
 def stream_from(record: Mapping[str, Any]) -> Stream:
-    """Make a Stream of a decoded record. Fields that it lacks have the schema's defaults.
+    """Make a Stream from a decoded record. Missing fields get the schema's defaults.
 
-    Raises TypeError when one without a default is missing or is of another type, and
-    ImpossibleRecordError when its values are none that a stream can have.
+    Raises TypeError when a field without a default is missing or has another type, and
+    ImpossibleRecordError when no stream can have its values.
     """
     stream = Stream(**_of_kinds(record, _STREAM_FIELDS))
     _require_ids(stream.stream_id, stream.run_id)
-    _require(stream.state in _STATES, "a stream's state is none")
-    _require(stream.encoding in _ENCODINGS, "a stream's encoding is none")
+    _require(stream.state in _STATES, "a stream's state is unknown")
+    _require(stream.encoding in _ENCODINGS, "a stream's encoding is unknown")
     counts = (stream.frame_count, stream.segment_count, stream.duration_ns, stream.bytes)
-    _require(min(counts) >= 0, "a stream counts less than nothing")
+    _require(min(counts) >= 0, "a stream has a negative count")
     _require_ints(stream.width, stream.height, stream.partition or 0)
     times = (stream.started_at, stream.updated_at, stream.ended_at or 0)
-    _require(min(times) >= 0 and max(times) <= _LAST_TIME, "a stream's times are in no calendar")
+    _require(min(times) >= 0 and max(times) <= _LAST_TIME, "a stream's time is out of range")
     places = (stream.partition, stream.first_offset, stream.last_offset)
     known = [place for place in places if place is not None]
-    # One more is where the next frame would lie.
+    # The next frame's offset must fit too.
     fits = min(known, default=0) >= 0 and max(known, default=0) < _LARGEST_LONG
-    _require(fits, "a stream lies at no offset")
+    _require(fits, "a stream has an impossible partition or offset")
     if stream.frame_count and stream.last_offset is not None and stream.first_offset is not None:
         room = stream.last_offset - stream.first_offset + 1
         _require(room >= stream.frame_count, "a stream has more frames than offsets")
     aspect = (stream.sample_aspect_num, stream.sample_aspect_den)
     if not 1 <= min(aspect) <= max(aspect) <= _LARGEST_INT:
-        # No reason to hide a video: its pixels are taken for square ones.
+        # Show the video anyway, with square pixels.
         return replace(stream, sample_aspect_num=1, sample_aspect_den=1)
     return stream
 
 
 def segment_from(record: Mapping[str, Any]) -> Segment:
-    """Make a Segment of a decoded record.
+    """Make a Segment from a decoded record.
 
-    Raises TypeError when a field is missing or is of another type, ImpossibleRecordError when
-    the arrays can't be an index: empty, of unequal lengths, not growing, or beyond a long.
+    Raises TypeError when a field is missing or has another type, ImpossibleRecordError when
+    the arrays can't be an index: empty, of unequal lengths, not increasing, or beyond a long.
     """
     segment = Segment(**_of_kinds(record, _SEGMENT_FIELDS))
     for numbers in (segment.offsets, segment.pts_ns, segment.sizes_bytes):
         if not all(isinstance(number, int) for number in numbers):
-            raise TypeError("a segment's arrays are not of integers")
+            raise TypeError("a segment's arrays hold values that are not integers")
     count = len(segment.offsets)
     _require(
         0 < count == len(segment.pts_ns) == len(segment.sizes_bytes),
@@ -193,18 +193,18 @@ def segment_from(record: Mapping[str, Any]) -> Segment:
 
 
 def require_places(partition: int, segment_number: int, first_frame: int) -> None:
-    """Raise ImpossibleRecordError where a segment can't lie there."""
+    """Raise ImpossibleRecordError when no segment can have these numbers."""
     _require_ints(partition, segment_number)
-    _require(0 <= first_frame <= _LARGEST_LONG, "a segment's first frame is none")
+    _require(0 <= first_frame <= _LARGEST_LONG, "a segment's first frame is out of range")
 
 
 def require_index(
     offsets: Sequence[int], pts_ns: Sequence[int], sizes_bytes: Sequence[int], end_pts_ns: int
 ) -> None:
-    """Raise ImpossibleRecordError where a segment's arrays, delta-coded as they come, are none."""
+    """Raise ImpossibleRecordError when a segment's delta-coded arrays are not an index."""
     _require(
         min(offsets[1:], default=1) >= 1 and min(pts_ns[1:], default=1) >= 1,
-        "a segment's offsets or times do not grow",
+        "a segment's offsets or times do not increase",
     )
     _require(
         min(*sizes_bytes, offsets[0], pts_ns[0]) >= 0,
@@ -213,7 +213,7 @@ def require_index(
     _require(max(sizes_bytes) <= _LARGEST_INT, "a segment has a size beyond an int")
     _require(sum(offsets) < _LARGEST_LONG, "a segment's offsets go beyond a long")
     _require(sum(pts_ns) <= _LARGEST_LONG, "a segment's times go beyond a long")
-    _require(0 <= end_pts_ns <= _LARGEST_LONG, "a segment ends at no time")
+    _require(0 <= end_pts_ns <= _LARGEST_LONG, "a segment's end time is out of range")
 
 
 def frame_from(
@@ -224,10 +224,10 @@ def frame_from(
     kafka_timestamp_ms: int,
     schema_id: int,
 ) -> Frame:
-    """Make a Frame of a decoded record and its place in the log.
+    """Make a Frame from a decoded record and its place in the log.
 
-    Raises TypeError when a field without a default is missing or is of another type, and
-    ImpossibleRecordError when its values are none that a frame can have.
+    Raises TypeError when a field without a default is missing or has another type, and
+    ImpossibleRecordError when no frame can have its values.
     """
     frame = Frame(
         **_of_kinds(record, _FRAME_FIELDS),
@@ -236,7 +236,7 @@ def frame_from(
         kafka_timestamp_ms=kafka_timestamp_ms,
         schema_id=schema_id,
     )
-    _require(frame.encoding in _ENCODINGS, "a frame's encoding is none")
+    _require(frame.encoding in _ENCODINGS, "a frame's encoding is unknown")
     numbers = (frame.frame_index, frame.pts_ns, frame.duration_ns)
     _require(min(numbers) >= 0, "a frame has a negative number or time")
     _require(frame.pts_ns + frame.duration_ns <= _LARGEST_LONG, "a frame ends beyond a long")
@@ -247,30 +247,31 @@ def frame_from(
 
 
 def _of_kinds(record: Mapping[str, Any], kinds: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the fields of a record that have a name and the type that goes with it.
+    """Return a record's known fields. Raises TypeError when one has another type.
 
-    Whoever registers another schema under a record's name has others there. Raises TypeError.
+    Another program may have registered another schema under the record's name.
     """
     found = {name: record[name] for name in record.keys() & kinds.keys()}
     for name, value in found.items():
         if not isinstance(value, kinds[name]):
-            raise TypeError(f"{name} is of another type")
+            raise TypeError(f"{name} has another type")
     return found
 
 
 def _require_ids(stream_id: str, run_id: str) -> None:
-    """Raise ImpossibleRecordError for ids that could be no part of an address or a header."""
+    """Raise ImpossibleRecordError for ids that can't be part of a URL or a header."""
     fits = 1 <= len(stream_id) <= _MOST_ID_LETTERS and stream_id.isprintable()
     _require(
-        fits and "/" not in stream_id and stream_id not in {".", ".."}, "a stream's id is none"
+        fits and "/" not in stream_id and stream_id not in {".", ".."},
+        "a stream's id is not allowed",
     )
-    _require(_RUN_ID.fullmatch(run_id) is not None, "a run's id is none")
+    _require(_RUN_ID.fullmatch(run_id) is not None, "a run's id is not allowed")
 
 
 def _require_ints(*numbers: int) -> None:
-    """Raise ImpossibleRecordError for what an int of the schemas does not hold, or is below 0.
+    """Raise ImpossibleRecordError for numbers that are negative or beyond the schemas' int.
 
-    Avro writes all integers alike, and whoever reads one takes what comes.
+    Avro encodes int and long alike, and readers do not check the range.
     """
     fits = 0 <= min(numbers) <= max(numbers) <= _LARGEST_INT
     _require(fits, "a number is below 0 or beyond an int")

@@ -1,4 +1,4 @@
-"""What a request brings, read within bounds. All raise BadRequestError with a sentence."""
+"""Reads a request's parameters and body within bounds; errors are BadRequestError."""
 
 import json
 import re
@@ -48,17 +48,18 @@ def one_of(args: Mapping[str, str], name: str, default: str, *allowed: str) -> s
 
 
 def json_of(request: Request) -> object:
-    """Read a body that is JSON, and says so. Raises NoJsonError or BadRequestError.
+    """Read a JSON body. Raises NoJsonError or BadRequestError.
 
-    A page of another site can send a body that says so only after it was allowed to.
+    The Content-Type is required because a browser sends it from another site's page only after
+    a preflight request.
     """
     if request.mimetype != "application/json":
         raise NoJsonError("The body must be JSON, and Content-Type must say application/json.")
     try:
         return json.loads(request.get_data())
-    # So deep that no reader follows it, or a number of thousands of digits.
+    # RecursionError: nested too deeply. ValueError: also for numbers of thousands of digits.
     except (ValueError, RecursionError):
-        raise BadRequestError("The body is no JSON that can be read.") from None
+        raise BadRequestError("The body is not valid JSON.") from None
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the Kafka clients say of themselves: librdkafka's statistics and errors, as metrics."""
+"""Kafka client statistics: librdkafka's statistics and errors as metrics."""
 
 from typing import Any
 
@@ -11,17 +11,20 @@ _REPORT_MILLISECONDS = 5000
 
 
 class ClientStatistics:
-    """Takes in what one client reports. It does so when the client is polled, and only then."""
+    """Converts the reports of one client to metrics.
+
+    The client calls `on_statistics` and `on_error` while it is polled, in the polling thread.
+    """
 
     def __init__(self, metrics: Metrics, *, waits_for_data: bool) -> None:
-        """Round trips are left out of a client whose requests wait at the broker for data."""
+        """Ignore the round trips of a client that `waits_for_data` at the broker."""
         self._metrics = metrics
         self._waits_for_data = waits_for_data
         self._failures = FailureCounts()
 
     @property
     def options(self) -> dict[str, Any]:
-        """What makes a client report here."""
+        """The client options that register these callbacks."""
         return {
             "statistics.interval.ms": _REPORT_MILLISECONDS,
             "stats_cb": self.on_statistics,
@@ -29,7 +32,7 @@ class ClientStatistics:
         }
 
     def on_statistics(self, statistics: str) -> None:
-        """Take a report in."""
+        """Update the metrics from a statistics report (JSON)."""
         report = read_statistics(statistics)
         if not self._waits_for_data:
             for quantile, seconds in report.round_trip_seconds.items():
@@ -38,6 +41,6 @@ class ClientStatistics:
             self._metrics.kafka_errors.labels(kind).inc(count)
 
     def on_error(self, error: KafkaError) -> None:
-        """Count a connection that failed, which the statistics do not."""
+        """Count a failed connection, which the statistics do not."""
         if error.code() == KafkaError._TRANSPORT:  # noqa: SLF001 (its public name)
             self._metrics.kafka_errors.labels("transport").inc()

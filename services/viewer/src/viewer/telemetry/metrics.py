@@ -22,10 +22,10 @@ FOREIGN_REASONS = (
 
 
 class Metrics:
-    """The metrics, registered with the registry that is handed in."""
+    """The viewer's metrics, registered with the given registry."""
 
     def __init__(self, registry: CollectorRegistry, restarts: int = 0) -> None:
-        """Register every metric; those with labels show all of them from the start."""
+        """Register every metric with all its label values: each series exists from the start."""
         self.registry = registry
         self.frames = Counter(
             "framelog_viewer_frames_delivered_total",
@@ -218,7 +218,7 @@ class Metrics:
             self.foreign.labels(reason)
 
     def handed_over(self, captured_at: int, clients: int = 1) -> None:
-        """Observe how late a live frame is that clients now have.
+        """Observe the latency of a live frame that clients have now received.
 
         `captured_at` is in microseconds since 1970.
         """
@@ -232,9 +232,9 @@ class Metrics:
 
 
 class _Histogram(Histogram):
-    """A histogram that takes what was seen many times at once."""
+    """A histogram that can observe a value many times in one call."""
 
     def observe_all(self, amount: float, times: int) -> None:
-        """Do what as many calls of `observe` would."""
+        """Observe `amount` so many `times`."""
         self._sum.inc(amount * times)
         self._buckets[bisect_left(self._upper_bounds, amount)].inc(times)

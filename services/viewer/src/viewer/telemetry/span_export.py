@@ -1,4 +1,4 @@
-"""Exporting spans by OpenTelemetry's protocol; imported only where traces are asked for."""
+"""Exports spans by OpenTelemetry's protocol; imported only if traces are enabled."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _W3C = TraceContextTextMapPropagator()
 class OtlpTraces:
     """Traces that go to a collector. Safe to share by threads.
 
-    Its thread doesn't survive a fork: make it in the process that serves.
+    Create it in the serving process: its thread does not survive a fork.
     """
 
     def __init__(self, version: str) -> None:
@@ -42,7 +42,7 @@ class OtlpTraces:
             yield _OtlpSpan(span)
 
     def close(self) -> None:
-        """Send what there is, if the collector takes it soon."""
+        """Send the remaining spans; waits for the collector for one second at most."""
         close(self._provider, _LAST_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Spans: what is done for a request, and when. Exporting them is otlp's part."""
+"""Spans: the steps of a request and their times. telemetry/span_export exports them."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -8,29 +8,29 @@ Attributes = Mapping[str, str | int]
 
 
 class Span(Protocol):
-    """Something that is being done."""
+    """A step in progress."""
 
     def set_attributes(self, attributes: Attributes) -> None:
-        """Add what has become known."""
+        """Add attributes."""
 
     def set_error(self, reason: str) -> None:
-        """Say that it went wrong."""
+        """Mark the step as failed."""
 
     def add_links(self, traceparents: Iterable[str]) -> None:
-        """Link it to the spans that these headers of W3C's Trace Context name."""
+        """Link it to the spans that these W3C Trace Context headers name."""
 
 
 class Traces(Protocol):
-    """Notes spans, each within the one that is open in its thread."""
+    """Records spans; each is a child of the span that is open in the same thread."""
 
     def span(
         self, name: str, attributes: Attributes, caller: Mapping[str, str] | None = None, /
     ) -> AbstractContextManager[Span]:
-        """Note the block as a span; one for a request is within what its headers name."""
+        """Record the block as a span; `caller`, a request's headers, may name the parent."""
 
 
 class NoTraces:
-    """Notes nothing, and asks for nothing that is only to be noted."""
+    """Records nothing."""
 
     def span(self, *_: object) -> AbstractContextManager[Span]:
         """See Traces."""
@@ -45,4 +45,4 @@ class _NoSpan:
         """See Span."""
 
     def add_links(self, traceparents: Iterable[str]) -> None:
-        """See Span; what would give the headers is not run."""
+        """See Span; does not iterate over the headers."""

@@ -1,4 +1,4 @@
-"""The threads that the viewer needs: each goes on whatever it raises, and health sees them."""
+"""The health of the viewer's threads: which must run, and whether each does."""
 
 import logging
 import threading
@@ -10,19 +10,19 @@ _PAUSE_SECONDS = 1.0
 
 
 class ThreadHealth:
-    """Who must be at work for the viewer to be alive."""
+    """The threads that must run for the viewer to be alive. Safe to share by threads."""
 
     def __init__(self, stopping: threading.Event) -> None:
-        """Let those that `keep` starts end when `stopping` is set."""
+        """Threads that `run_forever` starts end when `stopping` is set."""
         self._stopping = stopping
         self._alive: dict[str, Callable[[], bool]] = {}
 
     def require(self, name: str, is_alive: Callable[[], bool]) -> None:
-        """Have health ask this; threads of one name have one answer."""
+        """Make health depend on `is_alive`, which answers for all threads of this name."""
         self._alive[name] = is_alive
 
     def run_forever(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        """Start a thread that does this work until the viewer stops, whatever it raises."""
+        """Start a thread that calls `work` until the viewer stops, again after each error."""
         thread = threading.Thread(
             target=self._run_again_on_error, args=(name, work), name=name, daemon=True
         )
@@ -31,7 +31,7 @@ class ThreadHealth:
         return thread
 
     def dead(self) -> list[str]:
-        """Name those that have ended or hang; none once the viewer stops."""
+        """List the names of threads that have ended or hang; empty once the viewer stops."""
         if self._stopping.is_set():
             return []
         return [name for name, is_alive in self._alive.items() if not is_alive()]
@@ -41,12 +41,12 @@ class ThreadHealth:
             try:
                 work()
             except Exception:
-                logger.exception("event=thread_failed name=%r next='begin it again'", name)
+                logger.exception("event=thread_failed name=%r next='call it again'", name)
                 self._stopping.wait(_PAUSE_SECONDS)
 
 
-def log_what_escapes() -> None:
-    """Have what ends a thread told in the log, as an event like any other."""
+def log_uncaught_exceptions() -> None:
+    """Log the exception that ends a thread as an event."""
 
     def on_thread_end(raised: threading.ExceptHookArgs) -> None:
         name = raised.thread.name if raised.thread is not None else "unknown"

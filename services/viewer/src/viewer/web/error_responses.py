@@ -7,12 +7,12 @@ from viewer.model.errors import DeniedError, ExpiredError, ReplacedError, Viewer
 from viewer.web.authentication import Authentication
 
 _TITLES = {
-    401: "Please log in",
-    404: "Nothing here",
-    410: "No longer here",
-    421: "Not by this name",
-    429: "Too many tries",
-    503: "Not just now",
+    401: "Login required",
+    404: "Not found",
+    410: "Expired",
+    421: "Unknown host name",
+    429: "Too many requests",
+    503: "Temporarily unavailable",
 }
 
 
@@ -48,7 +48,7 @@ def _problem(status: int, sentence: str, more: dict[str, object]) -> Response:
     accepted = request.accept_mimetypes
     for_people = accepted.quality("text/html") > accepted.quality("application/json")
     if for_people and not request.path.startswith("/api/"):
-        title = _TITLES.get(status, "That went wrong")
+        title = _TITLES.get(status, "Request failed")
         response = make_response(render_template("problem.html", title=title, sentence=sentence))
     else:
         response = jsonify(error=sentence, **more)

@@ -11,7 +11,7 @@ export function groups(wall, { toggleHelp, toggleFullscreen, typeTime }) {
       { keys: [" ", "k"], shown: "Space or k", does: "Play or pause", act: () => wall.toggle() },
       { keys: ["<"], shown: "<", does: "Slower", act: () => wall.changeSpeed(-1) },
       { keys: [">"], shown: ">", does: "Faster", act: () => wall.changeSpeed(1) },
-      { keys: ["r"], shown: "r", does: "Turn round: play backwards, or forwards again", act: () => wall.reverse() },
+      { keys: ["r"], shown: "r", does: "Reverse the direction", act: () => wall.reverse() },
     ] },
     { group: "Moving", bindings: [
       { keys: [","], shown: ",", does: "One frame back", act: () => wall.step(-1) },
@@ -24,11 +24,11 @@ export function groups(wall, { toggleHelp, toggleFullscreen, typeTime }) {
       { keys: ["End"], shown: "End", does: "To the end", act: () => void wall.seekTime(wall.end_ns) },
       { keys: [..."0123456789"], shown: "0 – 9", does: "To 0 % – 90 % of the longest stream",
         act: (_, key) => void wall.seekTime((wall.end_ns * Number(key)) / 10) },
-      { keys: ["t"], shown: "t", does: "Type a time", act: typeTime },
+      { keys: ["t"], shown: "t", does: "Enter a time", act: typeTime },
     ] },
     { group: "Page", bindings: [
       { keys: ["f"], shown: "f", does: "Full screen", act: toggleFullscreen },
-      { keys: ["?"], shown: "?", does: "These keys", act: toggleHelp },
+      { keys: ["?"], shown: "?", does: "Show these shortcuts", act: toggleHelp },
     ] },
   ];
 }

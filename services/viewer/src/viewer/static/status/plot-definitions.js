@@ -21,7 +21,7 @@ const seconds = (value) => format.span(value * 1e9);
 /** @type {PlotKind[]} */
 export const plots = [
   {
-    title: "Frames a second",
+    title: "Frames per second",
     series: [
       { key: "frames_committed_per_second", label: "committed" },
       { key: "frames_delivered_per_second", label: "delivered" },
@@ -29,30 +29,30 @@ export const plots = [
     write: number,
     quiet: words.quiet.frames,
   },
-  { title: "Watchers", series: [{ key: "watchers", label: "now" }], write: number, quiet: words.quiet.watchers },
+  { title: "Viewers", series: [{ key: "watchers", label: "now" }], write: number, quiet: words.quiet.watchers },
   {
-    title: "Captured to sent, live",
+    title: "Live latency, capture to send",
     series: [
-      { key: "live_latency_p50_seconds", label: "half within" },
-      { key: "live_latency_p99_seconds", label: "99 % within" },
+      { key: "live_latency_p50_seconds", label: "median" },
+      { key: "live_latency_p99_seconds", label: "99th percentile" },
     ],
     write: seconds,
     quiet: words.quiet.live,
   },
-  { title: "One frame by number", series: [{ key: "seek_p99_seconds", label: "99 % within" }], write: seconds, quiet: words.quiet.seeks },
+  { title: "Time to answer for a single frame", series: [{ key: "seek_p99_seconds", label: "99th percentile" }], write: seconds, quiet: words.quiet.seeks },
   {
-    title: "Commit of a batch",
+    title: "Time to commit a batch",
     series: [
-      { key: "commit_p50_seconds", label: "half within" },
-      { key: "commit_p99_seconds", label: "99 % within" },
+      { key: "commit_p50_seconds", label: "median" },
+      { key: "commit_p99_seconds", label: "99th percentile" },
     ],
     write: seconds,
     quiet: words.quiet.commits,
     asks_ingest: true,
   },
   { title: "Files waiting", series: [{ key: "files_waiting", label: "now" }], write: number, quiet: "", asks_ingest: true },
-  { title: "Frames lost to watchers", series: [{ key: "frames_skipped_per_second", label: "a second" }], write: number, quiet: "" },
-  { title: "Catalogue behind by", series: [{ key: "catalogue_lag_seconds", label: "now" }], write: seconds, quiet: "" },
+  { title: "Frames skipped or expired", series: [{ key: "frames_skipped_per_second", label: "per second" }], write: number, quiet: "" },
+  { title: "Catalogue lag", series: [{ key: "catalogue_lag_seconds", label: "now" }], write: seconds, quiet: "" },
   {
     title: "Disk free for videos",
     series: [{ key: "disk_free_bytes", label: "now" }],
