@@ -45,7 +45,7 @@ def test_frames_come_from_behind_the_locks(
     [
         (
             {"FRAMELOG_KAFKA_SASL_PASSWORD": "no-more-than-a-guess"},
-            "Kafka refuses the viewer's login; check FRAMELOG_KAFKA_SASL_USERNAME",
+            "Kafka rejects the viewer's login; check FRAMELOG_KAFKA_SASL_USERNAME",
         ),
         (
             {"FRAMELOG_KAFKA_SSL_CA_LOCATION": ""},

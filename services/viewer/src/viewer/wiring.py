@@ -93,7 +93,7 @@ def assemble(settings: Settings) -> Viewer:
         consumers, settings.frames_topic, decoder, metrics, traces, foreign=foreign
     )
     expiry = Expiry(admin, catalogue, settings.frames_topic)
-    reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics, expiry.ask_which)
+    reader = FrameReader(catalogue, fetcher, settings.cache_bytes, metrics, expiry.ask_topic_id)
     stalled_clients = StalledClients()
 
     def end_most_stalled() -> bool:

@@ -1,4 +1,4 @@
-"""The streams and where their frames lie, in memory. Fed by the follower, read by everyone."""
+"""The streams and the places of their frames, in memory. The follower writes, all threads read."""
 
 import threading
 from collections import OrderedDict
@@ -18,7 +18,7 @@ _ALWAYS_MS = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What happened to the catalogue since an earlier version."""
+    """The changes of the catalogue since an earlier version."""
 
     version: int
     streams: Sequence[StreamView]
@@ -26,16 +26,19 @@ class Changes:
 
 
 class Catalogue:
-    """A view of the streams and the index topics. Safe to share by threads.
+    """The content of the streams and the index topics. Safe to share by threads.
 
-    A transaction's Segment and Stream arrive by different partitions, so either may be first:
-    segments of a run that no Stream record has named yet are kept aside.
+    One lock guards everything and is never held during I/O. Only `changes_since` and `wait_for`
+    block, for their timeout at most.
+
+    A transaction's Segment and Stream arrive from different partitions, so either may be first:
+    segments of a run without a Stream record are kept until the record arrives.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        # Both in order of their latest change, so that what is new is found from the end.
+        # Both in order of the latest change: recent changes are at the end.
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._gone: OrderedDict[str, int] = OrderedDict()
         self._low_watermarks: dict[int, int] = {}
@@ -43,9 +46,9 @@ class Catalogue:
         self._version = 0
 
     def put_stream(self, stream: Stream) -> None:
-        """Take a stream's new state in; a new run leaves the one before behind.
+        """Apply a stream's new state; a new run replaces the one before.
 
-        Raises ContradictionError where it can't be true beside what is known of the stream.
+        Raises ContradictionError if it contradicts other records of the stream.
         """
         with self._lock:
             entry = self._entry(stream.stream_id)
@@ -54,7 +57,7 @@ class Catalogue:
                 self._touch(stream.stream_id, entry)
 
     def put_segments(self, segments: Iterable[tuple[PackedSegment, int]]) -> None:
-        """Take segments in, each with when it was written; one that is known changes nothing."""
+        """Add segments, each with its write time; a known segment changes nothing."""
         changed: dict[str, Entry] = {}
         with self._lock:
             for segment, written_ms in segments:
@@ -66,7 +69,7 @@ class Catalogue:
                 self._touch(stream_id, entry)
 
     def remove_segment(self, stream_id: str, segment_number: int, asked_ms: int) -> None:
-        """Forget a segment, as a record without a value asked at this time."""
+        """Remove a segment, as a tombstone of this time requests."""
         with self._lock:
             entry = self._entries.get(stream_id)
             if entry is None or not entry.remove_segment(segment_number, asked_ms):
@@ -78,9 +81,9 @@ class Catalogue:
                 self._touch(stream_id, entry)
 
     def remove_stream(self, stream_id: str, asked_ms: int = _ALWAYS_MS) -> None:
-        """Forget a stream, as a record without a value asked at this time.
+        """Remove a stream, as a tombstone of this time requests.
 
-        What a new run of it has written since is kept: its own record may be yet to come.
+        Later segments of a new run are kept: its Stream record may still arrive.
         """
         with self._lock:
             entry = self._entries.get(stream_id)
@@ -96,14 +99,14 @@ class Catalogue:
                 entry.changed.notify_all()
 
     def clear(self) -> None:
-        """Forget everything, to read the topics anew."""
+        """Remove everything, before the topics are read again."""
         for view in self.changes_since(0).streams:
             self.remove_stream(view.stream_id)
         with self._lock:
             self._entries.clear()
 
     def set_low_watermarks(self, offsets: Mapping[int, int]) -> None:
-        """Take in from which offset on each partition of the frames topic can be read."""
+        """Apply the first available offset of each partition of the frames topic."""
         with self._lock:
             moved = {p for p, offset in offsets.items() if self._low_watermarks.get(p, 0) != offset}
             self._low_watermarks.update(offsets)
@@ -118,7 +121,7 @@ class Catalogue:
                     self._touch(stream_id, entry)
 
     def set_gone_topics(self, topic_ids: frozenset[str]) -> None:
-        """Take in which topics, by Kafka's ids, were frames topics and are no more."""
+        """Apply the ids of deleted frames topics."""
         with self._lock:
             new = topic_ids - self._gone_topics
             self._gone_topics |= topic_ids
@@ -128,18 +131,18 @@ class Catalogue:
 
     @property
     def frames_topic_ids(self) -> frozenset[str]:
-        """Kafka's ids of the topics that the streams' frames were written to."""
+        """Kafka's ids of the topics with the streams' frames."""
         with self._lock:
             streams = [entry.stream for entry in self._entries.values()]
             return frozenset(s.frames_topic_id for s in streams if s and s.frames_topic_id)
 
     def stream(self, stream_id: str) -> StreamView:
-        """Tell of one stream. Raises NeverWasError."""
+        """Return one stream's view. Raises NeverWasError."""
         with self._lock:
             return self._known(stream_id)[1]
 
     def changes_since(self, version: int, timeout_seconds: float = 0) -> Changes:
-        """Wait until there is something newer than this version, at most so long; 0 is all."""
+        """Return the changes since this version (0: everything); block until there are some."""
         with self._lock:
             self._changed.wait_for(lambda: self._version > version, timeout_seconds)
             changed = []
@@ -154,9 +157,9 @@ class Catalogue:
     def wait_for(
         self, stream_id: str, test: Callable[[StreamView], bool], timeout_seconds: float
     ) -> StreamView:
-        """Tell of one stream once it passes the test, or as it is when the time is over.
+        """Block until a stream's view passes the test or the timeout is over; return the view.
 
-        Raises NeverWasError, also when it goes meanwhile.
+        Raises NeverWasError, also if the stream is removed in the meantime.
         """
         with self._lock:
             entry, _ = self._known(stream_id)
@@ -169,25 +172,25 @@ class Catalogue:
             return self._known(stream_id)[1]
 
     def segment_of(self, view: StreamView, frame: int) -> SegmentLocation | None:
-        """Where the segment that holds a frame lies; None when that is no longer known."""
+        """Return the location of the segment with a frame; None if it is no longer indexed."""
         with self._lock:
             index = self._index(view)
             return index.segment_of(frame) if index else None
 
     def offset_of(self, view: StreamView, frame: int) -> int | None:
-        """Return a frame's Kafka offset; None when that is no longer known."""
+        """Return a frame's Kafka offset; None if it is no longer indexed."""
         with self._lock:
             index = self._index(view)
             return index.offset_of(frame) if index else None
 
     def frame_at_offset(self, view: StreamView, offset: int) -> int:
-        """Return the first frame at this offset or after it, or the view's `frame_count`."""
+        """Return the first frame at or after this offset, or the view's `frame_count`."""
         with self._lock:
             index = self._index(view)
             return min(index.frame_at_offset(offset) if index else 0, view.frame_count)
 
     def frame_at_time(self, view: StreamView, pts_ns: int) -> int:
-        """Return the frame that is shown at this time."""
+        """Return the frame shown at this time."""
         with self._lock:
             index = self._index(view)
             return min(index.frame_at_time(pts_ns) if index else 0, max(view.frame_count - 1, 0))
@@ -200,14 +203,14 @@ class Catalogue:
 
     @property
     def partitions(self) -> set[int]:
-        """The partitions of the frames topic that hold streams."""
+        """The partitions of the frames topic that have streams."""
         with self._lock:
             streams = [entry.stream for entry in self._entries.values()]
             return {s.partition for s in streams if s is not None and s.partition is not None}
 
     @property
     def size(self) -> tuple[int, int, int]:
-        """Count the streams, the segments and the bytes that the index takes."""
+        """Return the numbers of streams and segments, and the index's bytes."""
         with self._lock:
             indices = [index for entry in self._entries.values() for index in entry.indices]
             streams = sum(entry.stream is not None for entry in self._entries.values())
@@ -230,7 +233,7 @@ class Catalogue:
 
     def _view(self, entry: Entry) -> StreamView:
         stream = entry.stream
-        assert stream is not None, "only streams that have a record are told of"
+        assert stream is not None, "only a stream with a record has a view"
         low = self._low_watermarks.get(-1 if stream.partition is None else stream.partition, 0)
         return entry.view(low, gone=self._is_gone(stream))
 

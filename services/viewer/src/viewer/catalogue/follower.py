@@ -30,12 +30,12 @@ _RETRY_SECONDS = 1.0
 _PARTITIONS_SECONDS = 5.0
 _RPC_SECONDS = 5.0
 _MAX_MESSAGES = 5000
-# No call of the thread takes a fifth of that.
+# No call of the thread takes a fifth of this.
 _SILENT_SECONDS = 120.0
 _AWAY = "Kafka can't be reached"
 _REFUSALS = {
     KafkaError._AUTHENTICATION: (  # noqa: SLF001 (its public name)
-        "Kafka refuses the viewer's login; check FRAMELOG_KAFKA_SASL_USERNAME and "
+        "Kafka rejects the viewer's login; check FRAMELOG_KAFKA_SASL_USERNAME and "
         "FRAMELOG_KAFKA_SASL_PASSWORD"
     ),
     KafkaError._SSL: (  # noqa: SLF001
@@ -45,15 +45,15 @@ _REFUSALS = {
 
 
 class _StartOverError(Exception):
-    """The topics hold other records than those that were read."""
+    """The topics hold other records than before: clear the catalogue and read them again."""
 
 
 class _NoTopicError(Exception):
-    """A topic does not exist yet."""
+    """A topic does not exist yet: wait and retry."""
 
 
 class ConsumerLag:
-    """How far behind the log the catalogue is. One thread writes, any may read."""
+    """How far the catalogue lags behind the log. One thread writes, all threads may read."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         """`wall` gives seconds since 1970."""
@@ -61,23 +61,23 @@ class ConsumerLag:
         self._latest_ms: dict[tuple[str | None, int | None], int] = {}
 
     def on_record(self, topic: str | None, partition: int | None, timestamp_ms: int) -> None:
-        """Note the record that is handled now; later ones were written no earlier."""
+        """Note the record that is handled now; later records are not older."""
         self._latest_ms[topic, partition] = timestamp_ms
 
     def on_partition_end(self, topic: str | None, partition: int | None) -> None:
-        """Note that all of a partition has been handled."""
+        """Note that all records of a partition have been handled."""
         self._latest_ms.pop((topic, partition), None)
 
     @property
     def age_seconds(self) -> float:
-        """The age of the oldest record that is not handled; 0 when there is none."""
-        # A copy, made atomically: the other thread may write meanwhile.
+        """The age of the oldest record that has not been handled; 0 if there is none."""
+        # An atomic copy: the other thread may write at the same time.
         behind = list(self._latest_ms.values())
         return max(self._wall() - min(behind) / 1000, 0.0) if behind else 0.0
 
 
 class Follower:
-    """Keeps a catalogue up with the log, through outages of the broker and the registry.
+    """Keeps a catalogue up to date with the log, through outages of the broker and the registry.
 
     Its thread owns the consumer. It blocks on Kafka for 5 s at most in each call, and retries each
     second while Kafka or the registry is away. Other threads read the properties.
@@ -95,9 +95,9 @@ class Follower:
         foreign: ForeignRecords | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read with what `consumer` makes; it gets the function to call on connection errors.
+        """`consumer` creates the consumer; its argument is the callback for connection errors.
 
-        `admin` asks what has expired. Records of other writers are noted in `foreign`. `now` gives
+        `admin` asks what has expired. Foreign records are counted in `foreign`. `now` gives
         seconds.
         """
         self._settings = settings
@@ -125,7 +125,7 @@ class Follower:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs, and its loop did lately."""
+        """Whether the thread runs and its loop made progress in the last two minutes."""
         return self._thread.is_alive() and self._now() - self._alive_at < _SILENT_SECONDS
 
     @property
@@ -135,11 +135,11 @@ class Follower:
 
     @property
     def lag_seconds(self) -> float:
-        """The age of the oldest record that is not handled; 0 when there is none."""
+        """The age of the oldest record that has not been handled; 0 if there is none."""
         return self._lag.age_seconds
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -157,18 +157,18 @@ class Follower:
                 self._follow()
             except _StartOverError:
                 logger.warning("event=catalogue_reset reason='other records'")
-                # A client that knows the epochs of a log that was wiped reads nothing of the next.
+                # A client that knows a deleted log's leader epochs reads nothing of the new log.
                 self._consumer.close()
                 self._consumer = self._make_consumer()
                 self._start_over()
             except _NoTopicError as error:
                 self._wait("The cluster has not been set up", error)
             except KafkaException as error:
-                # Polling makes the client report what is wrong with its connections.
+                # The client reports connection errors only while it is polled.
                 self._consumer.poll(0)
                 self._wait(self._refusal, error)
             except Exception:
-                # Records that were polled may be lost: everything is read again.
+                # Polled records may not have been applied: read the topics again.
                 logger.exception("event=follower_failed next='read the topics again'")
                 self._is_following = False
                 self._stopping.wait(_RETRY_SECONDS)
@@ -178,13 +178,13 @@ class Follower:
         self._refusal = _REFUSALS.get(error.code(), self._refusal)
 
     def _start_over(self) -> None:
-        """Forget everything, and be unready: streams that aren't known may exist."""
+        """Clear the catalogue and become unready: it does not know all streams."""
         self._is_following = False
-        self._waiting_for = "The catalogue is being read anew: its topics hold other records."
+        self._waiting_for = "The catalogue is being read again: its topics were replaced."
         self._catalogue.clear()
 
     def _start_reading(self) -> None:
-        """Assign both topics from their start. Raises KafkaException when the broker is away."""
+        """Assign both topics from their start. Raises KafkaException without a broker."""
         self._counts, self._behind, self._refusal = {}, set(), _AWAY
         # Clients report errors when they are polled; without an assignment they return no records.
         self._consumer.unassign()
@@ -198,7 +198,7 @@ class Follower:
         self._is_following = True
 
     def _follow(self) -> None:
-        """Handle the records that are there, then what is due from time to time."""
+        """Handle the available records, then the periodic tasks that are due."""
         first = self._consumer.poll(0.25)
         # `is not None`: a message without a value is falsy, and counts.
         self._admin.poll(0)
@@ -213,7 +213,7 @@ class Follower:
             self._check_partitions()
 
     def _try_step(self, step: Callable[[], None]) -> None:
-        """Do what may fail without harm; it is tried again later."""
+        """Run a step whose failure does no harm; it runs again later."""
         try:
             step()
         except KafkaException as error:
@@ -222,7 +222,7 @@ class Follower:
             logger.exception("event=follower_step_failed step=%s next='try again'", step.__name__)
 
     def _assign_new_partitions(self, topic: str) -> None:
-        """Assign the topic's partitions that aren't assigned yet, from their beginning."""
+        """Assign the topic's new partitions from their beginning."""
         known = self._counts.get(topic, 0)
         found = self._consumer.list_topics(topic, _RPC_SECONDS).topics[topic]
         if found.error is not None and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
@@ -243,7 +243,7 @@ class Follower:
             for topic in (self._settings.streams_topic, self._settings.index_topic):
                 self._assign_new_partitions(topic)
             if topic_ids(self._admin, list(self._topic_ids)) != self._topic_ids:
-                # A topic was made anew: other records, if any, lie at the offsets read so far.
+                # A topic was created again: other records, if any, lie at the offsets read so far.
                 raise _StartOverError
         except (KafkaException, _NoTopicError) as error:
             logger.warning("event=partitions_unknown reason=%r", str(error))
@@ -258,7 +258,7 @@ class Follower:
         self._record_handler.flush()
 
     def _handle(self, message: Message) -> None:
-        """Handle one record; wait for as long as the registry is away."""
+        """Handle one record; block while the registry is unavailable."""
         self._lag.on_record(message.topic(), message.partition(), message.timestamp()[1])
         while not self._stopping.is_set():
             self._alive_at = self._now()
@@ -287,7 +287,7 @@ class Follower:
         self._behind.discard((topic, partition))
         complete = {self._settings.streams_topic, self._settings.index_topic} <= self._counts.keys()
         if complete and not self._behind and self._waiting_for is not None:
-            # Encoded now, so that the first request for the list need not wait.
+            # Encode now, so that the first request for the list does not wait.
             for view in self._catalogue.changes_since(0).streams:
                 view.json  # noqa: B018
             self._waiting_for = None

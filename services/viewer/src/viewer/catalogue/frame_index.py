@@ -19,22 +19,22 @@ class SegmentLocation:
     offsets: tuple[int, ...]
 
     def since(self, frame: int) -> "SegmentLocation":
-        """Leave out the frames before this one."""
+        """Return the location without the frames before this one."""
         expired = max(frame - self.first_frame, 0)
         return SegmentLocation(self.partition, self.first_frame + expired, self.offsets[expired:])
 
     def first(self, count: int) -> "SegmentLocation":
-        """Leave out all but the first frames."""
+        """Return the location of the first `count` frames only."""
         return SegmentLocation(self.partition, self.first_frame, self.offsets[:count])
 
 
 class StreamIndex:
     """The segments of one run, by frame number, by offset and by time.
 
-    A table of segments, sorted by frame, points into their arrays, which are kept as they came
-    one after another: a segment that arrives out of its order costs no more than a place in the
-    table. Rows are read from the arrays when they are needed; the latest few are remembered. Not
-    safe to share by threads: the catalogue guards it.
+    A table of segments, sorted by frame, points into their arrays, which are kept in order of
+    arrival: a segment that arrives out of order costs only an insertion into the table. Rows are
+    decoded from the arrays when needed; the latest few are cached. Not safe to share by threads:
+    the catalogue's lock protects it.
     """
 
     __slots__ = (
@@ -60,24 +60,24 @@ class StreamIndex:
 
     @property
     def first_frame(self) -> int:
-        """The first frame that is indexed; retention may have taken those before."""
+        """The first indexed frame; earlier frames may have expired."""
         return self._first_frames[0] if self._first_frames else 0
 
     @property
     def end_frame(self) -> int:
-        """One after the last frame up to which the index has no gap."""
+        """One past the last frame before the first gap."""
         return self._end
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that the index takes."""
+        """Bytes of memory that the index uses."""
         return len(self._arrays) + 28 * len(self)
 
     def add(self, segment: PackedSegment) -> bool:
-        """Take a segment in; False when its frames are there already."""
+        """Add a segment; return False if its frames are indexed already."""
         first, count = segment.first_frame, segment.frame_count
         if first == self._end and (not self or first == self._stop(-1)):
-            # As nearly all are: right behind the last.
+            # The usual case: it follows the last segment.
             self._partition = segment.partition
             self._first_frames.append(first)
             self._numbers.append(segment.segment_number)
@@ -105,7 +105,7 @@ class StreamIndex:
         return True
 
     def remove(self, segment_number: int) -> bool:
-        """Forget a segment by its number in its run; False when there is none."""
+        """Remove a segment by its number; return False if there is none."""
         row = self._row_numbered(segment_number)
         if row is None:
             return False
@@ -122,7 +122,7 @@ class StreamIndex:
         return True
 
     def segment_of(self, frame: int) -> SegmentLocation | None:
-        """Where the segment that holds this frame lies; None when it isn't indexed."""
+        """Return the location of the segment with this frame; None if it isn't indexed."""
         row = self._row_of(frame)
         found = None if row is None else self._row(row)
         if row is None or found is None:
@@ -130,12 +130,12 @@ class StreamIndex:
         return SegmentLocation(self._partition, self._first_frames[row], found.offsets)
 
     def offset_of(self, frame: int) -> int | None:
-        """Return the frame's Kafka offset; None when it isn't indexed."""
+        """Return the frame's Kafka offset; None if it isn't indexed."""
         location = self.segment_of(frame)
         return None if location is None else location.offsets[frame - location.first_frame]
 
     def frame_at_offset(self, offset: int) -> int:
-        """Return the first frame that lies at this offset or after it, or `end_frame`."""
+        """Return the first frame at or after this offset, or `end_frame`."""
         row = self._row_at(offset)
         if row >= len(self):
             return self._end
@@ -144,7 +144,7 @@ class StreamIndex:
         return min(self._first_frames[row] + before, self._end)
 
     def frame_at_time(self, pts_ns: int) -> int:
-        """Return the frame shown at this time; the first or last one outside of their time."""
+        """Return the frame shown at this time, or the first or last frame for times outside."""
         row = max(bisect_right(range(len(self)), pts_ns, key=self._first_pts_ns) - 1, 0)
         found = self._row(row) if row < len(self) else None
         if found is None:
@@ -153,7 +153,7 @@ class StreamIndex:
         return min(self._first_frames[row] + before, max(self._end - 1, 0))
 
     def entries(self, frames: range) -> Iterator[tuple[int, int]]:
-        """Yield (pts_ns, size_bytes) of each of these frames; up to the first without a row."""
+        """Yield (pts_ns, size_bytes) of these frames, up to the first that isn't indexed."""
         first = stop = -1
         found: Row | None = None
         for frame in frames:
@@ -167,13 +167,13 @@ class StreamIndex:
                 yield found.pts_ns[frame - first], found.sizes_bytes[frame - first]
 
     def end_pts_ns(self, end_frame: int) -> int:
-        """When the frame before `end_frame`, a segment's last, stops being shown."""
+        """Return when the frame before `end_frame`, the last of a segment, stops being shown."""
         row = self._row_of(end_frame - 1)
         found = None if row is None else self._row(row)
         return 0 if found is None else found.end_pts_ns
 
     def forget_before(self, offset: int) -> None:
-        """Drop the segments that lie before this offset whole, once they are half of all."""
+        """Remove the segments that lie wholly before this offset, once they are half of all."""
         rows = self._row_at(offset)
         if rows * 2 < max(len(self), 2):
             return
@@ -186,7 +186,7 @@ class StreamIndex:
         return self._first_frames, self._numbers, self._counts, self._starts, self._sizes
 
     def _pack(self) -> None:
-        """Keep the bytes of those segments alone that are in the tables."""
+        """Remove the bytes of segments that are no longer in the tables."""
         kept, starts = bytearray(), array("q")
         for start, size in zip(self._starts, self._sizes, strict=True):
             starts.append(len(kept))
@@ -197,7 +197,7 @@ class StreamIndex:
     def _row_numbered(self, segment_number: int) -> int | None:
         if not self:
             return None
-        # Numbers have no gaps, unless somebody else's are among them.
+        # Numbers have no gaps, unless another program wrote some of them.
         guess = segment_number - self._numbers[0]
         if 0 <= guess < len(self) and self._numbers[guess] == segment_number:
             return guess
@@ -207,7 +207,7 @@ class StreamIndex:
             return None
 
     def _row_at(self, offset: int) -> int:
-        """Return the row in which an offset lies, or the one before it; 0 before all."""
+        """Return the row of the segment at or before this offset; 0 if there is none."""
         starts = self._starts
         return max(bisect_right(starts, offset, key=self._first_offset) - 1, 0)
 
@@ -222,7 +222,7 @@ class StreamIndex:
         return self._first_frames[row] + self._counts[row]
 
     def _row(self, row: int) -> Row | None:
-        """Read a row; None when its arrays are none, though they looked like it."""
+        """Decode a row; None if its arrays are invalid, which the quick check does not notice."""
         start = self._starts[row]
         if start in self._rows:
             return self._rows[start]

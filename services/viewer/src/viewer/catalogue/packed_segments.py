@@ -1,7 +1,7 @@
-"""Segments as they are kept: a few numbers, and the arrays as Avro wrote them.
+"""Segments in memory: a few numbers, and the arrays as Avro encoded them.
 
-A log has a million segments, of which a viewer is asked for a few: their arrays are taken over as
-bytes, and read when somebody asks. docs/decisions/0005 tells what that is worth.
+A log has a million segments, of which clients request a few: the arrays are kept as bytes and
+decoded when needed (docs/decisions/0005 has the figures).
 """
 
 import re
@@ -42,7 +42,7 @@ class PackedSegment(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What a segment says of each frame: absolute offsets and times, and sizes; and its end."""
+    """A decoded segment: absolute offsets, times and sizes of its frames, and its end time."""
 
     offsets: tuple[int, ...]
     pts_ns: tuple[int, ...]

@@ -16,7 +16,7 @@ from viewer.model.records import ImpossibleRecordError, stream_from
 logger = logging.getLogger(__name__)
 
 _SEGMENT_KEY = re.compile(r"(.+)/([0-9]{8,10})", re.DOTALL | re.ASCII)
-# Ours have a hundredth of it.
+# Ingest's records have a hundredth of this size.
 _LARGEST_STREAM_BYTES = 256 << 10
 
 
@@ -30,7 +30,7 @@ class RecordHandler:
     def __init__(
         self, settings: Settings, decoder: Decoder, catalogue: Catalogue, foreign: ForeignRecords
     ) -> None:
-        """Apply records of the settings' topics to the catalogue, and note the others."""
+        """Apply records of the settings' topics to the catalogue; count all others in `foreign`."""
         self._streams_topic = settings.streams_topic
         self._index_topic = settings.index_topic
         self._decoder = decoder
@@ -62,7 +62,7 @@ class RecordHandler:
         except (TypeError, ValueError):
             self._foreign.note(message, "malformed")
         except Exception:
-            logger.exception("event=record_unusable topic=%s next='pass it by'", message.topic())
+            logger.exception("event=record_unusable topic=%s next='skip it'", message.topic())
             self._foreign.note(message, "malformed")
 
     def flush(self) -> None:
@@ -74,7 +74,7 @@ class RecordHandler:
             self._catalogue.put_segments(collected)
         except Exception:
             logger.exception(
-                "event=segments_unusable count=%d next='take each by itself'", len(collected)
+                "event=segments_unusable count=%d next='apply each one by itself'", len(collected)
             )
             for one in collected:
                 self._put_alone(one)
@@ -83,7 +83,7 @@ class RecordHandler:
         try:
             self._catalogue.put_segments([segment])
         except Exception:
-            logger.exception("event=segment_unusable number=%d next='pass it by'", segment[0][2])
+            logger.exception("event=segment_unusable number=%d next='skip it'", segment[0][2])
 
     def _apply(self, message: Message) -> None:
         key, value = message.key() or b"", message.value()
@@ -92,7 +92,7 @@ class RecordHandler:
             self._remove(key, message.timestamp()[1], is_stream=is_stream)
         elif is_stream:
             if len(value) > _LARGEST_STREAM_BYTES:
-                raise ImpossibleRecordError("a stream's record is larger than any")
+                raise ImpossibleRecordError("a Stream record is larger than 256 KiB")
             _, record = self._decoder.decode(value, "Stream")
             stream = stream_from(record)
             _require_key(key, stream.stream_id)
@@ -103,7 +103,7 @@ class RecordHandler:
             self._segments.append((segment, message.timestamp()[1]))
 
     def _remove(self, key: bytes, asked_ms: int, *, is_stream: bool) -> None:
-        """Remove what a record without a value names; it may be unknown."""
+        """Remove the stream or segment that a tombstone names; it may be unknown."""
         self.flush()
         name = key.decode(errors="replace")
         if is_stream:

@@ -1,8 +1,8 @@
-"""All that is known of one stream id, of whichever run: which of its records is believed.
+"""One stream's records and index, of all its runs, and which record is shown.
 
-Anyone may write a record under a stream's key. A Stream record that names another run is shown
-once the index has something of that run, or where nothing better is known: the log's own word is
-that of the run whose frames can be found.
+Any program may write a record under a stream's key. A Stream record of another run is shown once
+the index has segments of that run, or if no shown run has segments: frames that can be found are
+better evidence than a Stream record.
 """
 
 import threading
@@ -14,35 +14,35 @@ from viewer.catalogue.stream_view import StreamView, view_of
 from viewer.model.records import Stream
 
 _CLOCK_SKEW_MS = 60_000
-# As many runs of one stream are remembered that nothing is known of yet.
+# The most runs without segments to remember for one stream.
 _MOST_CLAIMS = 8
 _CONTENT_DIGITS = 12
 _NOTHING = StreamIndex()
 
-# A run's frames lie in one partition: what names another is not of it.
+# A run's frames lie in one partition: a record with another partition is not of this run.
 _RunPartition = tuple[str, int | None]
 
 
 class ContradictionError(Exception):
-    """A Stream record can't be true beside what is known of its stream: skip and count it."""
+    """A Stream record contradicts other records of its stream: skip and count it."""
 
 
 class Entry:
-    """One stream id. Not safe to share by threads: the catalogue guards it."""
+    """One stream id. Not safe to share by threads: the catalogue's lock protects it."""
 
     __slots__ = (
         "_claims", "_doubted", "_indices", "_view", "_written_ms", "changed", "stream", "version",
     )  # fmt: skip
 
     def __init__(self, changed: threading.Condition) -> None:
-        """Take what those wait for who ask about this stream alone."""
+        """Create an empty entry; threads that ask about this stream only wait for `changed`."""
         self.changed = changed
         self.stream: Stream | None = None
-        """The record that is shown; None while there is none."""
+        """The record that is shown; None if there is none."""
         self.version = 0
-        # Each run's latest record, the one that came last at the end.
+        # Each run's latest record, in order of arrival.
         self._claims: OrderedDict[_RunPartition, Stream] = OrderedDict()
-        # Earlier ones of a run that its latest contradicts: the index will tell which is true.
+        # Earlier records that a run's latest record contradicts: the index decides which is true.
         self._doubted: dict[_RunPartition, list[Stream]] = {}
         self._indices: dict[_RunPartition, StreamIndex] = {}
         self._written_ms: dict[_RunPartition, int] = {}
@@ -50,13 +50,13 @@ class Entry:
 
     @property
     def indices(self) -> list[StreamIndex]:
-        """The index of each run of which there are segments."""
+        """The index of each run that has segments."""
         return list(self._indices.values())
 
     def put(self, stream: Stream) -> bool:
-        """Take a record in; False when it changes nothing that is shown.
+        """Apply a record; return False if what is shown does not change.
 
-        Raises ContradictionError where what is known, and is in the index, leaves no room for it.
+        Raises ContradictionError if it contradicts a record that the index confirms.
         """
         run_partition = _run_partition_of(stream)
         before, known = self.stream, self._claims.get(run_partition)
@@ -67,7 +67,7 @@ class Entry:
             and self._rank(stream) <= self._rank(contradicted)
         ):
             if stream.updated_at <= contradicted.updated_at:
-                return False  # it came before: the topic is being read again
+                return False  # an earlier record: the topic is being read again
             raise ContradictionError
         if before is not None and before.fingerprint != stream.fingerprint:
             better = _names_its_content(before) - _names_its_content(stream)
@@ -87,7 +87,7 @@ class Entry:
         return self.stream is not before
 
     def add(self, segment: PackedSegment, written_ms: int) -> bool:
-        """Take a segment in; False when it is known already or of a run that is past."""
+        """Add a segment; return False if it is known already or of a past run."""
         run_partition = (segment.run_id, segment.partition)
         latest_ms = max(written_ms, self._written_ms.get(run_partition, written_ms))
         if self._is_past(run_partition, latest_ms):
@@ -96,7 +96,7 @@ class Entry:
         return self._indices.setdefault(run_partition, StreamIndex()).add(segment)
 
     def remove_segment(self, segment_number: int, asked_ms: int) -> bool:
-        """Forget a segment of every run that wrote nothing since; False when there is none."""
+        """Remove a segment from every run without later records; return False if there is none."""
         removed = False
         for run_partition, index in list(self._indices.items()):
             if self._written_ms[run_partition] <= asked_ms:
@@ -106,7 +106,7 @@ class Entry:
         return removed
 
     def remove_stream(self, asked_ms: int) -> bool:
-        """Forget the records, and the runs that wrote nothing since; False when none is shown."""
+        """Remove the records and the runs without later records; return False if none was shown."""
         was_shown = self.stream is not None
         self._claims.clear()
         self._doubted.clear()
@@ -118,11 +118,11 @@ class Entry:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known any more."""
+        """Whether no record and no segment is left."""
         return not self._claims and not self._indices
 
     def choose(self) -> None:
-        """Choose the record that is shown, and forget the runs that came before it."""
+        """Choose the record to show, and forget the runs before it."""
         for run_partition in self._doubted.keys() & self._claims.keys():
             self._settle(run_partition)
         claims = list(self._claims.values())
@@ -131,7 +131,7 @@ class Entry:
             chosen = claims[-1] if claims else None
         else:
             later = claims[claims.index(found) + 1 :]
-            # A run begins with a record that counts no frames.
+            # A run's first record counts no frames.
             begun = [c for c in later if not c.frame_count and c.fingerprint == found.fingerprint]
             chosen = begun[-1] if begun else found
             for claim in claims[: claims.index(chosen)]:
@@ -146,28 +146,28 @@ class Entry:
                 self._forget(run_partition)
 
     def index(self, run_id: str, partition: int | None) -> StreamIndex | None:
-        """Return the index of a run; None when there is none."""
+        """Return the index of a run; None if it has no segments."""
         return self._indices.get((run_id, partition))
 
     def view(self, low_watermark: int, *, gone: bool) -> StreamView:
-        """Tell of the stream that is shown; see view_of. The same until `touch` is called."""
-        assert self.stream is not None, "only streams that have a record are told of"
+        """Return the shown stream's view (see view_of); the same object until `touch` is called."""
+        assert self.stream is not None, "only a stream with a record has a view"
         if self._view is None:
             self._view = view_of(self.stream, self._index(self.stream), low_watermark, gone=gone)
         return self._view
 
     def touch(self, version: int) -> None:
-        """Have the view made anew: something of it has changed."""
+        """Mark the entry as changed: the next `view` makes a new one."""
         self.version, self._view = version, None
 
     def expire(self, low_watermark: int, *, gone: bool) -> bool:
-        """Take in where the shown stream's partition begins; False when that changes no view."""
+        """Apply the partition's first offset; return False if the view does not change."""
         if self.stream is None:
             return False
         self._index(self.stream).forget_before(low_watermark)
         before, self._view = self._view, None
         if before is not None and self.view(low_watermark, gone=gone) == before:
-            # Its JSON has been made already.
+            # Keep it: its JSON may be cached.
             self._view = before
             return False
         return True
@@ -176,15 +176,15 @@ class Entry:
         return self._indices.get(_run_partition_of(stream), _NOTHING)
 
     def _doubt(self, run_partition: _RunPartition, stream: Stream) -> None:
-        """Keep a record that the one taken in now contradicts."""
+        """Keep a record that a newer record contradicts."""
         self._doubted[run_partition] = [*self._doubted.get(run_partition, ()), stream][
             -_MOST_CLAIMS:
         ]
 
     def _settle(self, run_partition: _RunPartition) -> None:
-        """Believe of a run's records that contradict each other the one that its index bears out.
+        """Of a run's contradictory records, choose the one that its index confirms.
 
-        Of those the one that counts most: the others tell of less than is there.
+        If the index confirms several, choose the one that counts the most frames.
         """
         claim, best = self._claims[run_partition], max(self._doubted[run_partition], key=self._rank)
         is_better = self._is_covered(best) and self._rank(best) > self._rank(claim)
@@ -197,12 +197,12 @@ class Entry:
         return self._is_covered(stream), stream.frame_count, stream.state != "INGESTING"
 
     def _is_covered(self, stream: Stream) -> bool:
-        """Whether the index has all frames that a record counts, where it says: so it is true."""
+        """Whether the index confirms a record: it has all counted frames at the same offsets."""
         index, count = self._index(stream), stream.frame_count
         return 0 < count <= index.end_frame and index.offset_of(count - 1) == stream.last_offset
 
     def _is_past(self, run_partition: _RunPartition, written_ms: int) -> bool:
-        """Whether a run is of no record, and was written before the one that is shown began."""
+        """Whether a run has no record and was written before the shown run started."""
         shown = self.stream
         if shown is None or run_partition in self._claims or not self._index(shown):
             return False
@@ -224,12 +224,12 @@ def _run_partition_of(stream: Stream) -> _RunPartition:
 
 
 def _names_its_content(stream: Stream) -> bool:
-    """Whether a stream's id ends as ids do: in the first digits of its content's fingerprint."""
+    """Whether a stream's id ends in the first digits of its content's fingerprint, as ours do."""
     return stream.stream_id.endswith(f"-{stream.fingerprint[:_CONTENT_DIGITS]}")
 
 
 def _contradicts(known: Stream, said: Stream) -> bool:
-    """Whether two records of one run can't follow on each other."""
+    """Whether `said` can't follow `known` in one run."""
     if (known.fingerprint, known.first_offset) != (said.fingerprint, said.first_offset):
         return True
     if known.state != "INGESTING":

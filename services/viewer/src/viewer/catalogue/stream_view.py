@@ -1,4 +1,4 @@
-"""What the viewer says of a stream: one frozen view of it at one moment."""
+"""A stream as clients see it: one frozen view at one moment."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class StreamView:
-    """A stream, and which of its frames can be had: [first_available_frame, frame_count)."""
+    """A stream and its available frames: first_available_frame to frame_count - 1."""
 
     stream: Stream
     frame_count: int
@@ -29,17 +29,17 @@ class StreamView:
 
     @property
     def run_id(self) -> str:
-        """The run whose frames these are."""
+        """The run of these frames."""
         return self.stream.run_id
 
     @property
     def is_ingesting(self) -> bool:
-        """Whether more frames will come."""
+        """Whether more frames are expected."""
         return self.stream.state == "INGESTING"
 
     @cached_property
     def json(self) -> str:
-        """The entry of `GET /api/streams`; made once, however many ask."""
+        """The entry of `GET /api/streams`, encoded once for all requests."""
         return json.dumps(self.as_dict(), separators=(",", ":"))
 
     def as_dict(self) -> Mapping[str, Any]:
@@ -75,12 +75,12 @@ class StreamView:
 def view_of(
     stream: Stream, index: StreamIndex, low_watermark: int, *, gone: bool = False
 ) -> StreamView:
-    """Tell what can be had of a stream whose partition begins at `low_watermark`.
+    """Make the view of a stream whose partition begins at `low_watermark`.
 
-    `gone`: its topic was deleted, so that nothing can, whatever lies at its offsets in a new one.
+    `gone`: its topic was deleted, so no frame is available, whatever a new topic has there.
 
-    A frame counts once the Stream record counts it and the index knows where it lies: the two
-    arrive by different partitions, in either order.
+    A frame is counted once the Stream record counts it and the index has its place: the two
+    arrive from different partitions, in either order.
     """
     expired = stream.last_offset is not None and stream.last_offset < low_watermark
     if gone or expired:
@@ -96,10 +96,9 @@ def view_of(
 
 
 def iso(micros: int | None) -> str | None:
-    """Write a wall clock's microseconds since 1970 as ISO 8601 in UTC; None beyond calendars.
+    """Format microseconds since 1970 as ISO 8601 in UTC; None if datetime can't express it.
 
-    Whoever writes a record chooses its time, and a topic may keep records for longer than there
-    are years.
+    Any program may write a record, with any time.
     """
     if micros is None:
         return None

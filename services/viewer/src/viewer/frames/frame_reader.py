@@ -54,13 +54,13 @@ class FrameReader:
         source: SegmentSource,
         cache_bytes: int,
         metrics: Metrics,
-        ask_which_topic: Callable[[], None] = lambda: None,
+        ask_topic_id: Callable[[], None] = lambda: None,
     ) -> None:
         """Keep segments of at most `cache_bytes` together.
 
-        `ask_which_topic` has the catalogue learn whether the frames topic is still the same one.
+        `ask_topic_id` has the catalogue learn whether the frames topic is still the same one.
         """
-        self._ask_which_topic = ask_which_topic
+        self._ask_topic_id = ask_topic_id
         self._catalogue = catalogue
         self._source = source
         self._cache = SingleFlightCache[_Key, Segment](cache_bytes, _size_of, metrics)
@@ -108,7 +108,7 @@ class FrameReader:
             except LogAwayError as error:
                 whose = about(view.stream_id, view.run_id)
                 logger.warning("event=frames_unread reason=%r", str(error), extra=whose)
-                raise TryLaterError(f"The log can't be read at the moment: {error}.") from error
+                raise TryLaterError(f"The log can't be read now: {error}.") from error
             except FramesGoneError as error:
                 view = self._view_after_expiry(view, location)
                 require_available(view, frame)
@@ -144,7 +144,7 @@ class FrameReader:
             self._catalogue.set_low_watermarks({location.partition: low})
         if self._catalogue.stream(view.stream_id).first_available_frame <= location.first_frame:
             # They have not expired.
-            self._ask_which_topic()
+            self._ask_topic_id()
         latest = self._catalogue.stream(view.stream_id)
         return latest if latest.run_id == view.run_id else view
 

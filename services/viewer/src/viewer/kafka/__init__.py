@@ -1,1 +1,1 @@
-"""Clients, the wire format, the schema registry, and what Kafka says of its topics."""
+"""Kafka clients, the wire format, the schema registry, schemas and retention of the topics."""

@@ -1,6 +1,6 @@
-"""Avro's integers: zig-zag, then seven bits a byte, the least significant first."""
+"""Avro's integers: zig-zag, then seven bits a byte, least significant bits first."""
 
-# Ten bytes hold 64 bits: what goes on longer is no integer, and costs ever more to add up.
+# Ten bytes hold 64 bits. A longer sequence is not a valid integer, and each byte of it costs more.
 _MOST_SHIFT = 63
 
 
@@ -16,9 +16,9 @@ def encoded(value: int) -> bytes:
 
 
 def decoded(data: bytes | bytearray, at: int) -> tuple[int, int]:
-    """Return the integer that begins at this place, and the place after it.
+    """Return the integer that begins at this index, and the index after it.
 
-    Raises IndexError when the data ends before it does, or where it is longer than 64 bits.
+    Raises IndexError when the data ends within it, or when it is longer than 64 bits.
     """
     octet = data[at]
     at += 1
@@ -36,9 +36,9 @@ def decoded(data: bytes | bytearray, at: int) -> tuple[int, int]:
 
 
 def all_decoded(data: bytes) -> list[int]:
-    """Return all the integers of which the data consists.
+    """Return all integers in the data.
 
-    Each costs what it is long: `packing` lets no data through that holds longer ones than 64 bits.
+    The data may not hold integers longer than 64 bits (catalogue/packed_segments checks it).
     """
     values = []
     value = shift = 0

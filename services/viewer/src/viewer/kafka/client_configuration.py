@@ -1,4 +1,4 @@
-"""The Kafka clients: how each is set up, in one place."""
+"""The configuration of every Kafka client of the viewer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from viewer.telemetry.metrics import Metrics
 
 
 def admin_client(settings: Settings, metrics: Metrics) -> AdminClient:
-    """Make the client that keeps positions and asks where partitions begin."""
+    """Create the client that commits positions and asks for the partitions' first offsets."""
     stats = ClientStatistics(metrics, waits_for_data=False)
     return AdminClient({**client_options(settings), **stats.options})
 
@@ -20,12 +20,12 @@ def admin_client(settings: Settings, metrics: Metrics) -> AdminClient:
 def follow_consumer(
     settings: Settings, metrics: Metrics, on_error: Callable[[KafkaError], None]
 ) -> Consumer:
-    """Make the follower's consumer, which is told when it reaches a partition's end.
+    """Create the follower's consumer, which gets an event at each partition's end.
 
-    While it polls, `on_error` is told why its connections fail.
+    The polling thread calls `on_error` with each connection error.
 
-    A transaction's records appear partition by partition, and those that just miss a fetch come
-    only when the next one's wait is over: at the default of 500 ms, one commit in ten was so late.
+    A transaction's records become visible partition by partition. A record that just misses one
+    fetch waits for the next: with the default of 500 ms, one commit in ten was that late.
     """
     stats = ClientStatistics(metrics, waits_for_data=True)
 
@@ -40,7 +40,7 @@ def follow_consumer(
             "error_cb": report_error,
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 25,
-            # A log's whole index is read at the start: large fetches halve the time.
+            # The start reads the whole index: large fetches halve the time.
             "max.partition.fetch.bytes": 8 << 20,
             "queued.max.messages.kbytes": 65536,
         }
@@ -48,11 +48,11 @@ def follow_consumer(
 
 
 def fetch_consumer(settings: Settings) -> Consumer:
-    """Make a consumer for reads by offset.
+    """Create a consumer for reads by offset.
 
-    A fetch that finds no data waits at the broker and holds up the next one, so it may wait only
-    briefly; and what is read ahead is bounded, for there are several of these. They keep no
-    statistics: one that nobody uses isn't polled, and its reports would pile up.
+    A fetch that finds no data waits at the broker and delays the next fetch, so its wait is short.
+    Read-ahead is bounded, because there are several such consumers. They report no statistics:
+    nothing polls an idle consumer, so its reports would accumulate.
     """
     return Consumer(
         {
@@ -65,12 +65,12 @@ def fetch_consumer(settings: Settings) -> Consumer:
 
 
 def backup_consumer(settings: Settings) -> Consumer:
-    """Make a consumer that reads a small topic to its end, which it is told of."""
+    """Create a consumer that reads a small topic and gets an event at its end."""
     return Consumer({**_reading(settings), "enable.partition.eof": True})
 
 
 def _reading(settings: Settings) -> dict[str, Any]:
-    # The group's id is asked for by the library; an assigned consumer is in no group.
+    # The library requires a group id; a consumer with assigned partitions joins no group.
     return {
         **client_options(settings),
         "group.id": "framelog-viewer",
@@ -82,12 +82,12 @@ def _reading(settings: Settings) -> dict[str, Any]:
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Return what all clients have in common: where the cluster is, and how to be let in."""
+    """Return the options of all clients: the cluster's address and credentials."""
     return {
         **settings.kafka.client_options,
         "reconnect.backoff.ms": 200,
         "reconnect.backoff.max.ms": 2000,
-        # It would say on standard error, many times a second, that the broker is away: the
-        # follower says so once a second, and /readyz with a sentence.
+        # Without this, librdkafka writes to standard error many times a second while the broker is
+        # unavailable. The follower logs it once a second, and /readyz says why.
         "log_level": 2,
     }

@@ -1,4 +1,4 @@
-"""Records of others: counted, told once in the log, and kept for the status page."""
+"""Foreign records: counted, logged once for each kind, and listed on the status page."""
 
 import logging
 import threading
@@ -14,19 +14,19 @@ from viewer.telemetry.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 _SENTENCES: dict[ForeignReason, str] = {
-    "no_magic": "They are not in the schema registry's wire format.",
-    "unknown_schema": "The registry doesn't know their schema.",
-    "other_record": "Their schema is that of other records.",
-    "malformed": "They can't be read by the schema that they name.",
-    "other_key": "Their key is not that of what they tell of.",
-    "impossible": "They tell what can't be: a partition below 0, a time in no calendar.",
-    "contradiction": "They contradict what is in the log of the same stream.",
+    "no_magic": "They do not have the schema registry's wire format.",
+    "unknown_schema": "The registry does not have their schema.",
+    "other_record": "Their schema is not the schema of this topic.",
+    "malformed": "They can't be decoded with the schema that they name.",
+    "other_key": "Their key does not match their content.",
+    "impossible": "They contain impossible values, such as a negative partition.",
+    "contradiction": "They contradict other records of the same stream.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Records of one topic that were skipped for one reason, and where the first of them lies."""
+    """The records of one topic that were skipped for one reason, and the place of the first."""
 
     topic: str
     reason: ForeignReason
@@ -35,11 +35,11 @@ class Skipped:
     first_partition: int
     first_offset: int
     latest_ms: int
-    """When the latest was met: milliseconds since 1970."""
+    """When the latest was read: milliseconds since 1970."""
 
 
 class ForeignRecords:
-    """What has been skipped since the start. Safe to share by threads."""
+    """The records skipped since the start. Safe to share by threads; no method blocks."""
 
     def __init__(self, metrics: Metrics, wall: Callable[[], float] = time.time) -> None:
         """Count in `metrics`; `wall` gives seconds since 1970."""
@@ -49,7 +49,7 @@ class ForeignRecords:
         self._skipped: dict[tuple[str, ForeignReason], Skipped] = {}
 
     def note(self, message: Message, reason: ForeignReason) -> None:
-        """Note that a record was skipped; the first of its topic and reason is logged."""
+        """Count a skipped record, and log the first of its topic and reason."""
         topic, partition, offset = message.topic() or "", message.partition(), message.offset()
         self._metrics.foreign.labels(reason).inc()
         latest_ms = int(self._wall() * 1000)
@@ -65,11 +65,11 @@ class ForeignRecords:
         if known is None:
             logger.warning(
                 "event=record_foreign kind=%s topic=%s partition=%s offset=%s next=%r",
-                reason, topic, partition, offset, "count those like it, and say no more",
+                reason, topic, partition, offset, "count further ones without logging",
             )  # fmt: skip
 
     def as_list(self) -> list[dict[str, object]]:
-        """Return what `GET /api/status` tells, topic by topic."""
+        """Return the `skipped` field of `GET /api/status`, ordered by topic."""
         with self._lock:
             found = sorted(self._skipped.values(), key=lambda one: (one.topic, one.reason))
         return [asdict(one) for one in found]

@@ -1,7 +1,7 @@
-"""Whether the registry still has the schemas by which the log was written.
+"""Checks that the registry still has the schemas that the log was written with.
 
-The setup step keeps them in a topic beside the log (docs/decisions/0019). A registry that was
-emptied gives their ids to others: then records would be taken for what they are not.
+The setup step keeps a copy in a topic beside the log (docs/decisions/0019). A registry that was
+emptied gives the same ids to other schemas, and records would be decoded with a wrong schema.
 """
 
 import json
@@ -23,21 +23,24 @@ logger = logging.getLogger(__name__)
 _INTERVAL_SECONDS = 10.0
 _RPC_SECONDS = 5.0
 _READ_SECONDS = 30.0
-_LOOKS_A_READING = 6
+_CHECKS_PER_READ = 6
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001 (public, in spite of its name)
 GUIDE = "'make restore-schemas' puts them back (docs/operations.md#the-registry-lost-its-ids)"
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One schema of the log, and whose it is."""
+    """One schema of the log and its subject."""
 
     subject: str
     text: str
 
 
 class LogSchemas:
-    """Compares what the log names with what the registry has, every few seconds."""
+    """Compares the log's schemas with the registry's every 10 s, in a thread of its own.
+
+    Other threads read `problem` and call the `guarded` look-up.
+    """
 
     def __init__(
         self,
@@ -47,9 +50,9 @@ class LogSchemas:
         registry: Callable[[], Registry],
         metrics: Metrics,
     ) -> None:
-        """Read the backup with what `consumer` makes, and ask what `registry` makes each time.
+        """Read the backup with a new `consumer()`, and ask a new `registry()` each time.
 
-        A client that is kept would remember what a schema was.
+        A registry client that is kept would answer from its cache.
         """
         self._topic = settings.schemas_topic
         self._subjects = {
@@ -64,25 +67,26 @@ class LogSchemas:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log schemas", daemon=True)
         self.problem: str | None = None
-        """A sentence on what the registry has lost; None where it has all, or doesn't answer."""
+        """A sentence on the lost schemas; None if none is lost or the registry doesn't answer."""
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, once what it asks has answered: nobody need wait for that."""
+        """Ask the thread to end, and return at once; the thread ends after its current request."""
         self._stopping.set()
 
     def guarded(self, look_up: Callable[[int], str]) -> Callable[[int], str]:
-        """Return a look-up that never gives another schema than that by which the log was written.
+        """Return a schema look-up that never returns another schema than the log was written with.
 
-        It raises RegistryAwayError for one that the registry has lost: whoever reads waits then.
+        For a lost schema it raises RegistryAwayError, so that readers wait. It blocks for up to
+        5 s until the backup has been read, and for the registry's answer.
         """
 
         def schema(schema_id: int) -> str:
             if not self._was_read.wait(_RPC_SECONDS):
-                raise RegistryAwayError("which schemas the log needs has not been read yet")
+                raise RegistryAwayError("the log's schemas have not been read yet")
             entry = self._entries.get(schema_id)
             if entry is None:
                 return look_up(schema_id)
@@ -98,7 +102,7 @@ class LogSchemas:
         return schema
 
     def check(self) -> None:
-        """Ask the registry for each of the log's schemas. Raises RegistryAwayError."""
+        """Compare each of the log's schemas with the registry's. Raises RegistryAwayError."""
         registry = self._registry()
         try:
             lost = _lost(registry, self._entries)
@@ -117,12 +121,12 @@ class LogSchemas:
         looks = 0
         while not self._stopping.is_set():
             try:
-                if looks % _LOOKS_A_READING == 0 or not self._was_read.is_set():
+                if looks % _CHECKS_PER_READ == 0 or not self._was_read.is_set():
                     self._entries = self._read()
                     self._was_read.set()
                 self.check()
             except (KafkaException, RegistryAwayError) as error:
-                # Who needs Kafka or the registry says that it is away; what was known stands.
+                # Other parts report that Kafka or the registry is unavailable; keep the last result.
                 logger.debug("event=schemas_unknown reason=%r", str(error))
             except Exception:
                 logger.exception("event=schemas_unknown")
@@ -130,7 +134,7 @@ class LogSchemas:
             self._stopping.wait(_INTERVAL_SECONDS if self._was_read.is_set() else 1.0)
 
     def _read(self) -> Mapping[int, _Entry]:
-        """Return what the topic holds by id; nothing where it is missing, or not ours to read."""
+        """Return the topic's schemas by id; empty if the topic is missing or can't be read."""
         consumer = self._consumer()
         try:
             found = consumer.list_topics(self._topic, _RPC_SECONDS).topics[self._topic]
@@ -160,12 +164,12 @@ class LogSchemas:
             if message is not None and error is None:
                 key = message.key() or b""
                 entries[key] = self._entry(key, message.value())
-        raise RegistryAwayError(f"{self._topic} does not come")
+        raise RegistryAwayError(f"{self._topic} can't be read in {_READ_SECONDS:g} s")
 
     def _entry(self, key: bytes, value: bytes | None) -> tuple[int, _Entry] | None:
-        """Return what a record says, None where that is nothing, or not about this log.
+        """Return a record's schema id and schema; None if it is not about this log.
 
-        Anybody may have written it: what is not as the setup step writes it is passed by.
+        Any program may have written it: a record that the setup step would not write is skipped.
         """
         try:
             found = json.loads(value or b"")
@@ -179,7 +183,7 @@ class LogSchemas:
 
 
 def _lost(registry: Registry, entries: Mapping[int, _Entry]) -> dict[int, str]:
-    """Tell, by id, what became of the schemas that are lost. Raises RegistryAwayError."""
+    """Describe each lost schema, by id. Raises RegistryAwayError."""
     lost = {}
     for schema_id, entry in sorted(entries.items()):
         try:
@@ -188,13 +192,13 @@ def _lost(registry: Registry, entries: Mapping[int, _Entry]) -> dict[int, str]:
             lost[schema_id] = f"id {schema_id} ({entry.subject}) is unknown"
         else:
             if _parsed(text) != _parsed(entry.text):
-                lost[schema_id] = f"id {schema_id} ({entry.subject}) is another's now"
+                lost[schema_id] = f"id {schema_id} ({entry.subject}) is now another schema"
     return lost
 
 
 def _sentence(lost: Mapping[int, str]) -> str:
     return (
-        "The schema registry has lost schemas by which the log was written: "
+        "The schema registry has lost schemas that the log was written with: "
         f"{', '.join(lost.values())}; {GUIDE}."
     )
 

@@ -1,4 +1,4 @@
-"""How long the log keeps a frame, as the frames topic's settings say."""
+"""How long the log keeps a frame: the retention settings of the frames topic."""
 
 import threading
 import time
@@ -15,32 +15,32 @@ from viewer.model.errors import TryLaterError
 
 _ASK_AGAIN_SECONDS = 60.0
 _RPC_SECONDS = 5.0
-# So long after no answer, whoever asks is told at once that there was none.
+# For this long after a failure, callers get the same failure at once.
 _RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What lets frames expire, the oldest first; None where nothing does."""
+    """The limits after which the oldest frames expire; None means no limit."""
 
     retention_ms: int | None
-    """Since the record's own timestamp. The broker deletes many at once, so often later."""
+    """From the record's own timestamp. The broker deletes whole segments, so often later."""
     retention_bytes: int | None
     """Of one partition."""
 
 
 class Retention(Protocol):
-    """Knows how long frames are kept."""
+    """Provides the retention limits of frames."""
 
     def limits(self) -> Limits:
-        """Return what lets frames expire. Raises TryLaterError when that can't be known."""
+        """Return the retention limits. Raises TryLaterError when they can't be read."""
 
 
 class TopicRetention:
     """Asks the broker for the topic's settings, at most once a minute. Safe to share by threads.
 
-    Nobody waits for another: one question is asked for all who want its answer, and what was
-    known before is given at once while it is asked again.
+    Concurrent callers share one request. While it is repeated, they get the last answer at once;
+    without a last answer, they block for 6 s at most.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TopicRetention:
         self._known: Limits | None = None
 
     def limits(self) -> Limits:
-        """Return what lets frames expire. Raises TryLaterError when the broker doesn't say."""
+        """Return the retention limits. Raises TryLaterError when the broker doesn't answer."""
         with self._lock:
             known, asked = self._known, self._asked
             is_due = asked is None or (asked.done() and self._now() >= self._ask_again_at)
@@ -71,12 +71,12 @@ class TopicRetention:
             return asked.result(_RPC_SECONDS + 1)
         except (KafkaException, TimeoutError) as error:
             raise TryLaterError(
-                f"The settings of the topic {self._topic} can't be read at the moment: "
+                f"The settings of the topic {self._topic} can't be read now: "
                 f"{str(error) or 'no answer in time'}."
             ) from error
 
     def _ask(self, asked: "Future[Limits]") -> None:
-        """Ask; the answer comes on the admin client's own thread."""
+        """Send the request; the answer arrives in the admin client's thread."""
         resource = ConfigResource(ResourceType.TOPIC, self._topic)
         try:
             answer = self._admin.describe_configs([resource], request_timeout=_RPC_SECONDS)
@@ -100,7 +100,7 @@ class TopicRetention:
     def _resolve(
         self, asked: "Future[Limits]", limits: Limits | None, error: Exception | None
     ) -> None:
-        """Let all who wait have the answer, which is dated now that it is here."""
+        """Give all waiting callers the answer, and set when to ask again."""
         with self._lock:
             pause_seconds = _ASK_AGAIN_SECONDS if limits is not None else _RETRY_SECONDS
             self._ask_again_at = self._now() + pause_seconds
@@ -114,5 +114,5 @@ class TopicRetention:
 
 
 def _limit(value: str | None) -> int | None:
-    """Read a setting that is -1 where there is no limit."""
+    """Read a setting for which -1 means no limit."""
     return None if value is None or int(value) < 0 else int(value)

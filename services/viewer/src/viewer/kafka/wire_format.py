@@ -19,8 +19,8 @@ HEADER_BYTES = _HEADER.size
 _FORGET_UNKNOWN_SECONDS = 30.0
 
 LARGEST_ID = (1 << 31) - 1
-"""Ids are ints of Java's: the registry has none above, and may not even say so."""
-# As many unknown ids are remembered; each costs a question to the registry.
+"""Ids are Java ints; a registry may fail in any way when asked for a larger one."""
+# The most unknown ids to remember; each unknown id costs a request to the registry.
 _MOST_UNKNOWN = 10_000
 
 ForeignReason = Literal[
@@ -30,7 +30,7 @@ ForeignReason = Literal[
 
 
 class ForeignRecordError(Exception):
-    """A record in a topic that is none of ours: skip and count it."""
+    """A record that another program wrote: skip and count it."""
 
     def __init__(self, reason: ForeignReason) -> None:
         super().__init__(reason)
@@ -38,11 +38,11 @@ class ForeignRecordError(Exception):
 
 
 class RegistryAwayError(Exception):
-    """The registry doesn't answer, so a record can't be read yet: wait and try again."""
+    """The registry doesn't answer, so a record can't be decoded yet: wait and retry."""
 
 
 class UnknownSchemaError(Exception):
-    """The registry answers that it has no such schema."""
+    """The registry has no schema of this id."""
 
 
 class Registry:
@@ -51,10 +51,10 @@ class Registry:
     def __init__(
         self, url: str, user_info: str | None = None, ssl_ca_location: str | None = None
     ) -> None:
-        """Ask the registry at this address, once a question: whoever asks tries again.
+        """Use the registry at this URL, without retries: callers retry.
 
-        `user_info` is a name, ":" and a password; without a file of certificates, those of the
-        system are trusted.
+        `user_info` is `name:password`. Without `ssl_ca_location`, the system's certificates are
+        trusted.
         """
         given = {"basic.auth.user.info": user_info, "ssl.ca.location": ssl_ca_location}
         options = {name: value for name, value in given.items() if value is not None}
@@ -67,15 +67,15 @@ class Registry:
         try:
             text = self._client.get_schema(schema_id).schema_str
         except SchemaRegistryError as error:
-            # 400: the id is none that this registry could ever give.
+            # 400: this registry never assigns such an id.
             if error.http_status_code in {400, 404}:
                 raise UnknownSchemaError(schema_id) from error
             if error.http_status_code in {401, 403}:
                 raise RegistryAwayError(
-                    "it refuses the viewer's login; check FRAMELOG_SCHEMA_REGISTRY_USER_INFO"
+                    "it rejects the viewer's login; check FRAMELOG_SCHEMA_REGISTRY_USER_INFO"
                 ) from error
             raise RegistryAwayError(str(error)) from error
-        # The client lets whatever its HTTP library raises through.
+        # The client passes on every exception of its HTTP library.
         except Exception as error:
             raise RegistryAwayError(f"{type(error).__name__}: {error}") from error
         if text is None:
@@ -88,7 +88,10 @@ class Registry:
 
 
 class Decoder:
-    """Decodes records with the schema that each was written with. Safe to share by threads."""
+    """Decodes each record with the schema it was written with. Safe to share by threads.
+
+    `decode` blocks on the registry for the first record of each schema; no lock is held then.
+    """
 
     def __init__(
         self, look_up: Callable[[int], str], now: Callable[[], float] = time.monotonic
@@ -103,8 +106,8 @@ class Decoder:
     def decode(self, value: bytes, name: str) -> tuple[int, dict[str, Any]]:
         """Return the schema's id and the fields of a record of the type `framelog.<name>`.
 
-        Timestamps stay integers in the schema's unit. Raises ForeignRecordError when it is no
-        such record, RegistryAwayError when that can't be known at the moment.
+        Timestamps stay integers in the schema's unit. Raises ForeignRecordError for any other
+        record, and RegistryAwayError while the registry doesn't answer.
         """
         if len(value) < HEADER_BYTES:
             raise ForeignRecordError("no_magic")
@@ -120,22 +123,22 @@ class Decoder:
         body.seek(HEADER_BYTES)
         try:
             record = fastavro.schemaless_reader(body, known[1], None)
-        # A body that doesn't fit its schema fails in as many ways as there are types.
+        # A body that doesn't match its schema raises a different exception for each type.
         except Exception as error:
             raise ForeignRecordError("malformed") from error
         return schema_id, cast("dict[str, Any]", record)
 
     def layout(self, schema_id: int) -> list[tuple[str, str]]:
-        """Tell the name and the type of each field of a schema by which something was decoded.
+        """Return the name and type of each field of a schema that `decode` has used.
 
-        Integers are "long" whatever their size, for all are written alike; "[long]" is an array.
+        All integers are "long", because Avro encodes them alike; "[long]" is an array.
         """
         _, schema = self._schemas[schema_id]
         fields = schema.get("fields", []) if isinstance(schema, dict) else []
         return [(field["name"], _type_name(field["type"])) for field in fields]
 
     def schema_text(self, schema_id: int) -> str:
-        """Return a schema as it is registered. Raises UnknownSchemaError or RegistryAwayError."""
+        """Return a schema's registered text. Raises UnknownSchemaError or RegistryAwayError."""
         return self._look_up(schema_id)
 
     def _learn(self, schema_id: int) -> tuple[str, Schema]:
@@ -149,7 +152,7 @@ class Decoder:
             schema = fastavro.parse_schema(plain)
         except RegistryAwayError:
             raise
-        # Unknown to the registry, no Avro, or such as no reader survives: foreign all the same.
+        # Unknown to the registry, not Avro, or too large to parse: a foreign record.
         except Exception as error:
             with self._lock:
                 if len(self._unknown_since) >= _MOST_UNKNOWN:
@@ -164,7 +167,7 @@ class Decoder:
 
 
 def body_of(value: bytes) -> bytes:
-    """Leave the wire format's header out of a value."""
+    """Return a value without the wire format's header."""
     return value[HEADER_BYTES:]
 
 
@@ -175,7 +178,7 @@ def _type_name(schema: Any) -> str:
 
 
 def _plain(schema: Any) -> Any:
-    """Leave the logical types out, so that times are read as the integers that they are."""
+    """Remove the logical types, so that times are decoded as integers."""
     if isinstance(schema, dict):
         return {key: _plain(item) for key, item in schema.items() if key != "logicalType"}
     if isinstance(schema, list):

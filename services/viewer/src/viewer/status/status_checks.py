@@ -68,7 +68,7 @@ class StatusChecks:
         ]
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         for thread in self._threads:
             thread.start()
 
