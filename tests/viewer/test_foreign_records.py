@@ -298,7 +298,7 @@ def test_a_log_with_other_records_is_not_ready_before_it_is_read(
     # The new topic's first records may have been taken for the old one's next.
     wait_for(lambda: any(catalogue.said) and catalogue.size[0] and follower.waiting_for is None)
     at = next(n for n, said in enumerate(catalogue.said) if said)
-    assert "read anew" in str(catalogue.said[at]), catalogue.said
+    assert "read again" in str(catalogue.said[at]), catalogue.said
     assert [view.stream_id for view in catalogue.changes_since(0).streams] == ["new-0123456789ab"]
     follower.stop()
     registry.close()

@@ -53,7 +53,7 @@ def test_frames_come_from_behind_the_locks(
         ),
         (
             {"FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "framelog:no-more-than-a-guess"},
-            "The schema registry can't be read: it refuses the viewer's login; "
+            "The schema registry can't be read: it rejects the viewer's login; "
             "check FRAMELOG_SCHEMA_REGISTRY_USER_INFO",
         ),
     ],

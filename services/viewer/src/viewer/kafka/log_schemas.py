@@ -126,7 +126,7 @@ class LogSchemas:
                     self._was_read.set()
                 self.check()
             except (KafkaException, RegistryAwayError) as error:
-                # Other parts report that Kafka or the registry is unavailable; keep the last result.
+                # Other parts report that Kafka or the registry is unavailable; keep the result.
                 logger.debug("event=schemas_unknown reason=%r", str(error))
             except Exception:
                 logger.exception("event=schemas_unknown")
@@ -198,7 +198,7 @@ def _lost(registry: Registry, entries: Mapping[int, _Entry]) -> dict[int, str]:
 
 def _sentence(lost: Mapping[int, str]) -> str:
     return (
-        "The schema registry has lost schemas that the log was written with: "
+        "The schema registry has lost schemas by which the log was written: "
         f"{', '.join(lost.values())}; {GUIDE}."
     )
 
