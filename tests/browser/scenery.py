@@ -180,7 +180,7 @@ def status() -> dict[str, Any]:
             {"name": name, "state": "ready", "sentence": said, "address": at, "version": version}
             for name, said, at, version in (
                 ("viewer", "12 streams are in the catalogue.", None, "0.1.0"),
-                ("ingest", "It is ready for videos.", "ingest:8001", "0.1.0"),
+                ("ingest", "Ready for videos.", "ingest:8001", "0.1.0"),
                 ("kafka", "One broker answers.", "kafka:19092", None),
                 ("registry", "It answers.", "registry:8080", "3.3.3"),
             )

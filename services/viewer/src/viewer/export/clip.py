@@ -1,4 +1,4 @@
-"""A clip: a range of a stream's frames, and what the index says of each."""
+"""A clip: a range of a stream's frames, with their index entries."""
 
 from array import array
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from viewer.model.errors import ExpiredError
 class Clip:
     """Frames `first` to `first + len(clip) - 1`, in about 20 bytes each.
 
-    It holds what it needs of the index, which may forget meanwhile.
+    It holds a copy of the index entries, which may expire in the meantime.
     """
 
     view: StreamView
@@ -31,19 +31,19 @@ class Clip:
 
     @property
     def stop(self) -> int:
-        """One after the last frame."""
+        """One past the last frame."""
         return self.first + len(self)
 
     def durations_ns(self) -> Iterator[int]:
-        """Yield for how long each frame is shown."""
+        """Yield each frame's duration."""
         ends = chain(islice(self.pts_ns, 1, None), [self.end_pts_ns])
         return (end - begin for begin, end in zip(self.pts_ns, ends, strict=True))
 
 
 def clip_of(catalogue: Catalogue, view: StreamView, first: int, stop: int) -> Clip:
-    """Collect what the index says of frames `first` to `stop - 1`.
+    """Collect the index entries of frames `first` to `stop - 1`.
 
-    Raises NeverWasError or ExpiredError when one of them isn't there.
+    Raises NeverWasError or ExpiredError if one of them isn't available.
     """
     require_available(view, first)
     require_available(view, stop - 1)
@@ -53,14 +53,14 @@ def clip_of(catalogue: Catalogue, view: StreamView, first: int, stop: int) -> Cl
         # A segment at a time: the catalogue is everybody's.
         location = catalogue.segment_of(view, at)
         if location is None:
-            raise ExpiredError("The log no longer holds this part of the stream.", at + 1)
+            raise ExpiredError("This part of the stream has expired.", at + 1)
         offsets = location.since(at).offsets[: stop - at]
         for pts_ns, size_bytes in catalogue.entries(view, range(at, at + len(offsets))):
             clip.pts_ns.append(pts_ns)
             clip.sizes_bytes.append(size_bytes)
         clip.offsets.extend(offsets[: len(clip) - len(clip.offsets)])
         if clip.stop == at:
-            raise ExpiredError("The log no longer holds this part of the stream.", at + 1)
+            raise ExpiredError("This part of the stream has expired.", at + 1)
     after = list(catalogue.entries(view, range(stop, stop + 1))) if stop < view.frame_count else []
     # Nothing keeps another writer from ending a stream before its last frame.
     end_pts_ns = max(after[0][0] if after else view.duration_ns, clip.pts_ns[-1])

@@ -1,4 +1,4 @@
-"""Clips as files: exact pictures in ZIP or MP4, or the log's own records in Avro; streamed."""
+"""Exports clips: the published images in ZIP or MP4, or the log's records in Avro; streamed."""
 
 import logging
 import threading
@@ -27,15 +27,15 @@ _TABLE_HEAD = b"index,pts_ns,duration_ns,offset\r\n"
 
 @dataclass(frozen=True)
 class Export:
-    """A file to be sent."""
+    """An exported file."""
 
     body: Iterator[bytes]
     length: int | None
-    """Its size in bytes; None where that can't be known before it is read."""
+    """Its size in bytes; None if unknown before it is read."""
 
 
 class Exports:
-    """Makes files of clips."""
+    """Makes files from clips. Safe to share by threads; a body blocks while it reads the log."""
 
     def __init__(
         self,
@@ -44,17 +44,17 @@ class Exports:
         stopping: threading.Event,
         delivered: Callable[[int], None],
     ) -> None:
-        """Break off when `stopping` is set; tell `delivered` each picture's size."""
+        """Break off when `stopping` is set; call `delivered` with each image's size."""
         self._reader = reader
         self._schema_text = schema_text
         self._stopping = stopping
         self._delivered = delivered
 
     def export(self, clip: Clip, kind: Kind) -> Export:
-        """Make a file of a clip; its first part is fetched, so that what is amiss is known now.
+        """Make a file from a clip. Its first part is fetched now, so that errors are raised here.
 
-        Raises NeverWasError, ExpiredError, TryLaterError, or BadRequestError when this kind of
-        file can't hold such pictures. The body raises BrokenOffError when it can't be completed.
+        Raises NeverWasError, ExpiredError, TryLaterError, or BadRequestError if this kind of file
+        can't hold the images. The body raises BrokenOffError if it can't be completed.
         """
         if kind == "avro":
             identity = f"{clip.view.run_id}/{clip.first}/{clip.stop}"
@@ -77,10 +77,10 @@ class Exports:
             first = segment[0].frame_index
             for frame in segment[at - first : clip.stop - first]:
                 if len(frame.image) != clip.sizes_bytes[frame.frame_index - clip.first]:
-                    # Nothing keeps another writer from an index that is wrong.
+                    # Another program may have written a wrong index.
                     raise ExpiredError(
-                        f"Frame {frame.frame_index} has another size than its index tells; "
-                        "ask for .avro, or for frames behind it.",
+                        f"Frame {frame.frame_index} has another size than its index says; "
+                        "request .avro, or the frames after it.",
                         frame.frame_index + 1,
                     )
                 self._send(clip, frame.frame_index)
@@ -99,7 +99,7 @@ class Exports:
 
     def _send(self, clip: Clip, frame: int) -> None:
         if self._stopping.is_set():
-            raise TryLaterError("The viewer stops.")
+            raise TryLaterError("The viewer is stopping; try again.")
         self._delivered(clip.sizes_bytes[frame - clip.first])
 
     def _schema(self, schema_id: int) -> str:
@@ -110,12 +110,12 @@ class Exports:
 
 
 def _begun(items: Iterator[bytes]) -> Iterator[bytes]:
-    """Take the first item now, so that what it raises is raised here."""
+    """Get the first item now, so that its errors are raised here."""
     return chain([next(items)], items)
 
 
 def _unbroken(body: Iterator[bytes], clip: Clip) -> Iterator[bytes]:
-    """Yield a body. Raises BrokenOffError for whatever keeps it from being completed."""
+    """Yield a body. Raises BrokenOffError if it can't be completed."""
     try:
         yield from body
     except (ViewerError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""Fragmented MP4 files whose samples are a clip's own pictures: nothing is encoded anew.
+"""Fragmented MP4 files whose samples are a clip's images: nothing is re-encoded.
 
 After ISO/IEC 14496-12 (boxes) and 14496-1 (the decoder's configuration). All sizes are known from
-the index, so the file's length is known and a segment index at its head lets players seek.
+the index, so the file's length is known and a segment index at its start lets players seek.
 """
 
 import struct
@@ -15,7 +15,7 @@ from viewer.model.errors import BadRequestError
 _OBJECT_TYPES = {"JPEG": 0x6C, "PNG": 0x6D}
 _MAX_FRAMES = 32
 _MAX32 = 0xFFFFFFFF
-# A fragment's size has 31 bits in the index; what is alone in one is a message's part, and smaller.
+# A fragment's size has 31 bits in the index. A single image is smaller than a Kafka message.
 _MAX_PICTURES_BYTES = 1 << 30
 _NS, _MICRO, _MILLI = 1_000_000_000, 1_000_000, 1_000
 _IDENTITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
@@ -26,7 +26,7 @@ _TRUN_FIXED_BYTES = 20
 
 @dataclass(frozen=True)
 class _Fragment:
-    """Frames `start` to `start + len(sizes) - 1` of a clip, from its beginning; times in ticks."""
+    """Frames `start` to `start + len(sizes) - 1`, counted from the clip's start; times in ticks."""
 
     start: int
     begin: int
@@ -43,7 +43,7 @@ class _Fragment:
 
 
 def length(clip: Clip) -> int:
-    """Tell how many bytes the file has. Raises BadRequestError when MP4 has no such pictures."""
+    """Return the file's size in bytes. Raises BadRequestError if MP4 can't hold the images."""
     return len(_head(clip)) + sum(fragment.size_bytes for fragment in _fragments(clip))
 
 
@@ -62,11 +62,11 @@ def written(clip: Clip, pictures: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _ticks(clip: Clip) -> int:
-    """Choose the ticks a second: nanoseconds, unless 32 bits have too few for a frame.
+    """Choose the ticks per second: nanoseconds, or microseconds if a duration exceeds 32 bits.
 
-    Then microseconds. What lies behind a frame tells when that ends, however long it lasts; only
-    the last one's own 32 bits have to do, so they may ask for longer ticks, of a millisecond at
-    most: then it has the longest duration that there is, 49 days.
+    A frame's end follows from the next frame's time, however long it lasts. Only the last frame's
+    duration must fit into 32 bits: it may need longer ticks, up to a millisecond, which allow 49
+    days at most.
     """
     *_, last_ns = durations = list(clip.durations_ns())
     if max(durations) <= _MAX32:
@@ -75,10 +75,10 @@ def _ticks(clip: Clip) -> int:
 
 
 def _fragments(clip: Clip) -> Iterator[_Fragment]:
-    """Cut the clip where a fragment's duration or size would not fit in 32 bits, or it is full.
+    """Cut the clip where a fragment is full, or its duration or size would exceed 32 bits.
 
-    Ticks are rounded from the clip's beginning, so that roundings don't add up. Where a frame
-    lasts longer than its duration can tell, the next begins a fragment, which tells when.
+    Times are rounded from the clip's start, so that rounding errors don't add up. After a frame
+    that lasts longer than its duration field can say, a new fragment states the next time.
     """
     ticks, zero = _ticks(clip), clip.pts_ns[0]
     current = _Fragment(0, 0, [], [])
@@ -151,7 +151,7 @@ def _sample_entry(clip: Clip) -> bytes:
     object_type = _OBJECT_TYPES.get(stream.encoding)
     if object_type is None:
         raise BadRequestError(
-            f"MP4 can't hold {stream.encoding} pictures as they are; ask for .zip or .avro."
+            f"MP4 can't hold {stream.encoding} images without re-encoding; request .zip or .avro."
         )
     decoder = struct.pack(">BB3xII", object_type, 0x11, 0, 0)
     configured = _descriptor(4, decoder) + _descriptor(6, b"\2")
@@ -166,7 +166,7 @@ def _sample_entry(clip: Clip) -> bytes:
 
 
 def _segment_index(clip: Clip, ticks: int) -> bytes:
-    """Say where each fragment lies; nothing when there are more than the box can count."""
+    """Return the segment index; empty if the box can't count all fragments."""
     entries = b"".join(
         struct.pack(">3I", fragment.size_bytes, sum(fragment.durations), _STARTS_WITH_SYNC)
         for fragment in _fragments(clip)

@@ -1,7 +1,7 @@
 """ZIP files of stored members whose sizes are known before they are written.
 
 After PKWARE's APPNOTE.TXT 6.3.10, with the 64-bit records where they are needed. Python's zipfile
-can't tell a file's size beforehand, and remembers a kilobyte of each member.
+can't compute a file's size beforehand, and keeps a kilobyte for each member.
 """
 
 import struct
@@ -25,7 +25,7 @@ _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 
 
 def length(members: Iterable[Member]) -> int:
-    """Tell how many bytes a ZIP file of these members has."""
+    """Return the size in bytes of a ZIP file of these members."""
     count = at = central = 0
     for name, size in members:
         central += _CENTRAL.size + len(name) + (_EXTRA64.size if at >= _MAX32 else 0)

@@ -1,4 +1,4 @@
-"""Frames by number: from the cache, or from the log through it."""
+"""Reads frames by number, from the cache or from the log."""
 
 import logging
 from collections.abc import Callable
@@ -22,14 +22,14 @@ T = TypeVar("T")
 Segment = tuple[Frame, ...]
 # What a frame takes in memory besides its image.
 _FRAME_BYTES = 600
-# As many as a seek asks for: fetching no more than these is quicker than a segment.
+# A seek requests up to this many frames: fetching only these is faster than a whole segment.
 _FEW_FRAMES = 8
 # Stream, run, first frame, count.
 _Key = tuple[str, str, int, int]
 
 
 class SegmentSource(Protocol):
-    """Where segments come from that are not in the cache."""
+    """Where the reader gets segments that are not in the cache."""
 
     def fetch(self, stream_id: str, run_id: str, location: SegmentLocation) -> Segment:
         """Return all frames of a segment. Raises FramesGoneError or LogAwayError."""
@@ -38,14 +38,14 @@ class SegmentSource(Protocol):
         """Return the same frames as they are in the log. Raises as `fetch` does."""
 
     def low_watermark(self, partition: int) -> int:
-        """Return the first offset that can still be read. Raises LogAwayError."""
+        """Return the partition's first available offset. Raises LogAwayError."""
 
 
 class FrameReader:
-    """Reads segments, each once however many ask at a time. Safe to share by threads.
+    """Reads segments; concurrent requests for one cause one fetch. Safe to share by threads.
 
-    Of a segment that is not in memory, a seek for a few frames fetches only these; whoever goes on
-    from there has the whole of it fetched.
+    If a segment is not cached, a seek fetches only the few requested frames. A request for the
+    frames after them fetches the whole segment. All methods block while Kafka is read.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class FrameReader:
         metrics: Metrics,
         ask_topic_id: Callable[[], None] = lambda: None,
     ) -> None:
-        """Keep segments of at most `cache_bytes` together.
+        """Cache segments of at most `cache_bytes` in total.
 
-        `ask_topic_id` has the catalogue learn whether the frames topic is still the same one.
+        `ask_topic_id` makes the catalogue check that the frames topic is still the same one.
         """
         self._ask_topic_id = ask_topic_id
         self._catalogue = catalogue
@@ -68,15 +68,15 @@ class FrameReader:
     def frame(self, view: StreamView, frame: int) -> Frame:
         """Return one frame.
 
-        Raises NeverWasError, ExpiredError, or TryLaterError when the log is away.
+        Raises NeverWasError, ExpiredError, or TryLaterError if the log is unavailable.
         """
         segment = self.segment(view, frame, 1)
         return segment[frame - segment[0].frame_index]
 
     def segment(self, view: StreamView, frame: int, count: int | None = None) -> Segment:
-        """Return the segment that holds this frame, or what retention has left of it.
+        """Return the available frames of the segment with this frame.
 
-        Where only `count` frames from this one on are asked for, it may be without the others.
+        If `count` is given, the result may hold only `count` frames from this one on.
         Raises as `frame` does.
         """
         return self._read(
@@ -84,7 +84,7 @@ class FrameReader:
         )
 
     def records(self, view: StreamView, frame: int) -> list[Record]:
-        """Return the same frames as they are in the log, past the cache. Raises as `frame` does."""
+        """Return the same frames' records, bypassing the cache. Raises as `frame` does."""
         return self._read(
             view,
             frame,
@@ -96,7 +96,7 @@ class FrameReader:
     def _read(
         self, view: StreamView, frame: int, read: Callable[[StreamView, SegmentLocation], T]
     ) -> T:
-        """Read what retention has left of the segment that holds a frame."""
+        """Read the available frames of the segment with this frame."""
         while True:
             require_available(view, frame)
             location = self._catalogue.segment_of(view, frame)
@@ -113,7 +113,7 @@ class FrameReader:
                 view = self._view_after_expiry(view, location)
                 require_available(view, frame)
                 if view.first_available_frame <= location.first_frame:
-                    # It ought to be there: the topic isn't the one that the index tells of.
+                    # It should be there: the topic is not the one that the index describes.
                     logger.warning(
                         "event=frames_not_in_log reason=%r partition=%d offset=%d",
                         str(error), location.partition, location.offsets[0],
@@ -138,19 +138,19 @@ class FrameReader:
         )
 
     def _view_after_expiry(self, view: StreamView, location: SegmentLocation) -> StreamView:
-        """Learn where the log begins now, and what that leaves of the same run."""
+        """Update the log's first offset, and return the latest view of the same run."""
         with suppress(LogAwayError):
             low = self._source.low_watermark(location.partition)
             self._catalogue.set_low_watermarks({location.partition: low})
         if self._catalogue.stream(view.stream_id).first_available_frame <= location.first_frame:
-            # They have not expired.
+            # The frames have not expired, so the topic may have been replaced.
             self._ask_topic_id()
         latest = self._catalogue.stream(view.stream_id)
         return latest if latest.run_id == view.run_id else view
 
 
 def require_available(view: StreamView, frame: int) -> None:
-    """Raise NeverWasError or ExpiredError when a stream has no such frame, or no longer."""
+    """Raise NeverWasError or ExpiredError if a stream never had, or no longer has, this frame."""
     if not 0 <= frame < view.frame_count:
         raise NeverWasError(
             f"Stream {view.stream_id!r} has no frame {frame}: it has {view.frame_count} frames"
@@ -164,8 +164,7 @@ def require_run(view: StreamView, run_id: str) -> None:
     """Raise ReplacedError when a stream's frames are not of this run."""
     if view.run_id != run_id:
         raise ReplacedError(
-            f"Stream {view.stream_id!r} is shown as its run {view.run_id} has it, which is not the "
-            "one asked for.",
+            f"Stream {view.stream_id!r} now has the run {view.run_id}, not the requested one.",
             view.first_available_frame,
             view.run_id,
         )
@@ -173,8 +172,8 @@ def require_run(view: StreamView, run_id: str) -> None:
 
 def _expired(view: StreamView, first_available_frame: int) -> ExpiredError:
     return ExpiredError(
-        f"The log no longer holds this frame of stream {view.stream_id!r}: the earliest "
-        f"still there is {first_available_frame} of {view.frame_count}.",
+        f"This frame of stream {view.stream_id!r} has expired: the earliest available frame is "
+        f"{first_available_frame} of {view.frame_count}.",
         min(first_available_frame, view.frame_count),
     )
 

@@ -1,4 +1,4 @@
-"""A cache bounded in bytes, in which simultaneous requests for one thing cause one load."""
+"""A cache bounded in bytes; concurrent requests for one key share one load."""
 
 import threading
 from collections import OrderedDict
@@ -13,10 +13,13 @@ V = TypeVar("V")
 
 
 class SingleFlightCache(Generic[K, V]):
-    """Values by key, the least recently used dropped first. Safe to share by threads."""
+    """Values by key; drops the least recently used first. Safe to share by threads.
+
+    The lock is not held while a value is loaded.
+    """
 
     def __init__(self, limit_bytes: int, size_of: Callable[[V], int], metrics: Metrics) -> None:
-        """Keep values whose sizes, as `size_of` tells them, are at most `limit_bytes` together."""
+        """Keep values of at most `limit_bytes` in total, measured by `size_of`."""
         self._limit_bytes = limit_bytes
         self._size_of = size_of
         self._metrics = metrics
@@ -26,10 +29,10 @@ class SingleFlightCache(Generic[K, V]):
         self._bytes = 0
 
     def get(self, key: K, load: Callable[[], V]) -> V:
-        """Return the value, from `load` when it isn't here.
+        """Return the value; call `load` if it isn't cached.
 
-        While one caller loads, others who ask for the same key wait for it. What `load` raises,
-        all of them raise, and the next to ask tries again.
+        `load` runs in the caller's thread. Other callers with the same key block until it returns,
+        and raise what it raises. The next call after an error loads again.
         """
         with self._lock:
             if key in self._values:
@@ -46,7 +49,7 @@ class SingleFlightCache(Generic[K, V]):
         return self._load(key, load, mine)
 
     def __contains__(self, key: K) -> bool:
-        """Whether the value is here, or on its way."""
+        """Whether the value is cached or being loaded."""
         with self._lock:
             return key in self._values or key in self._loading
 

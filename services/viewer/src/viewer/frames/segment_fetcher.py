@@ -17,31 +17,35 @@ from viewer.telemetry.metrics import Metrics
 from viewer.telemetry.spans import Attributes, Traces
 
 _POLL_SECONDS = 0.1
-# A consumer that doesn't know a partition's leader takes a second to find out; what it knows
-# it forgets in some minutes.
-_INTRODUCTION_SECONDS = 60.0
+# A consumer that doesn't know a partition's leader needs a second to find it, and it forgets
+# leaders after some minutes. So metadata is requested this often.
+_METADATA_MAX_AGE_SECONDS = 60.0
 
 
 class LogAwayError(Exception):
-    """Kafka or the registry doesn't answer in time: try again later."""
+    """Kafka or the registry doesn't answer in time: retry later."""
 
 
 class FramesGoneError(Exception):
-    """The log doesn't hold these frames: retention took them, or others lie in their place."""
+    """The log doesn't have these frames: they expired, or other records lie in their place."""
 
 
 @dataclass
 class _Fetcher:
-    """A consumer, and when it last learned which broker leads which partition."""
+    """A consumer, and when it last requested the partitions' metadata."""
 
     consumer: Consumer
-    introduced_at: float = -inf
+    metadata_at: float = -inf
     partitions: frozenset[int] | None = None
-    """Those that the topic had then; None where it could not be seen."""
+    """The topic's partitions then; None if the request failed."""
 
 
 class SegmentFetcher:
-    """Reads segments with a pool of consumers. Safe to share by threads."""
+    """Reads segments with a pool of consumers. Safe to share by threads.
+
+    `fetch`, `fetch_records` and `low_watermark` run in the caller's thread. They block for a free
+    consumer and for Kafka, for `timeout_seconds` in total.
+    """
 
     def __init__(
         self,
@@ -55,10 +59,7 @@ class SegmentFetcher:
         now: Callable[[], float] = time.monotonic,
         timeout_seconds: float = 10.0,
     ) -> None:
-        """Read `topic` with these consumers, and note whose records are others'.
-
-        `now` gives seconds.
-        """
+        """Read `topic` with these consumers; count foreign records. `now` gives seconds."""
         self._topic = topic
         self._decoder = decoder
         self._metrics = metrics
@@ -73,8 +74,8 @@ class SegmentFetcher:
     def fetch(self, stream_id: str, run_id: str, location: SegmentLocation) -> tuple[Frame, ...]:
         """Return all frames of the segment at this location, in order.
 
-        Raises FramesGoneError when one of them isn't there, LogAwayError when that can't be
-        known in time. Whatever it returns is what was asked for: never another picture.
+        Raises FramesGoneError if one of them isn't in the log, and LogAwayError if Kafka doesn't
+        answer in time. It never returns other frames than the requested ones.
         """
         return tuple(frame for frame, _ in self._fetch(stream_id, run_id, location))
 
@@ -114,7 +115,7 @@ class SegmentFetcher:
                 raise LogAwayError(str(error)) from error
 
     def low_watermark(self, partition: int) -> int:
-        """Ask the broker for the first offset that it still holds. Raises LogAwayError."""
+        """Ask the broker for a partition's first available offset. Raises LogAwayError."""
         where = TopicPartition(self._topic, partition)
         try:
             with self._borrow(self._now() + self._timeout_seconds, partition) as consumer:
@@ -124,7 +125,7 @@ class SegmentFetcher:
         return low
 
     def close(self) -> None:
-        """Close the consumers that nobody uses."""
+        """Close the idle consumers."""
         while True:
             try:
                 self._idle.get_nowait().consumer.close()
@@ -133,9 +134,9 @@ class SegmentFetcher:
 
     @contextmanager
     def _borrow(self, deadline: float, partition: int) -> Iterator[Consumer]:
-        """Lend a consumer that knows a partition. Raises FramesGoneError where there is none.
+        """Lend a consumer that knows the partition. Raises FramesGoneError if it does not exist.
 
-        Kafka's client would wait for one that it doesn't know, and say nothing.
+        Kafka's client would wait silently for a partition that does not exist.
         """
         try:
             fetcher = self._idle.get(timeout=max(deadline - self._now(), 0))
@@ -143,11 +144,11 @@ class SegmentFetcher:
             raise LogAwayError("all fetchers are busy") from None
         try:
             is_new = partition not in (fetcher.partitions or {partition})
-            if is_new or self._now() - fetcher.introduced_at > _INTRODUCTION_SECONDS:
+            if is_new or self._now() - fetcher.metadata_at > _METADATA_MAX_AGE_SECONDS:
                 seconds = max(deadline - self._now(), 0)
                 found = fetcher.consumer.list_topics(self._topic, seconds).topics[self._topic]
                 fetcher.partitions = None if found.error else frozenset(found.partitions)
-                fetcher.introduced_at = self._now()
+                fetcher.metadata_at = self._now()
             if partition not in (fetcher.partitions or {partition}):
                 raise FramesGoneError(f"there is no partition {partition}")
             yield fetcher.consumer
@@ -161,13 +162,13 @@ class SegmentFetcher:
         try:
             return list(self._messages(consumer, stream_id, location, deadline))
         finally:
-            # It would go on reading ahead, which holds up the next fetch: docs/decisions/0002.
+            # Otherwise it reads ahead, which delays the next fetch (docs/decisions/0002).
             consumer.unassign()
 
     def _messages(
         self, consumer: Consumer, stream_id: str, location: SegmentLocation, deadline: float
     ) -> Iterator[Message]:
-        """Yield the messages at the location's offsets; other streams' may lie between them."""
+        """Yield the messages at the location's offsets, without other streams' between them."""
         key, missing = stream_id.encode(), set(location.offsets)
         while missing:
             message = consumer.poll(_POLL_SECONDS)
@@ -177,7 +178,7 @@ class SegmentFetcher:
             if message is None or error is not None:
                 if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 (public in effect)
                     raise FramesGoneError(f"offset {location.offsets[0]} is out of range")
-                # Other errors tell of connections, which the client restores by itself.
+                # Other errors concern connections, which the client restores.
                 continue
             offset = message.offset() or 0
             if offset in missing and message.key() == key:
@@ -213,7 +214,7 @@ class SegmentFetcher:
 
 
 def _traceparents(messages: Sequence[Message]) -> Iterator[str]:
-    """Yield the header of each batch that these messages were committed in."""
+    """Yield the `traceparent` header of each batch of these messages."""
     found = {dict(message.headers() or ()).get("traceparent") for message in messages}
     for value in found:
         if isinstance(value, bytes):

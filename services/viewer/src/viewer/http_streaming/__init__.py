@@ -1,1 +1,1 @@
-"""How bytes reach clients: responses, event streams, and clients that are too slow."""
+"""How bytes reach clients: direct sending, event streams, limits, and stalled clients."""

@@ -1,4 +1,4 @@
-"""Sends answers past gunicorn: whatever does that imports this module, and nothing else for it.
+"""Sends streaming responses directly to the socket, past gunicorn. Only this module does it.
 
 **What is bypassed.** gunicorn gives an application `write`, which joins each piece of a body with
 its chunk's head and tail, and sends that with `sendall` in the thread of the request. Here the
@@ -56,7 +56,7 @@ class ResponseSocket:
     def __init__(
         self, sock: socket.socket, stall_seconds: float, stalled_clients: StalledClients
     ) -> None:
-        """Write to a socket; a client that accepts nothing of a stream for so long is dropped."""
+        """Write to a socket; disconnect a client that accepts no byte of a stream for this long."""
         self.sock = sock
         self.stall_seconds = stall_seconds
         self.stalled_clients = stalled_clients
@@ -70,7 +70,7 @@ class ResponseSocket:
         self._is_direct = True
 
     def sendall(self, data: bytes) -> None:
-        """Collect a piece or send it. Raises BlockingIOError when a client takes nothing."""
+        """Collect a piece or send it. Raises BlockingIOError if the client accepts nothing."""
         if not self._is_direct:
             self._collected.append(data)
         else:
@@ -81,28 +81,28 @@ class ResponseSocket:
     send = sendall
 
     def take_collected(self) -> Pieces:
-        """Return what was collected, and forget it."""
+        """Return the collected pieces and clear them."""
         collected, self._collected = self._collected, []
         return collected
 
     def gettimeout(self) -> float:
-        """Say that it never waits, as the server asks before it writes an error."""
+        """Return 0: it never waits. gunicorn asks before it writes an error."""
         return 0.0
 
     def shutdown(self, _how: int) -> None:
-        """Break off: the server found out too late that something is wrong."""
+        """Break off the response: gunicorn found an error too late."""
         raise OSError(errno.ENOTCONN, "the connection is closed elsewhere")
 
     def close(self) -> None:
-        """Have the connection closed."""
+        """Have the gate close the connection."""
         self.is_broken = True
 
 
 class BrokenOffError(ConnectionResetError):
-    """The rest of a body can't be had: the connection must end so that the client sees it."""
+    """A body can't be completed: the connection must end so that the client notices."""
 
     def __init__(self, sentence: str) -> None:
-        # The server takes it for a connection that is lost, and ends it as such.
+        # gunicorn treats it as a lost connection and closes it.
         super().__init__(errno.ECONNRESET, sentence)
 
 
@@ -120,7 +120,7 @@ class Connection:
 
     @classmethod
     def of(cls, environ: Mapping[str, Any], length: int | None = None) -> Self | None:
-        """Return a request's, for a body of this length; None where the server is not ours."""
+        """Return a request's connection, for a body of this length; None under another server."""
         response_socket: ResponseSocket | None = environ.get("gunicorn.socket")
         if response_socket is None:
             return None
@@ -140,9 +140,9 @@ class Connection:
         send_all(self.sock, whole, self.stall_seconds, self.stalled_clients)
 
     def break_off(self) -> None:
-        """Make visible that a body is not whole, where just ending would not show it."""
+        """Show the client that a body is incomplete, if a normal end would not show it."""
         if self.ends_by_closing:
-            # Closed with nothing to linger for, as the server does next, a connection is reset.
+            # With this option, the close that gunicorn does next resets the connection.
             with suppress(OSError):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -154,7 +154,7 @@ def streaming_response(
     on_close: Callable[[], None],
     length: int | None = None,
 ) -> Response:
-    """Answer the current request with a body that is sent as it is made.
+    """Answer the current request with a body that is sent while it is produced.
 
     `make_body` gets the connection to send by; it is None where the server is not ours, as in
     tests, and then the body yields everything. A body that raises BrokenOffError ends the
@@ -175,7 +175,7 @@ def streaming_response(
 
 
 def _breaking(body: Iterator[bytes], connection: Connection | None) -> Iterator[bytes]:
-    """Yield a body; when it can't be completed, make that visible to the client."""
+    """Yield a body; show the client if it can't be completed."""
     try:
         yield from body
     except BrokenOffError:
@@ -197,8 +197,8 @@ def send_all(
 ) -> None:
     """Send pieces, waiting for the socket as often as needed.
 
-    Raises BlockingIOError when it accepts nothing for so long. Meanwhile it is among
-    `stalled_clients`, who may be ended to make room for others.
+    Blocks. Raises BlockingIOError if the socket accepts nothing for `stall_seconds`. Until then it
+    is registered with `stalled_clients`, so that another request may end it to make room.
     """
     pieces = send_some(sock, pieces)
     if not pieces:
@@ -207,14 +207,14 @@ def send_all(
     room.register(sock, select.POLLOUT)
     while pieces:
         before = pieces
-        # Most clients accept more soon: that spares the cost of watching for stalls.
+        # Most clients accept more soon, which saves the cost of registering a stall.
         if room.poll(_SOON_MS):
             pieces = send_some(sock, pieces)
         if pieces is before:
-            pieces = _send_to_who_stalls(sock, pieces, room, stall_seconds, stalled_clients)
+            pieces = _send_to_stalled_client(sock, pieces, room, stall_seconds, stalled_clients)
 
 
-def _send_to_who_stalls(
+def _send_to_stalled_client(
     sock: socket.socket,
     pieces: Pieces,
     room: select.poll,
@@ -227,7 +227,7 @@ def _send_to_who_stalls(
     with stalled_clients.waiting_for(sock) if stalled_clients else nullcontext():
         while pieces is before:
             left_seconds = give_up_at - time.monotonic()
-            # Tried even when its time is over: this process may have been paused.
+            # Try even after the timeout: this process may have been paused.
             if room.poll(max(left_seconds, 0) * 1000):
                 pieces = send_some(sock, pieces)
             if left_seconds <= 0 and pieces is before:

@@ -1,4 +1,4 @@
-"""Counts the open streams, keeps them below their limit, and ends them when the viewer stops."""
+"""Counts and limits the open streams, and ends them when the viewer stops."""
 
 import threading
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from viewer.model.errors import TryLaterError
 from viewer.telemetry.metrics import Metrics
 
-# One that was ended notices it within so long.
+# An ended stream leaves within this time.
 _ROOM_SECONDS = 1.0
-# Event streams cost their clients nothing, and a page works without them: some of the streams that
-# may be open are kept free of them.
+# A page works without event streams, and they cost clients nothing. So they may not take all of the
+# streams.
 _LISTENING = frozenset({"events", "room"})
 _SHARE_FOR_PICTURES = 4
 
@@ -20,10 +20,10 @@ class OpenStreams:
     def __init__(
         self, limit: int, metrics: Metrics, make_room: Callable[[], bool] = lambda: False
     ) -> None:
-        """Let at most `limit` streams be open at a time, a quarter of them with pictures only.
+        """Allow `limit` open streams; a quarter of them is reserved for frames.
 
-        `make_room` ends a stream whose client reads nothing, and returns whether there was one. It
-        is called with the lock held, so it must not block.
+        `make_room` ends the stream of a stalled client and returns whether there was one. It is
+        called with the lock held, so it must not block.
         """
         self._limit = limit
         self._metrics = metrics
@@ -34,27 +34,26 @@ class OpenStreams:
         self.stopping = threading.Event()
 
     def enter(self, route: str) -> Callable[[], None]:
-        """Count a stream as open. Returns what ends that, which may be called more than once.
+        """Count a stream as open. Returns the function that ends the count; it may be called again.
 
-        Called by the thread of the request. When all streams are taken and one could be ended, it
-        waits for up to a second until that one is gone.
+        The request's thread calls it. If the limit is reached and a stalled client's stream could
+        be ended, it blocks for up to a second until that stream has left.
 
-        Raises TryLaterError when as many as allowed are open.
+        Raises TryLaterError if the limit is reached.
         """
         listens = int(route in _LISTENING)
         with self._lock:
             if listens and self._listening >= self._limit - self._limit // _SHARE_FOR_PICTURES:
                 self._metrics.refused.inc()
                 raise TryLaterError(
-                    f"The viewer tells {self._listening} clients of events, as many as it may; "
-                    "try again."
+                    f"The viewer has {self._listening} event streams open, the maximum; try again."
                 )
             if self._open >= self._limit and self._make_room():
                 self._lock.wait_for(lambda: self._open < self._limit, _ROOM_SECONDS)
             if self._open >= self._limit or self.stopping.is_set():
                 self._metrics.refused.inc()
                 raise TryLaterError(
-                    f"The viewer has {self._open} streams open, as many as it may; try again."
+                    f"The viewer has {self._open} streams open, the maximum; try again."
                 )
             self._open += 1
             self._listening += listens

@@ -1,4 +1,4 @@
-"""Server-sent events: how they are written, and the response that carries them."""
+"""Server-sent events: their format and their response."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -10,25 +10,25 @@ from viewer.http_streaming.open_streams import OpenStreams
 
 HEARTBEAT = b": still here\n\n"
 HEARTBEAT_SECONDS = 15.0
-# How soon an open response notices that the viewer stops.
+# An open response notices within this time that the viewer stops.
 WAIT_SECONDS = 0.5
 
 
 def event(name: str, data: str) -> bytes:
-    """Write one event; `data` is JSON, so it has no line breaks."""
+    """Format one event; `data` is JSON, so it has no line breaks."""
     return f"event: {name}\ndata: {data}\n\n".encode()
 
 
 def event_stream(
     open_streams: OpenStreams, route: Literal["events", "room"], events: Iterator[bytes]
 ) -> Response:
-    """Answer with events as they come. Raises TryLaterError when too many streams are open."""
+    """Answer with events as they occur. Raises TryLaterError if too many streams are open."""
     response = streaming_response(
         lambda _: events,
         content_type="text/event-stream; charset=utf-8",
         on_close=open_streams.enter(route),
     )
-    # A proxy that collects the answer would hold the events back.
+    # A proxy that buffers the response would delay the events.
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Cache-Control"] = "no-store"
     return response

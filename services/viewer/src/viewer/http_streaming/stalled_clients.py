@@ -1,4 +1,7 @@
-"""Clients that read nothing of a stream just now, so that the longest can make room for others."""
+"""Clients that read nothing of their stream; the longest stalled one can make room for another.
+
+A slow client of a live stream skips frames first: see playback/slow_client_skipping.
+"""
 
 import fcntl
 import socket
@@ -12,10 +15,10 @@ from dataclasses import dataclass
 
 
 class StalledClients:
-    """The full sockets of streams, and when each client last read something.
+    """The streams' full sockets, and when each client last read something.
 
-    Threads that wait for a socket, and the live edge's, add and remove theirs; a thread that opens
-    a stream may end one. No method blocks: the lock is held for a few system calls only.
+    Threads that wait for a socket and the live edge's thread add and remove sockets. A thread that
+    opens a stream may end one. No method blocks: the lock is held for a few system calls only.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -32,7 +35,7 @@ class StalledClients:
 
     @contextmanager
     def waiting_for(self, sock: socket.socket) -> Iterator[None]:
-        """Note that a socket is full, for as long as this lasts."""
+        """Register a socket as full while the context is active."""
         self.begin(sock)
         try:
             yield
@@ -40,20 +43,20 @@ class StalledClients:
             self.end(sock)
 
     def begin(self, sock: socket.socket) -> None:
-        """Note that a socket is full from now on."""
+        """Register a socket as full."""
         with self._lock:
             self._progress[sock] = _Progress(self._now(), _queued_bytes(sock))
 
     def end(self, sock: socket.socket) -> None:
-        """Note that a socket is full no longer, or is nobody's."""
+        """Remove a socket, which has room again or is closed."""
         with self._lock:
             self._progress.pop(sock, None)
 
     def end_longest(self, least_seconds: float) -> bool:
-        """End the stream whose client has read nothing for longest, if for so long.
+        """End the stream whose client has read nothing for the longest time, if at least this long.
 
-        A client that reads slowly is not ended: its socket has room again only when half of its
-        queue is sent, which may take seconds, but the queue shows what was read meanwhile.
+        A client that reads slowly is not ended. Its socket has room again only when half of its
+        queue is sent, which may take seconds, but the queue's size shows its progress.
         """
         with self._lock:
             now = self._now()
@@ -67,7 +70,7 @@ class StalledClients:
             if now - self._progress[sock].at < least_seconds:
                 return False
             del self._progress[sock]
-            # The thread that waits for it is woken by that.
+            # This wakes the thread that waits for the socket.
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             return True
@@ -75,14 +78,14 @@ class StalledClients:
 
 @dataclass(frozen=True)
 class _Progress:
-    """When a client last read something, and what was left in the kernel then."""
+    """When a client last read something, and how many bytes the kernel held then."""
 
     at: float
     queued_bytes: int
 
 
 def _queued_bytes(sock: socket.socket) -> int:
-    """Return what a socket holds that its client has not acknowledged."""
+    """Return how many bytes of a socket its client has not acknowledged."""
     try:
         return int(struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0])
     except OSError:

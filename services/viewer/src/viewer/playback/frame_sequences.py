@@ -1,4 +1,4 @@
-"""Frames one after another: all of a range, along with a live edge, or in step with a clock."""
+"""Sequences of frames: a range, a growing stream's frames, or frames paced by a clock."""
 
 import threading
 import time
@@ -19,22 +19,26 @@ Follow = Literal["no", "all", "live"]
 
 _WAIT_SECONDS = 0.5
 _SLOW_SEND_SECONDS = 0.25
-# Who takes a frame sooner falls behind by no more than a segment.
+# A client that accepts each frame faster than this falls behind by one segment at most.
 _BRISK_SEND_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A frame to send, and how many before it were left out though they were asked for."""
+    """A frame to send, and how many requested frames before it were skipped."""
 
     frame: Frame
     skipped: int = 0
     is_live: bool = False
-    """Whether it was committed while its client watched, and is about as new as the stream has."""
+    """Whether it was committed after the request began, and is about the stream's newest."""
 
 
 class Playback:
-    """Makes sequences of frames of what the catalogue and the reader know."""
+    """Makes sequences of frames from the catalogue and the reader. Safe to share by threads.
+
+    A sequence runs in the thread that iterates over it, and blocks for Kafka, for future frames
+    and for frames that are not due yet.
+    """
 
     def __init__(
         self,
@@ -46,11 +50,11 @@ class Playback:
         *,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Sequences break off when `stopping` is set; `now` gives seconds, `sleep` lets some pass.
+        """Let `stopping` end all sequences; `now` gives seconds, `sleep` waits for seconds.
 
-        Each ends when nothing more will come. Where something would, but can't be had, it raises:
-        TryLaterError when the viewer stops, ReplacedError or NeverWasError when the stream's run
-        goes, and whatever reading raises.
+        A sequence ends after the last frame. It raises TryLaterError when the viewer stops,
+        ReplacedError or NeverWasError when the stream's run is replaced or removed, and the
+        reader's errors.
         """
         self._catalogue = catalogue
         self._reader = reader
@@ -71,10 +75,10 @@ class Playback:
     ) -> Iterator[Delivery]:
         """Yield every `stride`-th frame from `start`, `count` at most.
 
-        Without `follow`, up to the end that the view knows: exactly these, or it raises. With it,
-        it waits for frames that are yet to be committed, until the stream ends, or ends there if it
-        is not to wait; with "live" it goes on at the newest when the client has fallen behind.
-        Frames that expire meanwhile are left out then, and counted.
+        With `follow` "no": exactly the frames up to the view's end, or it raises. With "all" or
+        "live", it waits for future frames until the stream ends; without `waits`, it ends at the
+        newest frame. With "live", it skips to the newest frame if the client is too far behind.
+        Frames that expire in the meantime are skipped and counted.
         """
         cursor, there_before = _Cursor(self._reader), view.frame_count
         frame, left, skipped, was_slow = start, count, 0, False
@@ -82,7 +86,7 @@ class Playback:
             there = len(range(start, view.frame_count, stride))
             left = there if left is None else min(left, there)
         while left is None or left > 0:
-            # Many may watch, and the catalogue is everybody's: it is asked once a segment.
+            # All threads share the catalogue's lock, so look it up only once for each segment.
             if was_slow or not cursor.holds(frame) or self._stopping.is_set():
                 now_known = self._await(view, frame, waits and follow != "no")
                 if now_known is None:
@@ -113,9 +117,9 @@ class Playback:
     ) -> Iterator[Delivery]:
         """Yield frames from `start` when they are due: at their own times, `speed` times as fast.
 
-        Follows a stream that is being ingested, or ends there if it is not to wait. One that is
-        late goes on at the frame that is due now; when frames are yet to come, the clock waits
-        for them.
+        It follows a stream that is being ingested; without `waits`, it ends at the newest frame.
+        If it is late, it continues at the frame that is due now. The clock stops while it waits
+        for future frames.
         """
         cursor, there_before = _Cursor(self._reader), view.frame_count
         frame, skipped = start, 0
@@ -156,9 +160,9 @@ class Playback:
                 raise _stops()
 
     def _await(self, view: StreamView, frame: int, waits: bool) -> StreamView | None:
-        """Return a view that has this frame, waiting for it if it may; None when none will.
+        """Return a view with this frame, or None if the stream ends before it; block if `waits`.
 
-        Raises as the class says.
+        Raises as the constructor says.
         """
         run_id = view.run_id
 
@@ -171,18 +175,18 @@ class Playback:
             require_run(view, run_id)
             if view.frame_count > frame:
                 return view
-            # The end may be said before the last segment is indexed.
+            # The Stream record may arrive before the last segment.
             ended = not view.is_ingesting and view.frame_count >= view.stream.frame_count
             if ended or not waits:
                 return None
         raise _stops()
 
     def _is_stopped_in(self, seconds: float) -> bool:
-        """Let some time pass, and tell whether the viewer stops."""
+        """Wait for some time; return whether the viewer stops."""
         if seconds > _WAIT_SECONDS:
-            # A frame may last for longer than a wait can.
+            # A frame may last longer than a wait can.
             return self._stopping.wait(min(seconds, threading.TIMEOUT_MAX))
-        # Hundreds who wait for one flag wait for each other.
+        # Hundreds of threads that wait for one event would contend for its lock.
         self._sleep(seconds)
         return self._stopping.is_set()
 
@@ -197,7 +201,7 @@ class Playback:
 
 
 def _stops() -> TryLaterError:
-    return TryLaterError("The viewer stops.")
+    return TryLaterError("The viewer is stopping; try again.")
 
 
 def _is_live(view: StreamView, frame: Frame, there_before: int) -> bool:
@@ -206,20 +210,20 @@ def _is_live(view: StreamView, frame: Frame, there_before: int) -> bool:
 
 
 class _Cursor:
-    """Reads frames in order, asking the reader once a segment."""
+    """Reads frames in order, with one request to the reader for each segment."""
 
     def __init__(self, reader: FrameReader) -> None:
         self._reader = reader
         self._segment: Segment = ()
 
     def holds(self, frame: int) -> bool:
-        """Whether this frame has been read already."""
+        """Whether the current segment holds this frame."""
         return bool(self._segment) and (
             self._segment[0].frame_index <= frame <= self._segment[-1].frame_index
         )
 
     def shown_at(self, frame: int, pts_ns: int) -> int | None:
-        """Return this frame or the later one that is shown then; None when it isn't here."""
+        """Return this frame or the later one that is due; None if it isn't in the segment."""
         if not self.holds(frame) or self._segment[-1].pts_ns <= pts_ns:
             return None
         passed = bisect_right(self._segment, pts_ns, key=lambda each: each.pts_ns)

@@ -1,4 +1,4 @@
-"""A window of a stream's frames, as a request asks for it. Pure."""
+"""A window of a stream's frames, read from a request's parameters. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _MAX_STRIDE = 1_000_000
 
 @dataclass(frozen=True)
 class Window:
-    """Every `stride`-th frame from `start`, `count` at most, to the end or on along with it."""
+    """Every `stride`-th frame from `start`, `count` at most; may follow a growing stream."""
 
     view: StreamView
     start: int
@@ -22,40 +22,40 @@ class Window:
     stride: int
     follow: Follow
     is_lasting: bool
-    """Whether its address stands for the same bytes for as long as the view's run does."""
+    """Whether its URL returns the same bytes for as long as the run exists."""
 
     @property
     def frames(self) -> range:
-        """Those of its frames that are there; who doesn't follow gets exactly these."""
+        """Its frames that exist now; without `follow`, the response has exactly these."""
         there = range(self.start, self.view.frame_count, self.stride)
         return there if self.count is None else there[: self.count]
 
     @property
-    def in_a_row(self) -> int | None:
-        """How many frames are wanted one after another; None when that isn't known."""
+    def consecutive_count(self) -> int | None:
+        """How many consecutive frames are requested; None if unknown."""
         return self.count if self.stride == 1 else None
 
     @property
     def etag(self) -> str:
-        """Tell its bytes, when nothing is followed, from those of all others."""
+        """The ETag of the window's bytes, for windows without `follow`."""
         return f"{self.view.run_id}-{self.start}-{len(self.frames)}-{self.stride}"
 
 
-def window_asked(view: StreamView, args: Mapping[str, str]) -> Window:
+def requested_window(view: StreamView, args: Mapping[str, str]) -> Window:
     """Read a window of a view. Raises BadRequestError, NeverWasError or ExpiredError."""
     stride = request_input.integer(args, "stride", 1, _MAX_STRIDE) or 1
     count = request_input.integer(args, "count", 1)
     word = request_input.one_of(args, "follow", "0", "0", "1", "live")
     follow = cast("Follow", {"0": "no", "1": "all", "live": "live"}[word])
-    start = start_asked(view, args)
+    start = requested_start(view, args)
     there = len(range(start, view.frame_count, stride))
-    # Without these two, what is there decides where it begins and where it ends.
+    # Without `from` and `count`, the window depends on the frames that exist now.
     is_fixed = args.get("from", "live") != "live" and count is not None and count <= there
     return Window(view, start, count, stride, follow, "run" in args and is_fixed)
 
 
-def start_asked(view: StreamView, args: Mapping[str, str]) -> int:
-    """Read where to start: at a frame that is there, or at the one that comes next."""
+def requested_start(view: StreamView, args: Mapping[str, str]) -> int:
+    """Read the start: an available frame, or the next frame to be committed."""
     text = args.get("from")
     if text is None:
         start = view.first_available_frame

@@ -1,7 +1,7 @@
-"""The live edge: each new frame is encoded once, and one thread sends it to all subscribers.
+"""Sends live frames: each new frame is encoded once, and one thread sends it to all subscribers.
 
-After ustreamer's design: subscribers share the newest frames, none waits for another, and one whose
-socket is full continues when it has room. docs/decisions/0013 says what that saves.
+Follows ustreamer's design: subscribers share the newest frames and never wait for each other. A
+subscriber with a full socket continues when the socket has room (docs/decisions/0013).
 """
 
 import errno
@@ -32,7 +32,7 @@ _STALL_CHECK_SECONDS = 0.25
 
 
 class LiveFrameSender:
-    """Sends the newest frames of all streams that are watched.
+    """Sends the newest frames of all watched streams.
 
     Threads of requests call `subscribe`, which blocks until the subscription ends. One thread for
     each edge makes its frames; it blocks on the log, on the pace, and when too many frames wait.
@@ -49,7 +49,7 @@ class LiveFrameSender:
         self._now = now
         self._broadcasts: dict[Hashable, Broadcast] = {}
         self._blocked: set[Subscriber] = set()
-        # Counted once a wake: updating the metrics for each frame takes longer.
+        # Added to the metrics once for each wake-up: updating them for each frame takes longer.
         self._started: list[tuple[str, int]] = []
         self._handed_over: list[int] = []
         self._next_stall_check = 0.0
@@ -60,7 +60,7 @@ class LiveFrameSender:
 
     @property
     def alive(self) -> bool:
-        """Whether the sending thread runs; also before the first subscription."""
+        """Whether the sending thread runs, or has not been started yet."""
         return self._thread is None or self._thread.is_alive()
 
     def subscribe(
@@ -73,10 +73,10 @@ class LiveFrameSender:
     ) -> Subscriber:
         """Send frames from `next_frame` on; block until the subscription ends; return its state.
 
-        It ends when the edge is over, or when a frame that may not be skipped is too old to be
-        shared. Until then the connection belongs to the sending thread. Raises what its socket
-        raises: BlockingIOError when it accepts nothing for too long. While it accepts nothing, it
-        is among the connection's `stalled_clients`.
+        It ends when the edge ends, or when a frame that may not be skipped is no longer shared.
+        Until then the sending thread owns the connection. Raises the socket's errors, such as
+        BlockingIOError if it accepts nothing for too long. While it accepts nothing, it is
+        registered with the connection's `stalled_clients`.
         """
         sock, stalled_clients = connection.sock, connection.stalled_clients
         subscriber = Subscriber(sock, Broadcast(edge), next_frame, skips, stalled_clients)
@@ -89,7 +89,7 @@ class LiveFrameSender:
         return subscriber
 
     def _call(self, call: Callable[[], None]) -> None:
-        """Queue a call for the sending thread, which the first call starts. Any thread may."""
+        """Queue a call for the sending thread, which the first call starts. Any thread may call."""
         with self._lock:
             if self._thread is None:
                 self._wake_reader, self._wake_writer = os.pipe()
@@ -104,23 +104,23 @@ class LiveFrameSender:
             try:
                 self._run_once()
             except Exception:
-                # All subscribers depend on this thread: it must survive any error.
-                logger.exception("event=live_edges_failed next='go on'")
+                # All subscribers depend on this thread, so it survives every error.
+                logger.exception("event=live_edges_failed next='continue'")
                 time.sleep(_PAUSE_SECONDS)
 
     def _run_once(self) -> None:
         """Run the queued calls, and send to the sockets that have room again."""
         self._handle_events(_WAKE_SECONDS if self._blocked else None)
-        # Not each time: hundreds may be blocked, each for a moment.
+        # Not every time: hundreds may be blocked, each for a moment.
         if self._now() >= self._next_stall_check:
             self._next_stall_check = self._now() + _STALL_CHECK_SECONDS
             self._check_for_stalls()
         self._count()
 
     def _check_for_stalls(self) -> None:
-        """Drop those who stall for too long, and report those who begin to."""
+        """End the subscriptions that have stalled for too long; register new stalls."""
         if self._blocked_for(self._stall_seconds):
-            # After a pause of this process, sockets may have room that was not noticed yet.
+            # If this process was paused, sockets may have room that was not noticed yet.
             self._handle_events(0)
         for subscriber in self._blocked_for(self._stall_seconds):
             self._unsubscribe(subscriber, BlockingIOError(errno.EAGAIN, "stalled"))
@@ -145,14 +145,14 @@ class LiveFrameSender:
         try:
             call()
         except Exception:
-            logger.exception("event=live_edges_failed next='go on with the next call'")
+            logger.exception("event=live_edges_failed next='run the next call'")
 
     def _subscribe(self, subscriber: Subscriber) -> None:
         try:
             self._add_to_broadcast(subscriber)
         except Exception:
-            # Its own thread sends the rest, as it does wherever an edge is over.
-            logger.exception("event=live_edge_not_joined next='send it by a thread of its own'")
+            # The request's thread sends the rest, as after every edge.
+            logger.exception("event=live_edge_not_joined next='send in its own thread'")
             subscriber.is_over = True
             self._remove(subscriber)
         else:
@@ -169,10 +169,10 @@ class LiveFrameSender:
         subscriber.broadcast.subscribers.append(subscriber)
 
     def _make_frames(self, broadcast: Broadcast, start: int) -> None:
-        """Make an edge's frames until none are left or nobody subscribes; a thread of its own."""
+        """Produce an edge's frames until it ends or has no subscribers, in a thread of its own."""
         try:
             for delivery in broadcast.edge.deliveries(start):
-                # Blocks while the sending thread is behind: this thread is late then, and skips.
+                # Blocks while the sending thread is behind; this thread is late then, and skips.
                 broadcast.slots.acquire()
                 if broadcast.has_ended:
                     return
@@ -180,15 +180,15 @@ class LiveFrameSender:
                     partial(self._publish, broadcast, SharedFrame.of(broadcast.edge, delivery))
                 )
         except ViewerError as error:
-            # Each subscriber's own thread goes on, and meets the error again if it lasts.
+            # Each subscriber's own thread continues, and gets the error again if it lasts.
             logger.debug("event=live_edge_over reason=%r", str(error))
         except Exception:
-            logger.exception("event=live_edge_failed next='send by threads of their own'")
+            logger.exception("event=live_edge_failed next='send in their own threads'")
         finally:
             self._call(partial(self._end_broadcast, broadcast))
 
     def _publish(self, broadcast: Broadcast, shared_frame: SharedFrame) -> None:
-        """Send a frame to all who have room; end the broadcast when nobody subscribes."""
+        """Send a frame to all subscribers with room; end a broadcast without subscribers."""
         broadcast.slots.release()
         if not broadcast.subscribers:
             broadcast.has_ended = True
@@ -200,7 +200,7 @@ class LiveFrameSender:
                 self._send_or_remove(subscriber)
 
     def _end_broadcast(self, broadcast: Broadcast) -> None:
-        """End all subscriptions: what is left to send, their own threads send."""
+        """End all subscriptions; their own threads send what is left."""
         if self._broadcasts.get(broadcast.edge.key) is broadcast:
             del self._broadcasts[broadcast.edge.key]
         for subscriber in list(broadcast.subscribers):
@@ -227,11 +227,11 @@ class LiveFrameSender:
         subscriber.left.set()
 
     def _send_or_remove(self, subscriber: Subscriber) -> None:
-        """Send what the socket has room for; end the subscription when that fails."""
+        """Send what the socket has room for; end the subscription on an error."""
         try:
             self._send(subscriber)
         except Exception:
-            logger.exception("event=live_edge_taker_failed next='end its connection'")
+            logger.exception("event=live_edge_subscriber_failed next='end its connection'")
             self._remove(subscriber, ConnectionResetError(errno.ECONNRESET, "failed"))
 
     def _send(self, subscriber: Subscriber) -> None:
@@ -254,7 +254,7 @@ class LiveFrameSender:
             self._stop_waiting(subscriber)
 
     def _start_next_frame(self, subscriber: Subscriber) -> bool:
-        """Choose the subscriber's next frame; False when there is none."""
+        """Choose the subscriber's next frame; return False if there is none."""
         broadcast = subscriber.broadcast
         if subscriber.next_frame > broadcast.recent.newest_frame:
             return False
@@ -264,7 +264,7 @@ class LiveFrameSender:
             self._unsubscribe(subscriber)
             return False
         if skipped != shared_frame.delivery.skipped:
-            # Frames that nobody gets have been counted by whoever made the frames.
+            # The producing thread has counted the frames that no subscriber gets.
             own = max(skipped - shared_frame.delivery.skipped, 0)
             self._metrics.skipped.labels("slow_client").inc(own)
             shared_frame = SharedFrame.of(

@@ -1,4 +1,4 @@
-"""A live edge, its recent frames, and its subscribers with what each gets next."""
+"""The state of a live edge: its recent frames, and its subscribers with the next frame of each."""
 
 import socket
 import threading
@@ -11,19 +11,19 @@ from viewer.http_streaming.stalled_clients import StalledClients
 from viewer.playback.frame_sequences import Delivery
 from viewer.playback.slow_client_skipping import RecentFrames
 
-# Frames that may be ready and not yet published: whoever makes more waits.
+# The most frames that may be encoded and not yet published; the producing thread then waits.
 _MAX_READY_FRAMES = 32
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One stream's newest frames in one form."""
+    """One stream's newest frames in one encoding."""
 
     key: Hashable
-    """Edges with equal keys are one."""
+    """Edges with equal keys are shared."""
     route: str
     deliveries: Callable[[int], Iterator[Delivery]]
-    """Yields the frames from this one on, each when it is due, until no more will come. Blocks."""
+    """Yields the frames from this one on, each when it is due, until the stream ends. Blocks."""
     encode: Callable[[Delivery], Pieces]
     max_lag_ns: int
     """How far behind the newest frame a subscriber may be."""
@@ -48,7 +48,7 @@ class SharedFrame:
 class Broadcast:
     """An edge with its subscribers, and the frames that they may still get.
 
-    Only the sending thread uses it, but for `slots`, on which the thread that makes frames waits.
+    Only the sending thread uses it, except `slots`, for which the producing thread waits.
     """
 
     edge: Edge
@@ -58,7 +58,7 @@ class Broadcast:
     slots: threading.Semaphore = field(
         default_factory=lambda: threading.Semaphore(_MAX_READY_FRAMES)
     )
-    """Free places for frames that are made and not yet published."""
+    """Free places for frames that are encoded and not yet published."""
 
     def __post_init__(self) -> None:
         """Start without frames."""
@@ -73,19 +73,19 @@ class Subscriber:
     broadcast: Broadcast
     next_frame: int
     skips: bool
-    """Whether it continues at the newest frame when it is too far behind; others leave then."""
+    """Whether it skips to the newest frame if it is too far behind; otherwise it leaves then."""
     stalled_clients: StalledClients
-    """Where it is reported while its socket is full for long."""
+    """Where it is registered while its socket stays full."""
     is_stalling: bool = False
-    """Whether it is reported there."""
+    """Whether it is registered there."""
     last: Delivery | None = None
-    """The frame that it got last, or is getting."""
+    """The last frame sent, wholly or in part."""
     rest: Pieces = ()
-    """What is yet to be sent of that frame,"""
+    """The unsent rest of that frame,"""
     rest_bytes: int = 0
-    """and how many bytes that is."""
+    """and its size in bytes."""
     blocked_since: float = 0.0
-    """When the socket accepted something last."""
+    """When the socket last accepted a byte."""
     is_over: bool = False
     """Whether the edge has ended."""
     error: OSError | None = None

@@ -1,4 +1,4 @@
-"""A streaming response's body: sent by the request's thread, or at the live edge by one for all."""
+"""A streaming response's body: sent by the request's thread, or by the live edge's thread."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -20,32 +20,32 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StreamingBody:
-    """Frames of a stream, as one client asks for them."""
+    """A stream's frames as one client requests them."""
 
     route: Literal["frames", "mjpg"]
     view: StreamView
     start: int
     play: Callable[[int, bool], Iterator[Delivery]]
-    """Yields the frames from this one on; the flag says whether it waits for those yet to come."""
+    """Yields the frames from this one on; the flag says whether it waits for future frames."""
     encode: Callable[[Delivery], Pieces]
     length: int | None = None
-    """How many bytes all frames will take, where that is known."""
+    """The body's size in bytes, if known."""
     trailer: Callable[[Delivery], Pieces] = lambda _: ()
     """Encodes what follows the last frame."""
     is_shared: bool = False
-    """Whether all who ask for what comes next get the same bytes."""
+    """Whether all clients at the live edge get the same bytes."""
     skips: bool = False
-    """Whether a slow client continues at the newest frame."""
+    """Whether a slow client skips to the newest frame."""
     max_lag_ns: int = 0
-    """How far behind the newest frame it may be before that."""
+    """How far behind the newest frame it may be before it skips."""
 
     def send_or_yield(
         self, connection: Connection | None, metrics: Metrics, edges: LiveFrameSender
     ) -> Iterator[bytes]:
         """Send the frames; without a connection, yield them. The request's thread runs it.
 
-        It blocks for the client, for frames yet to come, and while the live edge sends. Raises
-        BrokenOffError when not all that was promised can be sent.
+        It blocks for the client, for future frames, and while the live edge sends. Raises
+        BrokenOffError if the body can't be completed.
         """
         try:
             yield from self._sent(connection, metrics, edges)
@@ -59,7 +59,7 @@ class StreamingBody:
     def _sent(
         self, connection: Connection | None, metrics: Metrics, edges: LiveFrameSender
     ) -> Iterator[bytes]:
-        # Makes gunicorn send the headers: the next frame may be far off.
+        # Makes gunicorn send the headers now: the next frame may take a while.
         yield b""
         last: Delivery | None = None
         at, is_over, sent = self.start, False, 0
@@ -71,14 +71,14 @@ class StreamingBody:
                 pieces = self.encode(delivery)
                 sent += sum(map(len, pieces))
                 if self.length is not None and sent > self.length:
-                    # The client would read more bytes as the next answer.
+                    # The client would take further bytes for the next response.
                     break
                 metrics.delivered(self.route, len(delivery.frame.image))
                 if connection is not None:
                     connection.send(pieces)
                 else:
                     yield b"".join(pieces)
-                # It has been handed over once the next one is asked for.
+                # A yielded frame has been sent once the next one is requested.
                 if delivery.is_live:
                     metrics.handed_over(delivery.frame.captured_at)
 
@@ -90,7 +90,7 @@ class StreamingBody:
             last, at, is_over = subscriber.last or last, subscriber.next_frame, subscriber.is_over
         yield from deliver(waits=True)
         if self.length not in {None, sent}:
-            raise TryLaterError("The index tells other sizes than the frames have.")
+            raise TryLaterError("The index has other sizes than the frames.")
         if last is not None:
             yield b"".join(self.trailer(last))
 

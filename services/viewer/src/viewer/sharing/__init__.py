@@ -1,1 +1,1 @@
-"""Positions and rooms: where viewers are, across devices and replicas."""
+"""Positions and rooms: where viewers are, shared by devices and replicas."""

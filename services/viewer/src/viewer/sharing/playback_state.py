@@ -1,4 +1,4 @@
-"""What a room shares: the stream, the frame and how it plays; read from what others sent."""
+"""A room's shared state: stream, frame and playback; parsed from clients' requests."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _MAX_SPEED = 16.0
 
 @dataclass(frozen=True, slots=True)
 class PlaybackState:
-    """Where a room is and how it plays, as told by whoever moved it last."""
+    """A room's position and playback, as its last sender sent them."""
 
     stream_id: str
     frame: int
@@ -19,18 +19,18 @@ class PlaybackState:
     playing: bool
     speed: float
     at_us: int
-    """When the sender moved it, microseconds since 1970 on the sender's own clock."""
+    """When the sender moved it: microseconds since 1970 by the sender's clock."""
     by: str
-    """Who sent it: a name that the sender chose for itself."""
+    """The sender's self-chosen name."""
     mark_in: int | None = None
-    """The first and the last frame between which playing loops, where they are set."""
+    """The first and the last frame of the loop, if set."""
     mark_out: int | None = None
 
 
 def playback_state_from(body: object) -> PlaybackState:
-    """Read a state. Raises BadRequestError with a sentence."""
+    """Parse a state. Raises BadRequestError."""
     if not isinstance(body, dict):
-        raise BadRequestError("The body must be a JSON object that says where the room is.")
+        raise BadRequestError("The body must be a JSON object with the room's state.")
     stream_id, playing, speed = body.get("stream_id"), body.get("playing"), body.get("speed")
     by = body.get("by")
     if not isinstance(stream_id, str):
@@ -40,7 +40,7 @@ def playback_state_from(body: object) -> PlaybackState:
     if (
         not isinstance(speed, int | float)
         or isinstance(speed, bool)
-        # Neither infinite nor no number: those are no less than anything.
+        # This form also rejects NaN and infinity.
         or not abs(speed) <= _MAX_SPEED
     ):
         raise BadRequestError(f"speed must be a number, -{_MAX_SPEED:g} to {_MAX_SPEED:g}.")
@@ -61,7 +61,7 @@ def playback_state_from(body: object) -> PlaybackState:
 
 
 def require_name(what: str, name: str) -> None:
-    """Raise BadRequestError unless it can be the name of a room or of somebody in one."""
+    """Raise BadRequestError unless it is allowed as the name of a room or a member."""
     if not (1 <= len(name) <= _MAX_NAME and name.isprintable()):
         raise BadRequestError(f"{what} must be 1 to {_MAX_NAME} printable characters.")
 
@@ -69,5 +69,5 @@ def require_name(what: str, name: str) -> None:
 def _count(body: dict[str, object], name: str) -> int:
     value = body.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_INTEGER:
-        raise BadRequestError(f"{name} must be a whole number from 0 up.")
+        raise BadRequestError(f"{name} must be a whole number, 0 or more.")
     return value

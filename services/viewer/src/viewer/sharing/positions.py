@@ -1,4 +1,4 @@
-"""Positions in streams, kept as the committed offsets of consumer groups."""
+"""Viewers' positions in streams, stored as committed offsets of consumer groups."""
 
 import logging
 from typing import Protocol
@@ -16,30 +16,30 @@ _TIMEOUT_SECONDS = 5.0
 
 
 class Positions(Protocol):
-    """Where each viewer is in each stream, as an offset on the stream's partition."""
+    """Each viewer's position in each stream, as an offset of the stream's partition."""
 
     def get(self, viewer_id: str, stream_id: str, partition: int) -> int | None:
-        """Return the offset of the next frame to show; None when there is none."""
+        """Return the offset of the next frame to show; None if there is none."""
 
     def put(self, viewer_id: str, stream_id: str, partition: int, offset: int) -> None:
         """Set the offset of the next frame to show."""
 
 
 class GroupPositions:
-    """Positions as the offsets of groups `viewer.<viewer id>.<stream id>`, which have no members.
+    """Positions as offsets of the groups `viewer.<viewer id>.<stream id>`, which have no members.
 
-    They survive restarts, are shared by replicas, and any Kafka tool shows them. Both methods
-    raise TryLaterError when the broker doesn't answer.
+    They survive restarts, are shared by replicas, and any Kafka tool shows them. Both methods block
+    for the broker, for 5 s at most, and raise TryLaterError if it doesn't answer.
     """
 
     def __init__(self, admin: AdminClient, topic: str, metrics: Metrics) -> None:
-        """Keep offsets on `topic`."""
+        """Commit offsets of `topic`."""
         self._admin = admin
         self._topic = topic
         self._metrics = metrics
 
     def get(self, viewer_id: str, stream_id: str, partition: int) -> int | None:
-        """Return the offset that the group has committed, if it has."""
+        """Return the group's committed offset; None if there is none."""
         group = _group(viewer_id, stream_id)
         request = ConsumerGroupTopicPartitions(group, [TopicPartition(self._topic, partition)])
         try:
@@ -61,7 +61,7 @@ class GroupPositions:
             )
             answer[group].result()
         except KafkaException as error:
-            raise self._failure("kept", stream_id, error) from error
+            raise self._failure("saved", stream_id, error) from error
         self._metrics.position_commits.inc()
 
     def _failure(self, what: str, stream_id: str, error: KafkaException) -> TryLaterError:
@@ -69,7 +69,7 @@ class GroupPositions:
         logger.warning(
             "event=position_failed doing=%s reason=%r", what, str(error), extra=about(stream_id)
         )
-        return TryLaterError(f"The position can't be {what} at the moment: {error}.")
+        return TryLaterError(f"The position can't be {what} now: {error}.")
 
 
 def _group(viewer_id: str, stream_id: str) -> str:

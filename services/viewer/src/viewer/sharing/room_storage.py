@@ -1,4 +1,4 @@
-"""Rooms kept as the committed offsets of consumer groups, as positions are."""
+"""Stores rooms as committed offsets of consumer groups, like positions."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -20,7 +20,7 @@ _TIMEOUT_SECONDS = 2.0
 
 
 class GroupRooms:
-    """Rooms as the offsets of groups `viewer.room/<name>`, which have no members.
+    """Rooms as offsets of the groups `viewer.room/<name>`, which have no members.
 
     The offset is the frame's; the rest of the state is in the offset's metadata.
     """
@@ -28,7 +28,7 @@ class GroupRooms:
     def __init__(
         self, admin: AdminClient, catalogue: Catalogue, topic: str, metrics: Metrics
     ) -> None:
-        """Keep offsets on `topic`, the one of the catalogue's frames."""
+        """Commit offsets of `topic`, the frames topic."""
         self._admin = admin
         self._catalogue = catalogue
         self._topic = topic
@@ -75,7 +75,7 @@ class GroupRooms:
                 self._metrics.position_failures.inc()
                 continue
             # A room has been in streams of several partitions: each partition keeps one state.
-            # Others who share the cluster may have rooms of that name, in topics of their own.
+            # Other viewers on the same cluster may have rooms of this name, with other topics.
             states = [
                 stored
                 for offset in offsets
@@ -93,7 +93,7 @@ class GroupRooms:
 
 
 def _stored(metadata: str | None) -> StoredState | None:
-    """Read what was kept; None when somebody else wrote something else there."""
+    """Parse a stored state; None if another program wrote it."""
     try:
         body = json.loads(metadata or "null")
         return StoredState(playback_state_from(body), int(body["arrived_us"]))
@@ -102,5 +102,5 @@ def _stored(metadata: str | None) -> StoredState | None:
 
 
 def _group(name: str) -> str:
-    # No viewer id has a slash, so this is no viewer's group.
+    # Viewer ids have no slash, so this can't be a position's group.
     return f"viewer.room/{name}"

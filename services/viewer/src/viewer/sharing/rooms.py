@@ -1,4 +1,4 @@
-"""Rooms: several people watch one video at the same frame, whichever replica each has reached."""
+"""Rooms: several people watch one video at the same frame, also across replicas."""
 
 import threading
 import time
@@ -14,38 +14,38 @@ from viewer.sharing.playback_state import PlaybackState
 _LIMIT = 1000
 _IDLE_SECONDS = 3600.0
 _SYNC_SECONDS = 0.2
-# Of how many rooms the store is asked at a time, however many are joined.
+# The most rooms to read from the store at a time, however many are joined.
 _MOST_ASKED = 100
-# Two moves of one sender overtake each other on their way by no more than this.
+# One sender's moves may arrive in the wrong order by up to this much.
 _OVERTAKING_US = 5_000_000
-# Replicas' clocks agree better than this: what came later than now was kept by no replica.
+# Replicas' clocks differ by less: no replica stored a state with a later time than this.
 _CLOCK_SLACK_US = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """A room's state, and when it came to a viewer: microseconds since 1970 by its clock."""
+    """A room's state, and when it reached a replica: microseconds since 1970 by its clock."""
 
     state: PlaybackState
     arrived_us: int
 
 
 class RoomStore(Protocol):
-    """Where rooms are for all replicas."""
+    """Stores the rooms' states for all replicas."""
 
     def write(self, name: str, stored: StoredState) -> None:
-        """Store a room's state. One thread at a time calls; it must not wait for the cluster."""
+        """Store a room's state. Called by one thread at a time; must not wait for the cluster."""
 
     def read(self, names: Collection[str]) -> Mapping[str, StoredState]:
-        """Return the states of those of these rooms that have one, as far as they can be read.
+        """Return the states of these rooms that have one and can be read.
 
-        May wait for the cluster for seconds. Several threads may call at once.
+        May block for the cluster for seconds. Several threads may call at once.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A room's state; `version` grows with every move of any room that this process learns of."""
+    """A room's state; `version` increases with every move of any room that this process sees."""
 
     stored: StoredState
     version: int
@@ -59,8 +59,8 @@ class Move:
 class Rooms:
     """The rooms by name. Safe to share by threads.
 
-    A move reaches the people at this replica at once, and those at others through the store. Of two
-    moves, the one that arrived later at its replica counts, and every replica comes to it.
+    A move reaches this replica's clients at once, and other replicas' clients through the store. Of
+    two moves, the one that arrived later at its replica wins, on every replica.
 
     Threads of requests call `move`, `wait` and `joined`; one thread of its own runs `follow`. The
     lock is never held while the store is read or written.
@@ -73,12 +73,12 @@ class Rooms:
         idle_seconds: float = _IDLE_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Keep at most `limit` rooms, each for so long after its last move.
+        """Keep at most `limit` rooms, each for `idle_seconds` after its last move.
 
-        Beyond that, the one that was moved longest ago and that nobody is in makes room for
-        another: it is still in the store.
+        Beyond the limit, the empty room that was moved longest ago is removed from memory; the
+        store still has it.
 
-        `now` gives seconds since 1970: the replicas' clocks should agree to a fraction of one.
+        `now` gives seconds since 1970; the replicas' clocks should agree to a fraction of a second.
         """
         self._store = store
         self._limit = limit
@@ -94,17 +94,19 @@ class Rooms:
         self._is_writing = False
 
     def move(self, name: str, state: PlaybackState) -> Move:
-        """Move a room, and return where it then is.
+        """Move a room, and return its state after the move.
 
-        The last to arrive wins, for no two senders' clocks need agree; but what one sender sent
-        earlier and came later changes nothing. Raises TryLaterError when there are people in as
-        many rooms as may be.
+        The last move to arrive wins, because senders' clocks may differ. But a move that its sender
+        sent before the current one changes nothing. Raises TryLaterError if `limit` rooms have
+        members.
         """
         with self._changed:
             self._forget_idle()
             current = self._moves.get(name)
             if current is None and not self._make_room():
-                raise TryLaterError(f"There are {self._limit} rooms, as many as may be; try again.")
+                raise TryLaterError(
+                    f"There are {self._limit} rooms in use, the maximum; try again."
+                )
             if current is not None and _is_overtaken(state, current.state):
                 return current
             moved = self._put(name, StoredState(state, self._now_us()))
@@ -115,7 +117,7 @@ class Rooms:
     def wait(
         self, names: Collection[str], version: int, timeout_seconds: float
     ) -> Mapping[str, Move]:
-        """Return the moves of these rooms that are newer than this version, once there is one."""
+        """Block until one of these rooms moves, or the timeout; return the newer moves."""
 
         def newer() -> Mapping[str, Move]:
             found = {name: self._moves[name] for name in names if name in self._moves}
@@ -127,7 +129,7 @@ class Rooms:
 
     @contextmanager
     def joined(self, *names: str) -> Iterator[None]:
-        """Learn where rooms are by now, and of their moves elsewhere, for as long as this lasts."""
+        """Read the rooms' states, and follow their moves on other replicas while this is active."""
         with self._changed:
             self._joined.update(names)
         try:
@@ -138,19 +140,19 @@ class Rooms:
                 self._joined -= Counter(names)  # drops those at 0
 
     def follow(self, stopping: threading.Event) -> None:
-        """Learn of moves elsewhere, until the viewer stops: a thread's work."""
+        """Read other replicas' moves from the store until the viewer stops, in its own thread."""
         at = 0
         while not stopping.wait(_SYNC_SECONDS):
             with self._changed:
                 joined = list(self._joined)
             if joined:
-                # Where there are too many for one look, they take turns.
+                # If there are too many for one request, they take turns.
                 at %= len(joined)
                 self._learn((joined[at:] + joined[:at])[:_MOST_ASKED])
                 at += _MOST_ASKED
 
     def age_us(self, move: Move) -> int:
-        """Tell how long ago a move arrived, in microseconds."""
+        """Return how long ago a move arrived, in microseconds."""
         return max(self._now_us() - move.stored.arrived_us, 0)
 
     def _learn(self, names: Collection[str]) -> None:
@@ -165,14 +167,14 @@ class Rooms:
                 if stored.arrived_us > known_us and (own or self._make_room()):
                     self._put(name, stored)
                 elif own and stored.arrived_us < known_us:
-                    # An older move was written over it from elsewhere.
+                    # Another replica has overwritten it with an older move: write it again.
                     self._unwritten[name] = own.stored
         self._write()
 
     def _write(self) -> None:
-        """Give the store what it has not been given, if no other thread is at it.
+        """Write the pending states to the store, unless another thread does so already.
 
-        So it gets one after another, the latest last, and nobody holds the lock meanwhile.
+        The store gets them one by one, the latest last; no lock is held during a write.
         """
         while True:
             with self._changed:
@@ -188,7 +190,7 @@ class Rooms:
                     self._is_writing = False
 
     def _make_room(self) -> bool:
-        """Have one room less than may be, and tell whether that could be done."""
+        """Remove rooms until there is space for one; return False if all rooms have members."""
         while len(self._moves) >= self._limit:
             left = next((name for name in self._moves if name not in self._joined), None)
             if left is None:
@@ -213,10 +215,10 @@ class Rooms:
 
 
 def _is_overtaken(state: PlaybackState, current: PlaybackState) -> bool:
-    """Whether the sender of both sent this one first.
+    """Whether one sender sent both, and sent `state` first.
 
-    A lead of more than a few seconds means that a clock was set back or that two senders share a
-    name: the move counts then.
+    A difference of more than a few seconds means that a clock was set back or that two senders
+    share a name; then the move counts.
     """
     lead_us = current.at_us - state.at_us
     return state.by == current.by and 0 < lead_us <= _OVERTAKING_US

@@ -1,1 +1,1 @@
-"""What the status page tells: the last minutes in numbers, and how each service is."""
+"""What the status page shows: each service's state, and metrics of the last minutes."""

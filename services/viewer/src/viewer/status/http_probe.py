@@ -1,4 +1,4 @@
-"""Asks the other services over HTTP, briefly."""
+"""Requests to other services' HTTP endpoints, with short timeouts."""
 
 import json
 import ssl
@@ -13,11 +13,14 @@ _MAX_BYTES = 4 << 20
 
 
 class NoAnswerError(Exception):
-    """A service didn't answer, or not in a way that can be read; says why."""
+    """A service didn't answer, or its answer can't be read; the text says why."""
 
 
 class HttpProbe:
-    """Makes requests, past any proxy: the services are neighbours."""
+    """Makes requests without a proxy, because the services are on the same network.
+
+    A call blocks for about 2 s at most.
+    """
 
     def __init__(
         self,
@@ -25,9 +28,9 @@ class HttpProbe:
         ssl_ca_location: str | None = None,
         token: str | None = None,
     ) -> None:
-        """Show `name:password` or a token, where there is one.
+        """Authenticate with `name:password` or a token, if given.
 
-        Without certificates of one's own, trust those of the system.
+        Without `ssl_ca_location`, the system's certificates are trusted.
         """
         self._headers: dict[str, str] = {}
         if token is not None:
@@ -35,7 +38,7 @@ class HttpProbe:
         if user_info is not None:
             self._headers["Authorization"] = f"Basic {b64encode(user_info.encode()).decode()}"
         is_folder = ssl_ca_location is not None and Path(ssl_ca_location).is_dir()
-        # Made once: to read the system's certificates takes a while.
+        # Created once: reading the system's certificates is slow.
         context = ssl.create_default_context(
             cafile=None if is_folder else ssl_ca_location,
             capath=ssl_ca_location if is_folder else None,
@@ -46,7 +49,7 @@ class HttpProbe:
         """Return the status and the text. Raises NoAnswerError."""
         request = Request(url)  # noqa: S310 (settings allow http and https only)
         for name, value in self._headers.items():
-            # Not to be sent along to wherever the service redirects.
+            # Redirects must not receive the credentials.
             request.add_unredirected_header(name, value)
         try:
             with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
@@ -61,7 +64,7 @@ class HttpProbe:
 
 
 def sentence_of(text: str) -> str:
-    """Find what an answer has to say: `error` of JSON, or a line of text."""
+    """Return an answer's message: `error` of a JSON object, or the first line of text."""
     try:
         found = json.loads(text)["error"]
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Which files wait, are left alone or failed, and why, as ingest tells it."""
+"""Ingest's waiting and failed files with their reasons."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _TOTALS = ("waiting", "ingesting", "failed", "done")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of which there is something to say."""
+    """A waiting or failed file."""
 
     name: str
     state: Literal["waiting", "failed"]
@@ -25,7 +25,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The newest of those files, whether intake is paused, and how many files there are."""
+    """The newest of these files, whether intake is paused, and the number of files by state."""
 
     paused: bool
     totals: Mapping[str, int]
@@ -33,9 +33,9 @@ class Files:
 
 
 def ask_files(probe: HttpProbe, urls: Sequence[str]) -> Files | None:
-    """Ask the first ingest service that answers: replicas share one folder.
+    """Ask the first ingest service that answers; replicas share one folder. None if none answers.
 
-    None where none does. What it says is bounded and checked: names and reasons are people's.
+    The answer is bounded and checked: file names and reasons may hold any text.
     """
     for url in (each for given in urls for each in every_address(given)):
         try:

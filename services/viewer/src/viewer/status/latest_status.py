@@ -1,4 +1,4 @@
-"""What was seen last of all services, for whoever asks."""
+"""The latest result of each status check."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ _NAMES = {"kafka": "Kafka", "registry": "The schema registry"}
 
 
 class LatestStatus:
-    """Written by those who look, read by the status page. Safe to share by threads."""
+    """Written by the status checks, read by requests. Safe to share by threads; nothing blocks."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class LatestStatus:
         wall: Callable[[], float] = time.time,
         skipped: Callable[[], Sequence[Mapping[str, object]]] = tuple,
     ) -> None:
-        """`viewer` tells of this viewer when asked, `skipped` of records that are others'.
+        """`viewer` returns this viewer's state, `skipped` the skipped foreign records.
 
         `wall` gives seconds since 1970.
         """
@@ -32,13 +32,13 @@ class LatestStatus:
         self.ingest: Sequence[Service] = ()
         self.cluster: Sequence[Service] = ()
         self.files: Files | None = None
-        """None where no ingest service has told of them."""
+        """None if no ingest service has answered."""
         self.topics: Sequence[Topic] | None = None
-        """None until Kafka has been asked."""
+        """None until Kafka has answered."""
 
     @property
     def away(self) -> list[str]:
-        """What of the log can't be read now, as sentences: the viewer serves what it has."""
+        """Sentences on Kafka and the registry while they are not ready."""
         return [
             f"{_NAMES[service.name]}: {service.sentence}"
             for service in self.cluster

@@ -1,4 +1,4 @@
-"""The last minutes as the series of the plots: which metric each shows, and its points."""
+"""The plots' data of the last minutes: the metric of each series, and its points."""
 
 import threading
 from collections import deque
@@ -10,10 +10,10 @@ from viewer.status.rates import Scrapes, highest, quantile, rate
 
 INTERVAL_SECONDS = 5.0
 KEPT_SECONDS = 15 * 60
-# Quantiles are of so long: of a few seconds there would often be nothing to tell.
+# Quantiles cover this long: a few seconds often have no observation.
 _WINDOW_SECONDS = 60
 _PICTURES = ("frames", "mjpg")
-# "pace" is none: the speed asked for shows only some.
+# Without "pace": at a high speed, frames are skipped on purpose.
 _LOST = ("slow_client", "expired")
 
 Point = dict[str, float | None]
@@ -21,9 +21,9 @@ Point = dict[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What was measured at one moment, in milliseconds since 1970.
+    """The metrics of one moment (milliseconds since 1970).
 
-    Of the ingest services, those that answered, by their addresses.
+    `ingest` has the ingest services that answered, by their addresses.
     """
 
     at_ms: int
@@ -32,7 +32,7 @@ class Moment:
 
 
 class PlotHistory:
-    """Keeps the points of the last minutes, bounded. Safe to share by threads."""
+    """The points of the last minutes, bounded. Safe to share by threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,13 +40,13 @@ class PlotHistory:
         self._points = deque[tuple[int, Point]](maxlen=int(KEPT_SECONDS / INTERVAL_SECONDS) + 1)
 
     def add(self, moment: Moment) -> None:
-        """Take a moment in."""
+        """Add a moment."""
         with self._lock:
             self._recent.append(moment)
             self._points.append((moment.at_ms, point_of(list(self._recent))))
 
     def shift(self, by_ms: int) -> None:
-        """Move all moments, as the clock that dates them was set by so much."""
+        """Shift all times after the wall clock was set."""
         with self._lock:
             moved = [replace(moment, at_ms=moment.at_ms + by_ms) for moment in self._recent]
             self._recent.clear()
@@ -56,7 +56,7 @@ class PlotHistory:
             self._points.extend(points)
 
     def as_dict(self) -> dict[str, object]:
-        """Return the moments, and each series with a value or None for each of them."""
+        """Return the times, and each series with a value or None for each time."""
         with self._lock:
             points = list(self._points)
         names = points[-1][1] if points else ()
@@ -67,7 +67,7 @@ class PlotHistory:
 
 
 def point_of(moments: Sequence[Moment]) -> Point:
-    """Work out the newest point of these moments, which are in order of time."""
+    """Compute the newest point of these moments, which are in order of time."""
     viewers, ingests = [{"": each.viewer} for each in moments], [each.ingest for each in moments]
     own, replicas = moments[-1].viewer, moments[-1].ingest
     seconds = (moments[-1].at_ms - moments[-2].at_ms) / 1000 if len(moments) > 1 else 0
@@ -84,7 +84,7 @@ def point_of(moments: Sequence[Moment]) -> Point:
         "live_latency_p99_seconds": quantile(0.99, "framelog_viewer_live_latency_seconds", viewers),
         "commit_p50_seconds": quantile(0.5, "framelog_ingest_commit_seconds", ingests),
         "commit_p99_seconds": quantile(0.99, "framelog_ingest_commit_seconds", ingests),
-        # Replicas share one folder: each sees the same files and the same disk.
+        # Replicas share one folder: each reports the same files and the same disk.
         "files_waiting": highest("framelog_ingest_files_waiting", replicas),
         "disk_free_bytes": highest("framelog_ingest_disk_free_bytes", replicas),
         "disk_size_bytes": highest("framelog_ingest_disk_size_bytes", replicas),
@@ -112,4 +112,4 @@ NAMES = frozenset(
         "framelog_viewer_watchers",
     }
 )
-"""The metrics that all this is made of."""
+"""The metrics that the points are computed from."""

@@ -1,7 +1,7 @@
-"""Rates and quantiles: what the status page derives from scrapes. Pure; nothing else derives any.
+"""Rates and quantiles of the status page, computed from scrapes. Pure; computed nowhere else.
 
-Each scrape is known by its service's address. A service that did not answer has none at that
-moment; its replicas are summed without it.
+Each scrape is keyed by its service's address. A service that did not answer has no scrape at that
+moment and is left out of sums.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,9 +15,9 @@ Scrapes = Mapping[str, Scrape]
 def rate(
     name: str, moments: Sequence[Scrapes], seconds: float, **labels: Collection[str]
 ) -> float | None:
-    """Return by how much a counter grew a second between the last two moments.
+    """Return a counter's increase per second between the last two moments.
 
-    Sums all services that answered at both; None when there are none, or no time passed.
+    Sums all services that answered at both moments; None if there are none, or no time passed.
     """
     latest, before = moments[-1], moments[-2] if len(moments) > 1 else {}
     grown = [
@@ -30,13 +30,13 @@ def rate(
 
 
 def highest(name: str, latest: Scrapes) -> float | None:
-    """Return the highest value that a service has of a gauge; None when none has it."""
+    """Return the highest value of a gauge among the services; None if no service has it."""
     totals = [scrape.total(name) for scrape in latest.values()]
     return max((total for total in totals if total is not None), default=None)
 
 
 def quantile(q: float, name: str, moments: Sequence[Scrapes]) -> float | None:
-    """Estimate a quantile of what all services counted from the first moment to the last."""
+    """Estimate a quantile of all services' observations from the first moment to the last."""
     counts: dict[float, float] = {}
     for address, latest in moments[-1].items():
         known = [moment[address] for moment in moments[:-1] if address in moment]
@@ -49,7 +49,7 @@ def quantile(q: float, name: str, moments: Sequence[Scrapes]) -> float | None:
 
 
 def increase(new: float, old: float) -> float:
-    """Tell by how much a counter grew; one that is lower than it was began anew at 0."""
+    """Return a counter's increase; a counter that decreased was reset to 0."""
     return new - old if new >= old else new
 
 
@@ -57,7 +57,7 @@ def quantile_of(q: float, counts: Mapping[float, float]) -> float | None:
     """Estimate a quantile of a histogram's counts, which are cumulative by upper bound.
 
     Linear within a bucket, as PromQL's histogram_quantile; the highest bound stands for all that
-    is above it. None when nothing was counted.
+    is above it. None if there are no observations.
     """
     total = counts.get(inf, 0)
     if total <= 0:

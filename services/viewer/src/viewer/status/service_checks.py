@@ -1,4 +1,4 @@
-"""How each service is, asked where it says so itself."""
+"""Checks of each service's state, by its own health endpoint or protocol."""
 
 import json
 import socket
@@ -32,11 +32,11 @@ class Service:
     address: str | None = None
     version: str | None = None
     checked_ms: int | None = None
-    """When it had been asked: milliseconds since 1970. None of what is asked when told."""
+    """When it was checked: milliseconds since 1970. None if it is checked for each request."""
 
 
 def viewer_service(waiting_for: str | None, streams: int) -> Service:
-    """Tell of this viewer, which knows so many streams."""
+    """Return this viewer's state; `streams` is the number in its catalogue."""
     release = version("framelog-viewer")
     if waiting_for is not None:
         return Service("viewer", "waiting", waiting_for, version=release)
@@ -46,12 +46,12 @@ def viewer_service(waiting_for: str | None, streams: int) -> Service:
 
 
 def ask_ingest(probe: HttpProbe, urls: Sequence[str]) -> tuple[list[Service], dict[str, Scrape]]:
-    """Ask each ingest service how it is and what it measures.
+    """Ask each ingest service for its state and its metrics.
 
-    A name with several addresses, as of a service in containers, is that of several replicas.
+    A host name with several addresses, such as a container service's, stands for replicas.
     """
     if not urls:
-        sentence = "The viewer isn't told where it is: FRAMELOG_VIEWER_INGEST_URLS is not set."
+        sentence = "Not monitored: FRAMELOG_VIEWER_INGEST_URLS is not set."
         return [Service("ingest", "unasked", sentence)], {}
     answers = {replica: _ask_one(probe, replica) for url in urls for replica in every_address(url)}
     scrapes = {replica: scrape for replica, (_, scrape) in answers.items() if scrape}
@@ -59,16 +59,16 @@ def ask_ingest(probe: HttpProbe, urls: Sequence[str]) -> tuple[list[Service], di
 
 
 def every_address(url: str, resolve: Resolve = socket.getaddrinfo) -> list[str]:
-    """Return the URL for each address of its host; as it is where there is but one.
+    """Return one URL for each address of the host; the URL itself if there is only one.
 
-    One for HTTPS stays too, for its certificate is the name's.
+    An HTTPS URL is not changed either, because its certificate is for the host name.
     """
     parts = urlsplit(url)
     try:
         found = resolve(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
     except OSError:
-        return [url]  # asking will tell what is wrong with it
-    # One replica may have an address of each family.
+        return [url]  # the request to it will report the error
+    # One replica may have both an IPv4 and an IPv6 address.
     family = found[0][0]
     addresses = sorted({str(address[0]) for its, *_, address in found if its == family})
     if parts.scheme != "http" or len(addresses) < 2:
@@ -90,16 +90,16 @@ def _ask_one(probe: HttpProbe, url: str) -> tuple[Service, Scrape | None]:
     except ValueError:
         scrape = Scrape({})
     if metrics_status != 200 or not scrape.series:
-        sentence = "Something answers there, but not as ingest does: is the address right?"
+        sentence = "The service at this address is not ingest. Check the address."
         return Service("ingest", "away", sentence, address), None
     release = scrape.label("framelog_ingest_build_info", "version")
     if status == 200:
-        return Service("ingest", "ready", "It is ready for videos.", address, release), scrape
+        return Service("ingest", "ready", "Ready for videos.", address, release), scrape
     return Service("ingest", "waiting", sentence_of(said), address, release), scrape
 
 
 def ask_registry(probe: HttpProbe, url: str) -> Service:
-    """Ask the schema registry whether it answers, and Apicurio which version it is."""
+    """Check that the schema registry answers; ask Apicurio for its version."""
     address = urlsplit(url).netloc
     try:
         status, said = probe.get(f"{url}/subjects")
@@ -122,7 +122,7 @@ def _apicurio_version(probe: HttpProbe, origin: str) -> str | None:
 
 
 def ask_kafka(admin: AdminClient, bootstrap_servers: str) -> Service:
-    """Ask Kafka which brokers there are. Its protocol does not tell its version."""
+    """Ask Kafka for its brokers. The protocol does not report Kafka's version."""
     try:
         brokers = len(admin.describe_cluster(request_timeout=RPC_SECONDS).result().nodes)
     except KafkaException as error:

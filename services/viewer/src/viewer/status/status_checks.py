@@ -24,12 +24,15 @@ from viewer.status.topic_checks import ask_disks, ask_topics, image_bytes
 logger = logging.getLogger(__name__)
 
 _CLUSTER_INTERVAL_SECONDS = 10.0
-# By so much the wall clock must leave the other one to have been set; it is slewed by less.
+# A larger difference between the clocks means that the wall clock was set, not slewed.
 _CLOCK_SET_MS = 1000
 
 
 class StatusChecks:
-    """Threads, so that a cluster or folder that is slow to tell makes no gap in the plots."""
+    """Runs the checks in three threads: a slow cluster or folder leaves no gap in the plots.
+
+    Each thread blocks on its own requests only. All write to the latest status.
+    """
 
     def __init__(
         self,
@@ -41,9 +44,9 @@ class StatusChecks:
         metrics: CollectorRegistry,
         lost: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Look at what `settings` name; `metrics` are the viewer's own.
+        """Check the services in `settings`; `metrics` are the viewer's own.
 
-        `lost` tells what the registry has lost of what the log needs.
+        `lost` returns a sentence if the registry has lost schemas.
         """
         self._lost = lost
         self._ahead_ms: int | None = None
@@ -52,7 +55,7 @@ class StatusChecks:
         self._admin = admin
         self._catalogue = catalogue
         self._metrics = metrics
-        self._neighbours = HttpProbe()
+        self._probe = HttpProbe()
         self._ingest = HttpProbe(token=revealed(settings.ingest_token))
         self._registry = HttpProbe(
             revealed(settings.registry.user_info), settings.registry.ssl_ca_location
@@ -78,24 +81,24 @@ class StatusChecks:
         return all(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
-        """End the threads, once what they ask now has answered: nobody need wait for that."""
+        """Ask the threads to end, and return at once; they end after their current requests."""
         self._stopping.set()
 
     def _check_services(self) -> None:
-        """Read the viewer's own metrics and ask ingest for its."""
+        """Read the viewer's own metrics, and ask ingest for its state and metrics."""
         at_ms = int(time.time() * 1000)
         ahead_ms = at_ms - int(time.monotonic() * 1000)
         if self._ahead_ms is not None and abs(ahead_ms - self._ahead_ms) > _CLOCK_SET_MS:
-            # What was seen so many minutes ago stays so: the clock was set, time did not pass.
+            # Keep the ages of the points: the clock was set, but no time passed.
             self._latest_status.history.shift(ahead_ms - self._ahead_ms)
         self._ahead_ms = ahead_ms
-        services, scrapes = ask_ingest(self._neighbours, self._settings.ingest_urls)
+        services, scrapes = ask_ingest(self._probe, self._settings.ingest_urls)
         self._latest_status.ingest = _dated(services)
         own = scrape_of(self._metrics.collect(), NAMES)
         self._latest_status.history.add(Moment(at_ms, own, scrapes))
 
     def _check_cluster(self) -> None:
-        """Ask Kafka and the registry how they are, and Kafka what is in the topics."""
+        """Check Kafka, the registry and the topics."""
         settings = self._settings
         [kafka] = _dated([ask_kafka(self._admin, settings.kafka.bootstrap_servers)])
         self._latest_status.cluster = [kafka, *self._latest_status.cluster[1:]]
@@ -112,27 +115,27 @@ class StatusChecks:
             settings.streams_topic: None,
         }
         try:
-            disks = ask_disks(self._neighbours, settings.kafka_metrics_urls)
+            disks = ask_disks(self._probe, settings.kafka_metrics_urls)
             self._latest_status.topics = ask_topics(self._admin, images, disks)
         except KafkaException as error:
-            # What was known last stands; how Kafka is will be said in a moment.
+            # Keep the last result; the next check reports Kafka's state.
             logger.debug("event=topics_unknown reason=%r", str(error))
 
     def _check_files(self) -> None:
-        """Ask ingest of which files there is something to say."""
+        """Ask ingest for its waiting and failed files."""
         self._latest_status.files = ask_files(self._ingest, self._settings.ingest_urls)
 
     def _repeat(self, interval_seconds: float, check: Callable[[], None]) -> None:
         while not self._stopping.is_set():
             try:
                 check()
-            # A page that tells of faults must not end by one.
+            # The status page must survive every error.
             except Exception:
                 logger.exception("event=status_unknown")
             self._stopping.wait(interval_seconds)
 
 
 def _dated(services: Sequence[Service]) -> list[Service]:
-    """Say of services that they have been asked now: an answer may have taken seconds."""
+    """Set the time of the check to now: an answer may have taken seconds."""
     now_ms = int(time.time() * 1000)
     return [replace(service, checked_ms=now_ms) for service in services]

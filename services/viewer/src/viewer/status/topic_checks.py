@@ -1,4 +1,4 @@
-"""The topics: how much is in each, and for how long it stays."""
+"""Checks of the topics: their sizes and retention."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,20 +22,21 @@ class Topic:
     name: str
     partitions: int
     offsets: int
-    """From the first that is there to the newest: each partition's, together. Transactions take
-    some, and compaction leaves gaps, so records are at most so many."""
+    """Offsets from the first available to the newest, summed over the partitions.
+
+    Transaction markers use some, and compaction leaves gaps: this is the most records possible."""
     image_bytes: int | None
-    """Of the pictures that are there, in the frames topic."""
+    """Bytes of the available images, in the frames topic."""
     disk_bytes: int | None
-    """On the brokers' disks, all replicas together; None where the brokers' metrics don't tell."""
+    """On the brokers' disks, all replicas in total; None without the brokers' metrics."""
     cleanup_policy: str
     retention_ms: int | None
     retention_bytes: int | None
-    """Of one partition; None where there is no bound."""
+    """For one partition; None means no limit."""
 
 
 def image_bytes(views: Iterable[StreamView]) -> int:
-    """Add up the pictures that the log still has; of a stream in part, its share by frames."""
+    """Estimate the bytes of the available images; a partly expired stream counts in proportion."""
     total = 0
     for view in views:
         there, all_of_it = view.frame_count - view.first_available_frame, view.stream.frame_count
@@ -44,7 +45,7 @@ def image_bytes(views: Iterable[StreamView]) -> int:
 
 
 def ask_disks(probe: HttpProbe, urls: Sequence[str]) -> Scrape | None:
-    """Ask all brokers what their logs take, as Kafka's client can't; None unless all answer."""
+    """Ask all brokers' metrics for their logs' sizes; None unless all answer."""
     try:
         found = [parse_scrape(probe.get(url)[1], {_LOG_SIZE}) for url in urls]
     except (NoAnswerError, ValueError):
@@ -56,9 +57,9 @@ def ask_disks(probe: HttpProbe, urls: Sequence[str]) -> Scrape | None:
 def ask_topics(
     admin: AdminClient, images: Mapping[str, int | None], disks: Scrape | None
 ) -> list[Topic]:
-    """Ask Kafka about these topics; the values tell the images in each, where there are any.
+    """Ask Kafka about these topics; the values are the bytes of images in each, if any.
 
-    Raises KafkaException. Topics that are missing are left out.
+    Raises KafkaException. Missing topics are left out.
     """
     known = admin.list_topics(timeout=RPC_SECONDS).topics
     there = [name for name in images if name in known and known[name].error is None]

@@ -1,4 +1,4 @@
-"""The Flask application: who is let in, the routes, and the headers that every answer has."""
+"""The Flask application: authentication, routes, and the headers of every response."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ from viewer.web.request_boundary import MOST_BODY_BYTES
 
 DEVICE_COOKIE = "framelog_device"
 _YEAR_SECONDS = 365 * 24 * 3600
-# They tell nothing, and what asks them may go by any name.
+# Probes reveal nothing, and may use any host name.
 _PROBES = {"health.healthz", "health.readyz"}
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -37,7 +37,7 @@ def create_app(
     traces: Traces,
     behind_proxy: bool,
 ) -> Flask:
-    """Make the application that serves these blueprints.
+    """Create the application that serves these blueprints.
 
     `authentication` checks credentials, `site_policy` what other sites' pages may do.
     """
@@ -55,7 +55,7 @@ def create_app(
 
     @app.before_request
     def drop_impossible_dates() -> None:
-        # Werkzeug passes over what is no date, but not over one beyond all years.
+        # Werkzeug ignores an invalid date, but raises OverflowError for a year that is too large.
         for name in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"):
             try:
                 parse_date(request.environ.get(name))

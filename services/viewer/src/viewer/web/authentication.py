@@ -1,9 +1,8 @@
-"""Who is let in: a token for programs, names and passwords for people.
+"""Authentication: a token for programs, names and passwords for people.
 
-Passwords can be guessed, so wrong ones slow down whoever tries: of one network, and for one name.
-Others that share it, behind a proxy for instance, have logged in before, and their browsers show a
-cookie for that: what strangers tried is not held against them. This follows OWASP's "Slow Down
-Online Guessing Attacks with Device Cookies".
+Passwords can be guessed, so failed logins delay further logins from the same network with the same
+name. People behind the same proxy who have logged in before are not delayed: a cookie identifies
+their browsers. This follows OWASP's "Slow Down Online Guessing Attacks with Device Cookies".
 """
 
 import hashlib
@@ -24,18 +23,21 @@ from viewer.telemetry.metrics import Metrics
 from viewer.web.client_quotas import network_of
 
 _WINDOW_SECONDS = 60.0
-# After so many failures in a window, tries take turns; after twice as many, longer ones.
+# After this many failures in a window, logins take turns; after twice as many, longer turns.
 _FREE_FAILURES = 10
 _TURN_SECONDS = 1.0
 _LONG_TURN_SECONDS = 4.0
 _LONGEST_WAIT_SECONDS = 4.0
 MOST_WAITING = 4
-"""How many who guess may wait at a time: each takes a thread."""
+"""The most delayed logins at a time: each occupies a thread."""
 _MOST_GUESSERS = 10_000
 
 
 class Authentication:
-    """Checks credentials. Safe to share by threads."""
+    """Checks credentials. Safe to share by threads.
+
+    `require` blocks for up to 4 s after failed logins, in at most MOST_WAITING threads at once.
+    """
 
     def __init__(
         self,
@@ -45,36 +47,36 @@ class Authentication:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Let in who shows the token or a user's password; anyone, when there are neither."""
+        """Accept the token or a user's password; without both, accept every request."""
         self._token = token
         self._users = dict(users)
         self._metrics = metrics
         self._turns = _Turns(now)
         self._sleep = sleep
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
-        # Of this process: another knows nothing of what was tried here either.
+        # One key for each process, as each process counts its own failures.
         self._key = secrets.token_bytes(32)
 
     @property
     def challenges(self) -> list[str]:
-        """What WWW-Authenticate says."""
+        """The values of WWW-Authenticate."""
         basic = ['Basic realm="Framelog", charset="UTF-8"'] if self._users else []
         return basic + (['Bearer realm="Framelog"'] if self._token else [])
 
     def require(self, given: Authorization | None, client: str, device: str = "") -> str | None:
-        """Let a request of this client pass; `device` is what its browser was given before.
+        """Authenticate a request; `device` is the value of the browser's device cookie.
 
-        Returns what to give to a browser that has nothing yet. Raises DeniedError, or
-        TooManyRequestsError when there were too many wrong tries.
+        Returns a new cookie value for a browser without one. Raises DeniedError, or
+        TooManyRequestsError after too many failed logins.
         """
         if self._token is None and not self._users:
             return None
         if given is None:
-            raise self._denied("no_credentials", "The viewer asks for a login or a token.")
+            raise self._denied("no_credentials", "This viewer requires a login or a token.")
         if given.type == "basic":
             return self._log_in(given.username or "", given.password or "", client, device)
         if given.type == "bearer" and self._is_token(given.token or ""):
-            # It is long: a right one is no guess, whoever has guessed before.
+            # The token is too long to guess: a correct one passes, whatever failed before.
             return None
         self._require_turn((network_of(client), "token"), waits=False)
         raise self._wrong((network_of(client), "token"))
@@ -91,7 +93,7 @@ class Authentication:
         if is_known:
             who = ("device", nonce)
         else:
-            # Names that nobody has are one: there is nothing to be found behind them.
+            # Unknown names share one counter: no password belongs to them.
             who = (network_of(client), "name", name if name in self._users else None)
         self._require_turn(who, waits=True)
         right = [
@@ -103,7 +105,7 @@ class Authentication:
         return None if is_known else self._device(name, secrets.token_hex(16))
 
     def _require_turn(self, who: Hashable, *, waits: bool) -> None:
-        """Wait for a turn where there were wrong tries. Raises TooManyRequestsError."""
+        """Wait for a turn after failed logins. Raises TooManyRequestsError."""
         wait_seconds = self._turns.claim(who, _LONGEST_WAIT_SECONDS if waits else 0)
         if wait_seconds <= 0:
             return
@@ -115,7 +117,7 @@ class Authentication:
             return
         self._metrics.denied.labels("too_many_failures").inc()
         raise TooManyRequestsError(
-            "Too many tries with wrong credentials; wait a while.", ceil(wait_seconds)
+            "Too many failed logins. Wait before you try again.", ceil(wait_seconds)
         )
 
     def _wrong(self, who: Hashable) -> DeniedError:
@@ -133,14 +135,14 @@ class Authentication:
 
 @dataclass(slots=True)
 class _Guesser:
-    """When somebody was wrong, and until when the turns are given away."""
+    """When logins failed, and when the next turn is free."""
 
     failures: deque[float] = field(default_factory=lambda: deque(maxlen=2 * _FREE_FAILURES))
     next_turn: float = 0.0
 
 
 class _Turns:
-    """Gives those who were wrong too often one turn after another; keeps the latest of them."""
+    """Assigns turns after too many failed logins; remembers the latest clients."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -148,7 +150,7 @@ class _Turns:
         self._guessers: OrderedDict[Hashable, _Guesser] = OrderedDict()
 
     def claim(self, who: Hashable, most_seconds: float) -> float:
-        """Tell how long to wait for a turn; it is given away unless that is too long."""
+        """Return the seconds until the next turn; reserve it if that is at most `most_seconds`."""
         with self._lock:
             guesser, now = self._guessers.get(who), self._now()
             if guesser is None:
@@ -163,7 +165,7 @@ class _Turns:
             return at - now
 
     def fail(self, who: Hashable) -> None:
-        """Note that somebody was wrong."""
+        """Count a failed login."""
         with self._lock:
             guesser = self._guessers.setdefault(who, _Guesser())
             guesser.failures.append(self._now())
@@ -173,6 +175,6 @@ class _Turns:
 
 
 def _equal(given: str, expected: str) -> bool:
-    # Digests: their comparison doesn't tell how long the secret is either.
+    # Digests are compared so that the time does not reveal the secret's length either.
     digests = (hashlib.sha256(text.encode(errors="replace")).digest() for text in (given, expected))
     return hmac.compare_digest(*digests)

@@ -1,4 +1,4 @@
-"""The state of each client's connection, and all of them by phase, the oldest first.
+"""The state of each client's connection, and all connections by phase, oldest first.
 
 Only the gate's thread (web/connection_gate) changes any of this.
 """
@@ -14,15 +14,15 @@ from viewer.web.request_boundary import RequestBoundary
 
 
 class After(Enum):
-    """What follows an answer."""
+    """What follows a response."""
 
     ANOTHER = "another request may"
     END = "nothing"
-    BREAK = "nothing, and the client must see that the answer is not whole"
+    BREAK = "nothing, and the client must see that the response is incomplete"
 
 
 class Phase(Enum):
-    """What a connection is at; the order is that of its life."""
+    """A connection's phase, in the usual order."""
 
     WAITING = "waiting"
     SERVED = "served"
@@ -45,12 +45,12 @@ class ClientConnection:
     boundary: RequestBoundary = field(default_factory=RequestBoundary)
     """Where the first of these requests ends, as far as it has been read."""
     rest: Pieces = ()
-    """What is left of an answer,"""
+    """The unsent rest of a response,"""
     rest_bytes: int = 0
-    """and how much that is."""
+    """and its size in bytes."""
     after: After = After.ANOTHER
     path: str = ""
-    """What was asked for last."""
+    """The path of the last request."""
     phase: Phase = Phase.WAITING
     deadline: float = 0.0
     lingered_bytes: int = 0
@@ -87,7 +87,7 @@ class ClientConnections:
         del self._by_phase[connection.phase][connection]
 
     def enter(self, connection: ClientConnection, phase: Phase) -> None:
-        """Have a connection enter a phase, as its newest."""
+        """Move a connection to a phase, as its newest."""
         self.remove(connection)
         connection.phase = phase
         self.add(connection)
@@ -97,7 +97,7 @@ class ClientConnections:
         self._by_phase[connection.phase].move_to_end(connection)
 
     def oldest(self, phase: Phase) -> ClientConnection | None:
-        """Return the first of a phase; None when it is empty."""
+        """Return the oldest of a phase; None if it is empty."""
         return next(iter(self._by_phase[phase]), None)
 
     def overdue(self, phase: Phase, now: float) -> list[ClientConnection]:

@@ -1,4 +1,4 @@
-"""Clients as the viewer tells them apart, and how much that is new each may have kept."""
+"""Limits of what one client may create: rooms and positions; and what counts as one client."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ _MOST_KNOWN = 20_000
 
 
 def network_of(client: str) -> str:
-    """Take the addresses that one customer of a provider has for one client."""
+    """Return the network that counts as one client: an IPv4 address, or an IPv6 /64."""
     try:
         address: IPv4Address | IPv6Address = ip_address(client)
     except ValueError:
@@ -32,17 +32,17 @@ def network_of(client: str) -> str:
 
 @dataclass(slots=True)
 class _Quota:
-    """How many new things a client may have kept, as of some time."""
+    """How many new things a client may create, as of some time."""
 
     left: float
     at: float
 
 
 class ClientQuotas:
-    """Bounds what each client has kept that is new: rooms and positions. Safe to share by threads.
+    """Limits how many rooms and positions each client may create. Safe to share by threads.
 
-    So many at once, and then one in so many seconds; what is known already costs nothing. Clients
-    and things that were not seen for long are forgotten.
+    A client may create `most_new` at once, then one in each `seconds_for_one_more`. Known things
+    cost nothing. The least recently used clients and things are forgotten.
     """
 
     def __init__(
@@ -62,19 +62,20 @@ class ClientQuotas:
         self._known: OrderedDict[str, None] = OrderedDict()
 
     def mark_known(self, thing: str) -> None:
-        """Note that a thing is kept already."""
+        """Mark a thing as known."""
         with self._lock:
             self._note(thing)
 
     def spend(self, client: str, thing: str) -> None:
-        """Let a client have a thing kept. Raises TooManyRequestsError when it is one too many."""
+        """Charge a client for a thing unless it is known. Raises TooManyRequestsError."""
         with self._lock:
             if thing not in self._known:
                 quota = self._quota(network_of(client))
                 if quota.left < 1:
                     self._metrics.denied.labels("too_many_new").inc()
                     raise TooManyRequestsError(
-                        "This client has had too many new rooms and positions kept; wait a while.",
+                        "This client has created too many rooms and positions. Wait before you "
+                        "try again.",
                         ceil((1 - quota.left) * self._seconds_for_one_more),
                     )
                 quota.left -= 1

@@ -22,7 +22,7 @@ from viewer.web.request_boundary import RefusedError, RequestBoundary
 
 logger = logging.getLogger(__name__)
 
-# How much of a live stream may wait unsent in the kernel: frames that wait there grow old.
+# The most unsent bytes of a live stream in the kernel: frames that wait there become late.
 _UNSENT_BYTES = 64 << 10
 _READ_BYTES = 16 << 10
 _ACCEPTED_AT_ONCE = 64
@@ -40,21 +40,21 @@ class Limits:
     """How much the gate holds, and for how long."""
 
     connections: int
-    """How many it holds at a time; at least one more than can be served."""
+    """The most connections at a time; more than can be served at once."""
     unsent_bytes: int = 256 << 20
-    """How much may wait in memory for clients to read it."""
+    """The most bytes of responses in memory that clients have not read."""
     request_seconds: float = 10.0
     """From a request's first byte, or a connection's start, to the request's last byte."""
     idle_seconds: float = 30.0
     """From an answer to the next request's first byte."""
     stall_seconds: float = 10.0
-    """How long a client may read nothing of its answer."""
+    """How long a client may read nothing of its response."""
     linger_seconds: float = 2.0
-    """How long a client may go on to send after an answer that ends its connection."""
+    """How long a client may continue to send after a response that ends its connection."""
 
 
 class Drop(Enum):
-    """Why a connection was closed before its time; the value is a metric's label."""
+    """Why a connection was closed early; the value is a metric's label."""
 
     SLOW = "slow"
     SHED = "shed"
@@ -106,14 +106,14 @@ class Gate:
         return len(self._connections)
 
     def open(self) -> None:
-        """Begin to accept."""
+        """Start to accept connections."""
         self._is_accepting = True
         for listener in self._listeners:
             listener.setblocking(False)
             self._selector.register(listener, selectors.EVENT_READ, listener)
 
     def shut(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         if self._is_accepting:
             self._is_accepting = False
             for listener in self._listeners:
@@ -132,14 +132,14 @@ class Gate:
             end.close()
 
     def on_answered(self, connection: ClientConnection, rest: Pieces, after: After) -> None:
-        """Take a connection back, with what is left of the answer to send. Any thread may call."""
+        """Return a connection with the unsent rest of its response. Any thread may call."""
         self._answered.put((connection, rest, after))
         # When the socket is full, the gate has been woken already.
         with suppress(OSError):
             self._wake_writer.send(b"!")
 
     def run_once(self, timeout_seconds: float) -> None:
-        """Handle the events that are due; wait for one for at most so long."""
+        """Handle the pending events; wait for one for `timeout_seconds` at most."""
         self._handle_events(timeout_seconds)
         if self._now() >= self._next_check:
             # After a pause of this process, events that came in time are handled first.
@@ -191,7 +191,7 @@ class Gate:
         connection.sock.setblocking(False)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-        # Most clients ask at once.
+        # Most clients send a request at once.
         self._read(connection)
 
     def _advance(self, connection: ClientConnection) -> None:
@@ -284,7 +284,7 @@ class Gate:
             else:
                 self._watch(connection, selectors.EVENT_READ)
         else:
-            # Closed at once, what the client still sends would take the answer from it.
+            # Do not close yet: while the client still sends, a close would lose the response.
             _shut_down(connection.sock, socket.SHUT_WR)
             self._enter_phase(connection, Phase.LINGERING)
             connection.deadline = self._now() + self._limits.linger_seconds
@@ -297,7 +297,7 @@ class Gate:
                     self._drop(connection, Drop.STALLED)
                 elif phase is Phase.WAITING and connection.received:
                     self._on_dropped(connection, Drop.SLOW)
-                    late = f"A request has {self._limits.request_seconds:g} s to come whole."
+                    late = f"A request has {self._limits.request_seconds:g} s to arrive completely."
                     connection.received.clear()
                     connection.boundary = RequestBoundary()
                     self._end_on_error(connection, self._refuse, 408, late)
@@ -305,7 +305,7 @@ class Gate:
                     self._end(connection)
 
     def _shed(self) -> bool:
-        """Close the oldest connection of the least useful phase; False when all are served."""
+        """Close the oldest connection of the least useful phase; False if all are served."""
         order = (Phase.LINGERING, Phase.WAITING, Phase.FLUSHING)
         return any(self._shed_oldest(phase) for phase in order)
 
@@ -359,8 +359,8 @@ def _refusal(status: int, sentence: str) -> Pieces:
     return head.encode(), body
 
 
-BUSY = _refusal(503, "The viewer has as many requests as it can answer; try again.")
-"""The answer to a request that there is nobody for, after which the connection ends."""
+BUSY = _refusal(503, "The viewer is busy with too many requests; try again.")
+"""The response when no thread is free; the connection ends after it."""
 
 
 def _shut_down(sock: socket.socket, how: int) -> None:

@@ -1,7 +1,7 @@
-"""Other sites: by which names the viewer is asked, and what pages that are not its own may do.
+"""Cross-site requests: the viewer's host names, and what other sites' pages may do.
 
-A browser takes any site's page wherever its name leads, also to this machine. What tells such a
-page from one of the viewer's own is the name that was asked for, and the page's origin.
+Any site's host name may resolve to this machine (DNS rebinding). The request's Host and the page's
+origin tell the viewer's own pages from others.
 """
 
 from collections.abc import Collection
@@ -28,34 +28,34 @@ _PREFLIGHT = {
 
 
 class SitePolicy:
-    """What the names and origins in requests allow. Safe to share by threads."""
+    """What a request's host name and origin allow. Safe to share by threads."""
 
     def __init__(self, hosts: Collection[str], origins: Collection[str], metrics: Metrics) -> None:
-        """Take `hosts` for the viewer's names, and let pages of `origins` use it.
+        """Accept `hosts` as the viewer's names, and let pages of `origins` use it.
 
-        "*" in `hosts` is any name; in `origins` it lets any page read, and none change anything.
+        "*" in `hosts` allows any name; in `origins`, it lets any page read but not change anything.
         """
         self._hosts = frozenset(host.lower() for host in hosts)
         self._origins = frozenset(origin.lower() for origin in origins)
         self._metrics = metrics
 
     def require_own_name(self, request: Request) -> None:
-        """Raise MisdirectedError unless the request was sent to a name of the viewer."""
+        """Raise MisdirectedError unless the request's Host is a name of the viewer."""
         host = request.headers.get("Host", "")
         name = _name_in(host)
-        # Of old programs, which send no Host: no browser is among them.
+        # Old programs send no Host; browsers always do.
         if not host or ANY in self._hosts or name in self._hosts or _is_local(name):
             return
         self._metrics.denied.labels("foreign_host").inc()
         raise MisdirectedError(
-            f"The viewer has no name {name[:80]!r}: ask by its address, or have the name put into "
-            "FRAMELOG_VIEWER_HOSTS."
+            f"The viewer does not accept the host name {name[:80]!r}. Use its address, or add the "
+            "name to FRAMELOG_VIEWER_HOSTS."
         )
 
     def require_own_page(self, request: Request) -> None:
-        """Raise CrossSiteError when another site's page wants to change something.
+        """Raise CrossSiteError if another site's page tries to change something.
 
-        Browsers say of which origin a page is; programs needn't say anything.
+        Browsers send a page's origin; other programs need not.
         """
         if request.method in _SAFE_METHODS:
             return
@@ -67,17 +67,20 @@ class SitePolicy:
         ):
             return
         self._metrics.denied.labels("foreign_origin").inc()
-        raise CrossSiteError("Another site's page may change nothing here.")
+        raise CrossSiteError(
+            "Pages of other sites may not change anything here. Add trusted sites to "
+            "FRAMELOG_VIEWER_ORIGINS."
+        )
 
     def preflight(self, request: Request) -> Response | None:
-        """Answer a browser that asks, without credentials, what a page of an origin may do."""
+        """Answer a browser's CORS preflight request, which has no credentials."""
         asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         if not asks or self._allowed(request) is None:
             return None
         return Response(status=204, headers=_PREFLIGHT)
 
     def add_headers(self, request: Request, response: Response) -> None:
-        """Add what lets a page of another origin read an answer, where it may."""
+        """Add the headers that let an allowed origin's page read a response."""
         if not self._origins:
             return
         response.vary.add("Origin")
@@ -95,7 +98,7 @@ class SitePolicy:
         return ANY if ANY in self._origins else None
 
     def _is_own(self, origin: str, request: Request) -> bool:
-        """Whether an origin is the one that was asked, whatever scheme a proxy has taken off."""
+        """Whether an origin is the requested host; the scheme may differ behind a TLS proxy."""
         try:
             parts = urlsplit(origin.lower())
         except ValueError:
@@ -103,7 +106,7 @@ class SitePolicy:
         default = _DEFAULT_PORTS.get(parts.scheme)
         if default is None:
             return False
-        # A proxy may ask by another name than people do.
+        # A proxy may use another host name than people do.
         if parts.netloc in self._hosts:
             return True
         asked = request.headers.get("Host", "").lower()
@@ -118,7 +121,7 @@ def _name_in(host: str) -> str:
 
 
 def _is_local(name: str) -> bool:
-    """Whether no name server was asked for a name: it is an address, or of this machine."""
+    """Whether a name needs no name server: it is an address or localhost."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""Errors as answers: JSON for programs, words on a page for people, and the headers of both."""
+"""Error responses: JSON for programs, a page for people."""
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -17,7 +17,7 @@ _TITLES = {
 
 
 def register(app: Flask, authentication: Authentication) -> None:
-    """Let the application answer errors."""
+    """Register the error handlers."""
 
     @app.errorhandler(ViewerError)
     def viewer_error(error: ViewerError) -> Response:

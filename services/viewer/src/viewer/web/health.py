@@ -1,4 +1,4 @@
-"""Whether the viewer is alive and ready, for the probes and before each request."""
+"""Whether the viewer is alive and ready: checked by the probes and before requests."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,27 +8,27 @@ from viewer.model.errors import TryLaterError
 
 @dataclass(frozen=True)
 class Health:
-    """How the viewer is, asked anew each time."""
+    """The viewer's health, computed for each call."""
 
     alive: Callable[[], bool]
-    """Whether everything that must run does."""
+    """Whether all required threads run."""
     waiting_for: Callable[[], str | None]
-    """A sentence on why it isn't ready; None when it is."""
+    """A sentence on why it isn't ready; None if it is ready."""
     dead: Callable[[], Sequence[str]] = tuple
-    """Names the threads that must run and don't."""
+    """The names of required threads that don't run."""
     warning: Callable[[], str | None] = lambda: None
-    """A sentence on what is amiss with what it needs, though it goes on with what it has."""
+    """A sentence on a fault that does not keep the viewer from serving."""
 
     def require_alive(self) -> None:
-        """Raise TryLaterError when a thread that is needed has ended or hangs."""
+        """Raise TryLaterError if a required thread has ended or hangs."""
         if not self.alive():
-            names = ", ".join(self.dead()) or "one that is needed"
+            names = ", ".join(self.dead()) or "name unknown"
             raise TryLaterError(f"A thread has ended or hangs ({names}); restart the viewer.")
 
     def require_ready(self) -> None:
-        """Raise TryLaterError before the catalogue has been read: what isn't known may be there.
+        """Raise TryLaterError until the catalogue has been read: unknown streams may exist.
 
-        Once it has been read, it is served, whatever is away.
+        Afterwards the viewer serves from it, even if Kafka or the registry is unavailable.
         """
         self.require_alive()
         sentence = self.waiting_for()

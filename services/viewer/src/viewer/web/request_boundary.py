@@ -1,4 +1,4 @@
-"""Finds where a request ends in the bytes received: its head, then a body by length or in chunks.
+"""Finds the end of a request in received bytes: its head, then a body by length or in chunks.
 
 Follows RFC 9112. Bytes that are not HTTP are passed on unchanged: the server's parser says what is
 wrong with them.
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 MOST_HEAD_BYTES = 32 << 10
 MOST_BODY_BYTES = 4096
-# What chunks may take, whatever they hold.
+# The most bytes of a chunked body, with its chunk headers.
 _MOST_CHUNKED_BYTES = 16 << 10
 _HEAD_END = b"\r\n\r\n"
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}[ \t]*(?:;.*)?", re.DOTALL)
 
 
 class RefusedError(Exception):
-    """Answer with this status and sentence, and close: more of this is not read."""
+    """Answer with this status and sentence, and close the connection without reading more."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -25,12 +25,12 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What the bytes received so far tell of a request."""
+    """What is known of a request from the bytes received so far."""
 
     end: int | None
     """Where it ends; None while it is incomplete."""
     target: bytes = b""
-    """What it asks for, as it is written; empty until the head is there."""
+    """The request's target, undecoded; empty until the head is complete."""
     expects_go_ahead: bool = False
     """Whether its body waits for a 100 (Continue)."""
 
@@ -41,7 +41,7 @@ class RequestBoundary:
     __slots__ = ("_at", "_body", "_body_bytes", "_expects", "_is_chunked", "_target")
 
     def __init__(self) -> None:
-        # Up to where all has been looked at: in the head, and then in the body's chunks.
+        # All bytes before this index have been searched: in the head, then in the body's chunks.
         self._at = 0
         self._body = 0
         self._body_bytes = 0
@@ -50,7 +50,7 @@ class RequestBoundary:
         self._expects = False
 
     def find_end(self, data: bytes | bytearray) -> Received:
-        """Look for the end; `data` holds the request from its start. Raises RefusedError."""
+        """Search for the end; `data` holds the request from its start. Raises RefusedError."""
         if not self._body and not self._read_head(data):
             return Received(len(data) if b"\n\n" in data else None)
         end = self._end_of_chunks(data) if self._is_chunked else self._body + self._body_bytes
@@ -59,8 +59,8 @@ class RequestBoundary:
         return Received(None, self._target, self._expects)
 
     def _read_head(self, data: bytes | bytearray) -> bool:
-        """Read the head, and tell whether it is there."""
-        # One empty line before a request is passed over.
+        """Parse the head; return whether it is complete."""
+        # One empty line before a request is skipped.
         start = 2 if data.startswith(b"\r\n") else 0
         head_end = data.find(_HEAD_END, max(start, self._at))
         self._at = max(len(data) - len(_HEAD_END) + 1, 0)
@@ -77,7 +77,7 @@ class RequestBoundary:
         codings = [text for name, text in named if name == b"transfer-encoding"]
         self._expects = (b"expect", b"100-continue") in [(n, text.lower()) for n, text in named]
         self._body = self._at = head_end + len(_HEAD_END)
-        # It has no body otherwise, or one that the parser refuses.
+        # In all other cases there is no body, or the server's parser rejects the request.
         if codings and not lengths and codings[-1].lower().endswith(b"chunked"):
             self._is_chunked = True
         elif len(lengths) == 1 and not codings and lengths[0].isdigit():
@@ -95,7 +95,7 @@ class RequestBoundary:
                 return None
             line = bytes(data[at:line_end])
             if not _CHUNK_SIZE.fullmatch(line):
-                raise RefusedError(400, "A chunk of the body has no size that can be read.")
+                raise RefusedError(400, "A chunk of the body has no valid size.")
             size = int(line.partition(b";")[0], 16)
             if size == 0:
                 # After the last chunk there may be trailers.
@@ -106,7 +106,7 @@ class RequestBoundary:
                 raise RefusedError(413, f"A body has at most {MOST_BODY_BYTES} bytes.")
             ending = data[end : end + 2]
             if ending != b"\r\n"[: len(ending)]:
-                raise RefusedError(400, "A chunk of the body is not as long as it says.")
+                raise RefusedError(400, "A chunk of the body does not have its stated size.")
             if len(ending) < 2:
                 return None
             self._body_bytes += size

@@ -1,4 +1,4 @@
-"""The pools of threads that answer requests: one for each kind, so that none delays another."""
+"""The thread pools that answer requests: one for each kind, so that no kind delays another."""
 
 import re
 import time
@@ -7,16 +7,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from gunicorn import util  # type: ignore[import-untyped]
 
-from viewer.web.authentication import MOST_WAITING as MOST_WHO_GUESS
+from viewer.web.authentication import MOST_WAITING as MOST_DELAYED_LOGINS
 
-# Complete requests that may wait for a thread of their pool. More get 503 at once,
+# The most complete requests that wait for a thread of their pool. More get 503 at once,
 MOST_WAITING = {"streams": 256, "log": 512, "pages": 1024, "probes": 64, "metrics": 16}
 # and so does one that has waited this long, as happens while Kafka is away.
 _LONGEST_WAIT_SECONDS = 10.0
 # Requests that are answered from memory get few threads: more would only compete for the
-# interpreter. Threads that delay somebody who guesses passwords come on top. Requests that ask
-# Kafka get more, because they wait for its answer.
-PAGE_THREADS = 4 + MOST_WHO_GUESS
+# interpreter. Threads for delayed logins come on top. Requests that ask Kafka get more, because
+# they wait for its answer.
+PAGE_THREADS = 4 + MOST_DELAYED_LOGINS
 _LOG_THREADS = 16
 _PROBE_THREADS = 2
 _POOL_PATHS = (
@@ -57,7 +57,7 @@ class RequestPool:
         return True
 
     def close(self) -> None:
-        """Start no more work; what runs is not waited for."""
+        """Start no more work; does not wait for running work."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -71,7 +71,7 @@ def make_pools(stream_threads: int) -> Mapping[str, RequestPool]:
 
 
 def pool_of(target: bytes) -> str:
-    """Name the pool that answers a request for this target, however its path is spelled."""
+    """Return the name of the pool for this target, also for percent-encoded paths."""
     try:
         path = util.split_request_uri(target.decode("latin-1")).path
     except ValueError:

@@ -1,4 +1,4 @@
-"""A span for each request, until its last byte was handed over."""
+"""Records a span for each request, until its last byte has been sent."""
 
 from contextlib import ExitStack
 
@@ -6,12 +6,12 @@ from flask import Flask, Response, g, request
 
 from viewer.telemetry.spans import Traces
 
-# Asked every few seconds by machines and pages, or open for as long as a page is.
+# Requested every few seconds, or open for as long as a page is.
 _UNTRACED = {None, "health", "status"}
 
 
 def register(app: Flask, traces: Traces) -> None:
-    """Trace what the application does; before whatever else happens to a request."""
+    """Trace the application's requests; register it before all other request handlers."""
 
     @app.before_request
     def begin() -> None:
@@ -43,5 +43,5 @@ def register(app: Flask, traces: Traces) -> None:
 
     @app.teardown_request
     def abandon(_: BaseException | None) -> None:
-        # Nothing is left of it where there is a response.
+        # Empty if there was a response.
         g.open_spans.close()

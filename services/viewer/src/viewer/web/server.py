@@ -1,7 +1,7 @@
-"""The HTTP server: gunicorn's processes, parser and answers, behind a gate that no client delays.
+"""The HTTP server: gunicorn's processes, parser and responses, behind a gate.
 
-gunicorn's threaded worker gives a connection to a thread as soon as its first byte has come, and
-the thread waits for the rest. Here a thread gets complete requests only, and waits for a client
+gunicorn's threaded worker gives a connection to a thread at its first byte, and the thread waits
+for the rest. Here a thread gets complete requests only, and waits for a client
 only while it sends a stream (docs/decisions/0018).
 """
 
@@ -42,15 +42,15 @@ _GRACE_SECONDS = 2
 # The parent checks the worker once a second. After a longer gap, the parent was paused itself.
 _LATE_SECONDS = 5.0
 _KEEPALIVE_SECONDS = 30
-# How many idle connections may be held.
+# The most idle connections.
 _IDLE_CONNECTIONS = 1000
-# File descriptors that are kept for the process itself: files, and connections to Kafka.
+# File descriptors reserved for the process itself: files, and connections to Kafka.
 _OWN_FILES = 256
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """A viewer that runs, as the server needs it."""
+    """A running viewer: the parts that the server uses."""
 
     app: Flask
     stopping: threading.Event
@@ -58,14 +58,14 @@ class Viewer:
     stalled_clients: StalledClients
     metrics: Metrics
     close: Callable[[], None]
-    """Ends its threads and its clients of Kafka; takes seconds at most."""
+    """Ends its threads and Kafka clients; blocks for a few seconds at most."""
 
 
 class ViewerServer(BaseApplication):  # type: ignore[misc]
     """A viewer behind gunicorn."""
 
     def __init__(self, settings: Settings, assemble: Callable[[Settings], Viewer]) -> None:
-        """Serve what `assemble` makes; it is called in the worker, after the fork."""
+        """Serve the viewer that `assemble` makes; the worker calls it after the fork."""
         self.settings = settings
         self._assemble = assemble
         self.viewer: Viewer | None = None
@@ -86,7 +86,7 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "logger_class": PlainLogger,
             "proc_name": "framelog-viewer",
-            # Files are short: they are collected as other answers are.
+            # Static files are small: they are collected like other responses.
             "sendfile": False,
             # The application decides whether to trust a proxy's headers.
             "forwarded_allow_ips": "",
@@ -96,7 +96,7 @@ class ViewerServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(key, value)
 
     def load(self) -> Flask:
-        """Make the application, in the worker."""
+        """Create the application, in the worker."""
         self.viewer = self._assemble(self.settings)
         return self.viewer.app
 
@@ -149,7 +149,7 @@ class PlainLogger(Logger):  # type: ignore[misc]
 
 
 class _Answering:
-    """What gunicorn reads of a connection while it answers a request."""
+    """The attributes of a connection that gunicorn reads while it answers a request."""
 
     def __init__(self, connection: ClientConnection, response_socket: ResponseSocket) -> None:
         self.sock = response_socket
@@ -158,7 +158,7 @@ class _Answering:
 
 
 class GatedWorker(ThreadWorker):  # type: ignore[misc]
-    """A threaded worker whose threads get whole requests, and that ends streams when it stops."""
+    """A threaded worker whose threads get complete requests, and which can end streams."""
 
     app: ViewerServer
 
@@ -209,9 +209,9 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
         )
 
     def _answer(self, connection: ClientConnection, request: bytes) -> None:
-        """Answer a request in a thread of a pool. Only a stream makes it wait for the client."""
+        """Answer a request in a thread of a pool. Blocks for the client only during a stream."""
         viewer = self.app.viewer
-        assert viewer is not None, "it serves once the application is made"
+        assert viewer is not None, "the application is created before the first request"
         response_socket = ResponseSocket(
             connection.sock, self.app.settings.stall_seconds, viewer.stalled_clients
         )
@@ -220,7 +220,7 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
         try:
             keeps = self._respond(connection, request, response_socket)
             if not response_socket.is_broken:
-                # The socket mostly has room for all of it.
+                # The socket usually has room for the whole response.
                 rest = send_some(connection.sock, response_socket.take_collected())
                 after = After.ANOTHER if keeps else After.END
         except BlockingIOError:
@@ -234,14 +234,14 @@ class GatedWorker(ThreadWorker):  # type: ignore[misc]
     def _respond(
         self, connection: ClientConnection, request: bytes, response_socket: ResponseSocket
     ) -> bool:
-        """Write the answer, and tell whether another may follow it."""
+        """Write the response; return whether the connection stays open."""
         asked = None
         try:
-            # It is complete: the parser needs no more bytes.
+            # The request is complete: the parser needs no more bytes.
             asked = next(http.get_parser(self.cfg, [request], connection.client))
-            # Errors in the body are found here, not by the route that reads it.
+            # Read the body here, so that its errors are not raised in a route.
             asked.body = BytesIO(asked.body.read())
-            # The gate has sent it.
+            # The gate has sent the 100 (Continue).
             asked._expected_100_continue = False  # noqa: SLF001 (gunicorn has no other way)
             return bool(self.handle_request(asked, _Answering(connection, response_socket)))
         except (http.errors.NoMoreData, StopIteration):
@@ -276,6 +276,6 @@ def _most_files() -> int:
 
 
 def _whose(path: str) -> Mapping[str, str]:
-    """Name the stream that a path is about, for the log; nothing when it is about none."""
+    """Return the log context of the stream in a path; empty if there is none."""
     found = re.search(r"/streams/([^/]+)/", path)
     return about(unquote(found[1])) if found else {}

@@ -1,4 +1,4 @@
-"""The stream that a request is about."""
+"""Looks up the stream of a request."""
 
 from viewer.catalogue.catalogue import Catalogue
 from viewer.catalogue.stream_view import StreamView
@@ -10,12 +10,12 @@ class StreamLookup:
     """Finds streams in the catalogue, and traces each lookup. Safe to share by threads."""
 
     def __init__(self, catalogue: Catalogue, traces: Traces) -> None:
-        """Look in `catalogue`; each lookup is a span of `traces`."""
+        """Look up in `catalogue`; record each lookup as a span."""
         self._catalogue = catalogue
         self._traces = traces
 
     def find(self, stream_id: str, run_id: str | None = None) -> StreamView:
-        """Return the stream of this id, which must have this run when one is named.
+        """Return the stream of this id; it must have this run, if given.
 
         Raises NeverWasError or ReplacedError.
         """

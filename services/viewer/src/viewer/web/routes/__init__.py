@@ -1,4 +1,4 @@
-"""One module a subject of the HTTP API."""
+"""The routes: one module for each subject of the HTTP API."""
 
 from viewer.web.routes import (
     catalogue,

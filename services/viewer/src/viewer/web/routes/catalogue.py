@@ -1,4 +1,4 @@
-"""The catalogue over HTTP: the streams, their changes as events, and their index."""
+"""Routes of the catalogue: the streams, their changes as events, and their index."""
 
 import json
 import secrets
@@ -38,9 +38,9 @@ def blueprint(
     cache_headers: CacheHeaders,
     health: Health,
 ) -> Blueprint:
-    """Serve what the catalogue knows.
+    """Serve the catalogue.
 
-    Who asks for how long a stream is kept waits for its first frame, which `reader` fetches.
+    The retention route reads the stream's first frame with `reader`, so it blocks for Kafka.
     """
     routes = Blueprint("catalogue", __name__)
     routes.before_request(health.require_ready)
@@ -81,7 +81,7 @@ def blueprint(
             {"from": first, "stride": stride, "run_id": view.run_id, "frames": entries}
         )
         if len(entries) < count:
-            # More may come.
+            # More entries may follow.
             return response
         etag = f"{view.run_id}-{first}-{count}-{stride}"
         cache_headers.mark(response, etag, names_run=run_id is not None and "from" in request.args)
@@ -97,14 +97,14 @@ def blueprint(
         require_available(view, frame)
         found = catalogue.entries(view, range(frame, frame + 1))
         if not found:
-            # Its segment only looked like one, or has just been forgotten.
-            raise ExpiredError("The log no longer holds this part of the stream.", frame + 1)
+            # Its segment is invalid, or has just been removed.
+            raise ExpiredError("This part of the stream has expired.", frame + 1)
         return {"frame": frame, "pts_ns": found[0][0]}
 
     @routes.get("/api/streams/<stream_id>/retention")
     def retention(stream_id: str) -> dict[str, object]:
         view = catalogue.stream(stream_id)
-        # Of a stream that has expired whole, the last frame is what is gone.
+        # For a stream that has expired completely, this reports the last frame as expired.
         first = min(view.first_available_frame, view.frame_count - 1)
         written_ms = reader.frame(view, first).kafka_timestamp_ms
         limits = topic_retention.limits()
@@ -125,7 +125,7 @@ def blueprint(
 
 
 def _events(catalogue: Catalogue, open_streams: OpenStreams) -> Iterator[bytes]:
-    """Yield the whole list, then what changes, at most so often as the interval allows."""
+    """Yield the whole list, then the changes, at most once in each interval. Blocks for changes."""
     stopping = open_streams.stopping
     changes = catalogue.changes_since(0)
     yield b"retry: 1000\n\n" + event("streams", _streams(changes))

@@ -1,4 +1,4 @@
-"""Clips over HTTP, as files to keep."""
+"""Routes of exports: clips as files."""
 
 import re
 from typing import cast
@@ -24,7 +24,7 @@ def blueprint(
     open_streams: OpenStreams,
     health: Health,
 ) -> Blueprint:
-    """Serve what `exports` makes."""
+    """Serve the files that `exports` makes."""
     routes = Blueprint("exports", __name__)
     routes.before_request(health.require_ready)
 
@@ -50,7 +50,7 @@ def blueprint(
             on_close=leave,
             length=made.length,
         )
-        # A stream's id is a slug, but nothing keeps another writer from using any text.
+        # A stream's id is a slug, but another program may have written any text.
         name = re.sub(r"[^\w.-]+", "_", stream_id, flags=re.ASCII)
         filename = f"{name}-{clip.first}-{clip.stop - 1}.{kind}"
         response.headers.set("Content-Disposition", "attachment", filename=filename)

@@ -1,4 +1,4 @@
-"""Frames over HTTP: one by number, a window of them, and a multipart stream."""
+"""Routes of frames: one by number, a window of them, and a multipart stream."""
 
 import time
 from functools import partial
@@ -22,7 +22,7 @@ from viewer.playback.frame_headers import (
     record,
 )
 from viewer.playback.frame_sequences import Delivery, Playback
-from viewer.playback.frame_window import Window, start_asked, window_asked
+from viewer.playback.frame_window import Window, requested_start, requested_window
 from viewer.playback.live_frame_sender import LiveFrameSender
 from viewer.playback.slow_client_skipping import MAX_LAG_NS
 from viewer.playback.streaming_body import StreamingBody
@@ -31,8 +31,8 @@ from viewer.web.cache_headers import CacheHeaders
 from viewer.web.health import Health
 from viewer.web.stream_lookup import StreamLookup
 
-# The catalogue is everybody's: of windows of more frames the length isn't added up.
-_MAX_ADDED_UP = 10_000
+# All threads share the catalogue's lock: the length of a larger window is not computed.
+_MOST_FRAMES_OF_KNOWN_LENGTH = 10_000
 
 
 def blueprint(
@@ -87,12 +87,12 @@ def blueprint(
     @routes.get("/streams/<stream_id>/frames")
     def frames(stream_id: str) -> Response:
         view = lookup.find(stream_id, request.args.get("run"))
-        window = window_asked(view, request.args)
+        window = requested_window(view, request.args)
         is_kept = window.follow == "no"
         if is_kept and request.if_none_match.contains(window.etag):
             unchanged = Response(status=304)
             return cache_headers.mark(unchanged, window.etag, names_run=window.is_lasting)
-        first = _read(reader, view, window.start, window.in_a_row)
+        first = _read(reader, view, window.start, window.consecutive_count)
         streaming_body = StreamingBody(
             "frames",
             view,
@@ -117,7 +117,7 @@ def blueprint(
     def video(stream_id: str) -> Response:
         view = lookup.find(stream_id, request.args.get("run"))
         speed = request_input.number(request.args, "speed", 1.0, 0.1, 16.0)
-        start = start_asked(view, request.args)
+        start = requested_start(view, request.args)
         _read(reader, view, start)
         streaming_body = StreamingBody(
             "mjpg",
@@ -135,7 +135,7 @@ def blueprint(
 
 
 def _has_one_range_at_most() -> bool:
-    """Tell whether a part can be the answer; to several or other ranges it is the whole."""
+    """Whether the response may be one range; for other Range headers it is the whole image."""
     asked = request.range
     if asked is None:
         return "Range" not in request.headers
@@ -150,7 +150,7 @@ def _stream(
     live_frame_sender: LiveFrameSender,
     open_streams: OpenStreams,
 ) -> Response:
-    """Answer with frames as they come."""
+    """Answer with a stream of frames."""
     return streaming_response(
         lambda connection: streaming_body.send_or_yield(connection, metrics, live_frame_sender),
         content_type=content_type,
@@ -160,29 +160,28 @@ def _stream(
 
 
 def _unkept(response: Response) -> Response:
-    """Have an answer that goes on pass through caches and proxies as it comes."""
+    """Keep caches and proxies from storing or buffering an open-ended response."""
     response.headers["Cache-Control"] = "no-store"
-    # A proxy that collects the answer would hold the frames back; it keeps none then, either.
+    # A proxy that buffers the response would delay the frames.
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
 def _trailer(last: Delivery) -> Pieces:
-    # Browsers paint a part when the next one's header arrives: without a copy of it behind,
-    # the last frame would never be seen. There is no closing delimiter: FFmpeg takes it for a part
-    # that is broken.
+    # Browsers show a part when the next part's header arrives, so the last frame is sent twice.
+    # There is no closing delimiter, because FFmpeg takes it for a broken part.
     return part(last.frame)
 
 
 def _read(reader: FrameReader, view: StreamView, start: int, count: int | None = None) -> Segment:
-    """Read what comes first, so that what is wrong with it is this request's answer."""
+    """Read the first frames, so that an error becomes the response's status."""
     return () if start == view.frame_count else reader.segment(view, start, count)
 
 
 def _length(catalogue: Catalogue, window: Window, first: Segment) -> int | None:
-    """Add up how long a window will be; None where the index can't tell, or tells it wrongly."""
+    """Compute a window's size in bytes; None if the index does not have it or is wrong."""
     frames = window.frames
-    if len(frames) > _MAX_ADDED_UP:
+    if len(frames) > _MOST_FRAMES_OF_KNOWN_LENGTH:
         return None
     entries = catalogue.entries(window.view, frames)
     sizes_bytes = dict(zip(frames, (size_bytes for _, size_bytes in entries), strict=False))
@@ -194,7 +193,7 @@ def _length(catalogue: Catalogue, window: Window, first: Segment) -> int | None:
 
 
 def _resolve(view: StreamView, word: str) -> int:
-    """Turn `first`, `latest` or a negative number, which counts from the end, into a number."""
+    """Resolve `first`, `latest` or a negative number, which counts from the end."""
     if word == "first":
         frame = view.first_available_frame
     elif word == "latest":
@@ -202,7 +201,7 @@ def _resolve(view: StreamView, word: str) -> int:
     elif word.startswith("-") and word[1:].isdecimal() and len(word) < 20:
         frame = view.frame_count + int(word)
     else:
-        raise BadRequestError("A frame is a whole number, 'first' or 'latest'.")
+        raise BadRequestError("A frame must be a whole number, 'first' or 'latest'.")
     if not 0 <= frame < view.frame_count:
         raise NeverWasError(
             f"Stream {view.stream_id!r} has no such frame: it has {view.frame_count}."

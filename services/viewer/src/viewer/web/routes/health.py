@@ -1,4 +1,4 @@
-"""What machines ask of the viewer: whether it lives, whether it is ready, and its metrics."""
+"""Routes of the health probes and the metrics."""
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest

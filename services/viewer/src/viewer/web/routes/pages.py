@@ -1,4 +1,4 @@
-"""The pages, whose scripts ask for what they show, and the OpenAPI description of the routes."""
+"""Routes of the pages, and of the OpenAPI description."""
 
 import json
 from functools import cache
@@ -26,7 +26,7 @@ def blueprint(*, catalogue: Catalogue, health: Health) -> Blueprint:
 
     @routes.get("/streams/<stream_id>")
     def watch(stream_id: str) -> tuple[str, int]:
-        # The page says by itself what is amiss; the status is for those who don't run it.
+        # The page's script shows the error; the status is for clients that don't run it.
         try:
             health.require_ready()
             catalogue.stream(stream_id)
@@ -41,6 +41,6 @@ def blueprint(*, catalogue: Catalogue, health: Health) -> Blueprint:
 
 @cache
 def openapi_json() -> str:
-    """Return openapi.yaml as JSON; reading it takes a quarter of a second, once."""
+    """Return openapi.yaml as JSON; parsed once, which takes a quarter of a second."""
     text = files("viewer").joinpath("openapi.yaml").read_text(encoding="utf-8")
     return json.dumps(yaml.safe_load(text), separators=(",", ":"))

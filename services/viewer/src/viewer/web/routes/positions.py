@@ -1,4 +1,4 @@
-"""Positions over HTTP: where each viewer is in a stream."""
+"""Routes of positions: where each viewer is in a stream."""
 
 import re
 import secrets
@@ -20,7 +20,7 @@ _VIEWER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 def blueprint(
     *, catalogue: Catalogue, positions: Positions, quotas: ClientQuotas, health: Health
 ) -> Blueprint:
-    """Serve the positions that `positions` keeps; `quotas` bound how many a client makes."""
+    """Serve `positions`; `quotas` limit how many a client creates."""
     routes = Blueprint("positions", __name__)
     routes.before_request(health.require_ready)
 
@@ -34,9 +34,9 @@ def blueprint(
             if offset is not None:
                 quotas.mark_known(_thing(viewer_id, stream_id))
                 frame = catalogue.frame_at_offset(view, offset)
-        return _remembered(jsonify(frame=frame), viewer_id)
+        return _with_cookie(jsonify(frame=frame), viewer_id)
 
-    # A page on its way out can only send a POST.
+    # A page that is being closed can only send a POST.
     @routes.route("/api/streams/<stream_id>/position", methods=["PUT", "POST"])
     def put(stream_id: str) -> Response:
         view = catalogue.stream(stream_id)
@@ -46,7 +46,7 @@ def blueprint(
             raise NeverWasError(
                 f"Stream {stream_id!r} has no frame {frame}: it has {view.frame_count} frames."
             )
-        # The end is a position too: the next frame to show is one that isn't there yet.
+        # The end is a position too: the next frame to show does not exist yet.
         offset = (
             last_offset + 1
             if frame == view.frame_count
@@ -55,7 +55,7 @@ def blueprint(
         viewer_id = _viewer_id() or secrets.token_urlsafe(16)
         quotas.spend(request.remote_addr or "", _thing(viewer_id, stream_id))
         positions.put(viewer_id, stream_id, partition, offset or 0)
-        return _remembered(jsonify(frame=frame), viewer_id)
+        return _with_cookie(jsonify(frame=frame), viewer_id)
 
     return routes
 
@@ -68,12 +68,12 @@ def _frame() -> int:
     body = json_of(request)
     frame = body.get("frame") if isinstance(body, dict) else None
     if not isinstance(frame, int) or isinstance(frame, bool) or not 0 <= frame <= MAX_INTEGER:
-        raise BadRequestError('The body must be {"frame": n}, n a whole number from 0 up.')
+        raise BadRequestError('The body must be {"frame": n}, n a whole number, 0 or more.')
     return frame
 
 
 def _viewer_id() -> str | None:
-    """Tell who asks: by the parameter, for programs, or else by the cookie."""
+    """Return the viewer's id, from the parameter (for programs) or the cookie."""
     given = request.args.get("viewer")
     if given is None:
         cookie = request.cookies.get(COOKIE, "")
@@ -83,7 +83,7 @@ def _viewer_id() -> str | None:
     return given
 
 
-def _remembered(response: Response, viewer_id: str | None) -> Response:
+def _with_cookie(response: Response, viewer_id: str | None) -> Response:
     if viewer_id is not None and "viewer" not in request.args:
         response.set_cookie(
             COOKIE,

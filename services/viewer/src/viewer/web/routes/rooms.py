@@ -1,4 +1,4 @@
-"""Rooms over HTTP: where one is, as events, and moving it."""
+"""Routes of rooms: their states as events, and moves."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from viewer.sharing.rooms import Move, Rooms
 from viewer.web.client_quotas import ClientQuotas
 from viewer.web.health import Health
 
-# A browser's pages listen to all their rooms by one connection.
+# A browser's pages follow all their rooms with one connection.
 _MOST_ROOMS = 32
 
 
@@ -35,7 +35,7 @@ def blueprint(
     quotas: ClientQuotas,
     health: Health,
 ) -> Blueprint:
-    """Serve the rooms; `quotas` bound how many a client makes."""
+    """Serve the rooms; `quotas` limit how many a client creates."""
     routes = Blueprint("rooms", __name__)
     routes.before_request(health.require_ready)
 
@@ -48,7 +48,9 @@ def blueprint(
     def events_of_several() -> Response:
         names = sorted(set(request.args.getlist("room")))
         if not 1 <= len(names) <= _MOST_ROOMS:
-            raise BadRequestError(f"room must be given, for 1 to {_MOST_ROOMS} rooms.")
+            raise BadRequestError(
+                f"room must be given once for each room, 1 to {_MOST_ROOMS} times."
+            )
         for name in names:
             require_name("A room's name", name)
         return event_stream(open_streams, "room", _events(rooms, open_streams, names))
@@ -67,7 +69,7 @@ def blueprint(
 
 
 def _events(rooms: Rooms, open_streams: OpenStreams, names: Sequence[str]) -> Iterator[bytes]:
-    """Yield where each room is, if it is anywhere, and then each of their moves."""
+    """Yield each room's state, if it has one, and then each move. Blocks for moves."""
     with rooms.joined(*names):
         yield b"retry: 1000\n\n"
         version, quiet_seconds = 0, 0.0

@@ -1,4 +1,4 @@
-"""The status page, and what it shows."""
+"""Routes of the status page and its data."""
 
 from flask import Blueprint, Response, jsonify, render_template
 
