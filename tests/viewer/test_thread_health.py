@@ -147,6 +147,6 @@ def test_who_asks_again_soon_after_no_answer_is_told_at_once() -> None:
 
     threading.Thread(target=answer).start()
     for _ in range(3):
-        with pytest.raises(TryLaterError, match="can't be read at the moment"):
+        with pytest.raises(TryLaterError, match="can't be read now"):
             retention.limits()
     assert len(admin.asked) == 1
