@@ -29,93 +29,93 @@ class Metrics:
         self.registry = registry
         self.frames = Counter(
             "framelog_viewer_frames_delivered_total",
-            "Frames handed to clients, by route.",
+            "Frames sent to clients, by route.",
             ["route"],
             registry=registry,
         )
         self.bytes = Counter(
             "framelog_viewer_image_bytes_delivered_total",
-            "Bytes of images handed to clients, by route.",
+            "Bytes of images sent to clients, by route.",
             ["route"],
             registry=registry,
         )
         self.seek_seconds = Histogram(
             "framelog_viewer_seek_seconds",
-            "Time to answer for one exact frame, from its request to its last byte handed over.",
+            "Time to answer a request for one frame by its number, until the last byte was sent.",
             registry=registry,
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
         )
         self.live_latency = _Histogram(
             "framelog_viewer_live_latency_seconds",
-            "Time from when a frame was captured to when it was handed to a client that watches "
-            "the live edge, by the clocks of ingest's machine and this one.",
+            "Time from a frame's capture until it was sent to a client at the live edge, by the "
+            "clocks of ingest's machine and this one.",
             registry=registry,
             buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30),
         )
         self.watchers = Gauge(
             "framelog_viewer_watchers",
-            "Streaming responses that are open, by route.",
+            "Open streaming responses, by route.",
             ["route"],
             registry=registry,
         )
         self.refused = Counter(
             "framelog_viewer_streams_refused_total",
-            "Streaming requests answered 503 because as many as allowed were open.",
+            "Streaming requests answered with 503 because the maximum number of streams was open.",
             registry=registry,
         )
         self.stalled = Counter(
             "framelog_viewer_clients_dropped_total",
-            "Clients dropped because they took no byte for too long.",
+            "Clients disconnected because they read no byte for too long.",
             registry=registry,
         )
         self.connections = Gauge(
             "framelog_viewer_connections",
-            "Connections that clients hold, whether anything is asked by them or not.",
+            "Open connections, idle ones included.",
             registry=registry,
         )
         self.connections_closed = Counter(
             "framelog_viewer_connections_closed_total",
-            "Connections closed before their time: a request did not come whole in time (slow), or "
+            "Connections closed early: a request did not arrive completely in time (slow), or "
             "there were too many connections (shed).",
             ["reason"],
             registry=registry,
         )
         self.skipped = Counter(
             "framelog_viewer_frames_skipped_total",
-            "Frames left out of a streaming response: the client was slow, they had expired, "
-            "or the speed asked for shows only some.",
+            "Frames skipped in streaming responses: the client was slow, the frames had "
+            "expired, or the requested speed shows only some frames.",
             ["reason"],
             registry=registry,
         )
         self.cache_hits = Counter(
             "framelog_viewer_cache_hits_total",
-            "Segments asked for that were in memory or already on their way.",
+            "Requests for a segment that was cached or being fetched.",
             registry=registry,
         )
         self.cache_misses = Counter(
             "framelog_viewer_cache_misses_total",
-            "Segments asked for that had to be fetched from Kafka.",
+            "Requests for a segment that had to be fetched from Kafka.",
             registry=registry,
         )
         self.cache_bytes = Gauge(
             "framelog_viewer_cache_bytes",
-            "Bytes of images kept in memory.",
+            "Bytes of images in the cache.",
             registry=registry,
         )
         self.fetch_seconds = Histogram(
             "framelog_viewer_fetch_seconds",
-            "Time to fetch one segment from Kafka, the wait for a free fetcher included.",
+            "Time to fetch one segment from Kafka, including the wait for a free consumer.",
             registry=registry,
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
         )
         self.fetch_bytes = Counter(
             "framelog_viewer_fetch_bytes_total",
-            "Bytes of the records that segments were fetched as.",
+            "Bytes of the records fetched for segments.",
             registry=registry,
         )
         self.fetch_failures = Counter(
             "framelog_viewer_fetch_failures_total",
-            "Fetches of a segment that failed: the log was away, or no longer held it.",
+            "Failed fetches of a segment: Kafka was unavailable, or the log no longer had it.",
             registry=registry,
         )
         self.catalogue_streams = Gauge(
@@ -130,44 +130,43 @@ class Metrics:
         )
         self.catalogue_bytes = Gauge(
             "framelog_viewer_catalogue_index_bytes",
-            "Bytes of memory that the index takes.",
+            "Bytes of memory that the index uses.",
             registry=registry,
         )
         self.catalogue_lag = Gauge(
             "framelog_viewer_catalogue_lag_records",
-            "Records of the streams and index topics that are committed and not yet taken in.",
+            "Committed records of the streams and index topics that the catalogue has not "
+            "applied yet.",
             registry=registry,
         )
         self.catalogue_lag_seconds = Gauge(
             "framelog_viewer_catalogue_lag_seconds",
-            "Age of the oldest record of the streams and index topics that is not yet taken in; "
-            "0 when there is none.",
+            "Age of the oldest record of the streams and index topics that the catalogue has "
+            "not applied yet; 0 if there is none.",
             registry=registry,
         )
         self.kafka_round_trip = Gauge(
             "framelog_viewer_kafka_round_trip_seconds",
-            "How long Kafka's slowest broker took to answer the admin client, by quantile, "
-            "when it was last asked.",
+            "Latest round-trip time of the admin client to Kafka's slowest broker, by quantile.",
             ["quantile"],
             registry=registry,
         )
         self.kafka_errors = Counter(
             "framelog_viewer_kafka_errors_total",
-            "Failures of the follower's and the admin client: connections that failed, requests "
-            "that were not answered in time, and requests sent again.",
+            "Errors of the follower's and the admin client: failed connections, requests that "
+            "timed out, and requests sent again.",
             ["kind"],
             registry=registry,
         )
         self.foreign = Counter(
             "framelog_viewer_foreign_records_total",
-            "Records skipped because they are none of ours, by reason.",
+            "Records skipped because another program wrote them, by reason.",
             ["reason"],
             registry=registry,
         )
         self.schemas_lost = Gauge(
             "framelog_viewer_schemas_lost",
-            "Schemas by which the log was written that the registry doesn't know, or knows as "
-            "another's.",
+            "Schemas of the log that the registry has lost or replaced by others.",
             registry=registry,
         )
         self.position_commits = Counter(
@@ -182,19 +181,18 @@ class Metrics:
         )
         self.denied = Counter(
             "framelog_viewer_requests_denied_total",
-            "Requests refused because of who asked, by reason.",
+            "Requests denied because of their credentials, client, host name or origin, by reason.",
             ["reason"],
             registry=registry,
         )
         Counter(
             "framelog_viewer_restarts_total",
-            "Times that the supervisor of `make up` has started the service again after it ended; "
-            "0 where another supervises it.",
+            "Restarts of the service by the supervisor of `make up`; 0 under another supervisor.",
             registry=registry,
         ).inc(restarts)
         build = Gauge(
             "framelog_viewer_build_info",
-            "Always 1; the label tells the viewer's version.",
+            "Always 1; the label is the viewer's version.",
             ["version"],
             registry=registry,
         )
