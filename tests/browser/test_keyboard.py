@@ -85,7 +85,7 @@ def test_details_show_where_the_frame_lies(deck: Deck, topics: Topics) -> None:
     assert details["Frame"] == "10"
     assert details["Partition"] == "0"
     assert details["Time (pts)"] == "400,000,000 ns"
-    assert details["Picture"] == "320 × 180, JPEG"
+    assert details["Image"] == "320 × 180, JPEG"
     deck.press("d")
     panel.wait_for(state="hidden")
 

@@ -1,4 +1,4 @@
-// The streams page: the list, or those streams that the address names, side by side.
+// The streams page: the list, or the grid of the streams in the URL.
 
 import { readAddress } from "./grid/grid-address.js";
 import { openGrid } from "./grid/page.js";

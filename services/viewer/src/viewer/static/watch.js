@@ -1,4 +1,4 @@
-// The player's page: builds the parts and hands them to each other.
+// The player's page: creates the parts and connects them.
 
 import { Missing, addresses as addressesUnder, base, json, persist } from "./common/api.js";
 import { follow } from "./common/catalogue-events.js";
@@ -73,7 +73,7 @@ async function start() {
   if (address.speed !== 1) player.setSpeed(address.speed);
   player.seek(left_at ?? player.first);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  // The end of an ended stream is where it was left: showing it beats starting over unasked.
+  // If the viewer left at the end of an ended stream, show the end; do not start over.
   if (!address.paused && !still && (player.ingesting || player.frame < player.last)) player.play();
   new ResumePosition(addresses.position(stream_id), player, address.room);
   const room = address.room ? enter(address.room, player, index) : null;

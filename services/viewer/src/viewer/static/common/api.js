@@ -1,4 +1,4 @@
-// The viewer's HTTP, as the pages use it. Errors are named by what the caller does next.
+// Client of the viewer's HTTP API. Errors are named by what the caller does next.
 
 /**
  * @typedef {object} Stream one entry of the catalogue
@@ -9,7 +9,7 @@
  * @property {number} height
  * @property {number} fps
  * @property {number} frame_count frames committed: indices 0 to frame_count - 1
- * @property {number} first_available_frame the earliest that retention has left
+ * @property {number} first_available_frame the earliest available frame
  * @property {number} duration_ns
  * @property {number} bytes
  * @property {number | null} partition
@@ -25,25 +25,25 @@
  * @property {string} sample_aspect_ratio W:H
  */
 
-/** The server can't answer now: wait and ask again. */
+/** The server is unavailable: wait and retry. */
 export class Away extends Error {
-  /** @param {string} message @param {number | null} retry_after_seconds as the server asked, if it did */
+  /** @param {string} message @param {number | null} retry_after_seconds from Retry-After, if given */
   constructor(message, retry_after_seconds = null) {
     super(message);
     this.retry_after_seconds = retry_after_seconds;
   }
 }
 
-/** What was asked for never was. */
+/** The stream or frame never existed. */
 export class Missing extends Error {}
 
-/** Another run's frames are there, or those of the run that was asked for are not there yet. */
+/** The stream has another run, or the requested run has no frames yet. */
 export class Replaced extends Error {}
 
-/** It can't be had in this way; the message is the server's sentence. */
+/** The request is not possible; the message is the server's sentence. */
 export class Refused extends Error {}
 
-/** What was asked for has expired. */
+/** The frame has expired. */
 export class Gone extends Error {
   /** @param {number | null} first_available_frame */
   constructor(first_available_frame) {
@@ -53,7 +53,7 @@ export class Gone extends Error {
 }
 
 /**
- * Fetches, and turns failures into the errors above. An abort passes through.
+ * Fetches; converts failures to the errors above, except an abort.
  * @param {string} url @param {RequestInit} [options]
  */
 export async function request(url, options) {
@@ -79,8 +79,8 @@ export async function request(url, options) {
 export const json = async (url, options) => (await request(url, options)).json();
 
 /**
- * How long to wait before a further attempt: doubling from 0.5 s to 5 s, or what the server asked.
- * @param {number} failures in a row so far, from 1 @param {unknown} error the last one
+ * The wait before the next attempt: doubled from 0.5 s to 5 s, or the server's Retry-After.
+ * @param {number} failures consecutive, from 1 @param {unknown} error the last one
  */
 export function delayMs(failures, error) {
   const asked = error instanceof Away ? error.retry_after_seconds : null;
@@ -88,7 +88,7 @@ export function delayMs(failures, error) {
 }
 
 /**
- * Repeats an action until the server answers. Missing, Gone and everything else pass through.
+ * Repeats an action until the server answers; raises all errors other than Away.
  * @template T @param {() => Promise<T>} action @param {(away: boolean) => void} [onAway]
  * @returns {Promise<T>}
  */
@@ -107,7 +107,7 @@ export async function persist(action, onAway = () => {}) {
   }
 }
 
-/** The addresses, under the prefix at which the viewer is mounted. @param {string} base ends in `/` */
+/** The URLs, under the prefix at which the viewer is mounted. @param {string} base ends in `/` */
 export function addresses(base) {
   const id = encodeURIComponent;
   return {
@@ -119,7 +119,7 @@ export function addresses(base) {
     stream: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}`,
     position: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}/position`,
     retention: (/** @type {string} */ stream) => `${base}api/streams/${id(stream)}/retention`,
-    /** A run in the address tells caches that the answer is always the same. */
+    /** With a run in the URL, caches may keep the response. */
     index: (/** @type {string} */ stream, /** @type {string} */ run, /** @type {number} */ from, /** @type {number} */ count, stride = 1) =>
       `${base}api/streams/${id(stream)}/index?run=${id(run)}&from=${from}&count=${count}&stride=${stride}`,
     frame: (/** @type {Stream} */ { stream_id, run_id }, /** @type {number} */ frame) =>
@@ -132,5 +132,5 @@ export function addresses(base) {
   };
 }
 
-/** @returns {string} the prefix that the page's template gives, ending in `/` */
+/** @returns {string} the URL prefix from the page's template, ending in `/` */
 export const base = () => document.documentElement.dataset.base ?? "/";

@@ -1,4 +1,4 @@
-// The catalogue as it changes: server-sent events, and plain polling while those don't come.
+// Follows the catalogue: by server-sent events, or by polling while those don't work.
 
 import { json } from "./api.js";
 import { subscribe } from "./server-sent-events.js";
@@ -11,16 +11,16 @@ const POLL_MS = 3000;
  * Follows the catalogue for as long as the page lives.
  * @param {ReturnType<typeof import("./api.js").addresses>} addresses
  * @param {object} on
- * @param {(streams: Stream[]) => void} on.changed all at first, then those that changed
+ * @param {(streams: Stream[]) => void} on.changed first all streams, then the changed ones
  * @param {(stream_ids: string[]) => void} on.gone
- * @param {(away: boolean) => void} on.away whether the server can't be reached at the moment
+ * @param {(away: boolean) => void} on.away whether the server can't be reached
  */
 export function follow(addresses, on) {
   let connected = false;
   /** @type {number | undefined} */
   let timer;
 
-  // What comes late is asked for, so that nobody waits for events that can't come.
+  // If events are late, poll: something may block them.
   timer = window.setTimeout(poll, POLL_MS);
   subscribe(addresses.events, null, {
     opened() {
@@ -40,7 +40,7 @@ export function follow(addresses, on) {
     },
   });
 
-  /** One plain request: tells "no events" from "no server". */
+  /** One plain request: distinguishes "no events" from "no server". */
   async function poll() {
     try {
       on.changed((await json(addresses.streams)).streams);

@@ -1,10 +1,10 @@
-// The page's end of the hub. Where a browser has no shared workers, the page has a hub of its own.
+// The page's client of the connection hub. Without shared workers, each page has its own hub.
 
 import { BEAT_MS, ConnectionHub } from "./connection-hub.js";
 
-/** Pages of another version may be open: who says other things has another name. */
+/** Pages of another version may be open: each message format has its own worker name. */
 const NAME = "framelog-1";
-/** A worker that doesn't answer for so long is not to be had. */
+/** A worker that doesn't answer within this time is not used. */
 const PATIENCE_MS = 10_000;
 
 /** @typedef {{opened: () => void, failed: () => void, events: Record<string, (data: any) => void>}} Listener */
@@ -42,7 +42,7 @@ class Shared {
     };
   }
 
-  /** Asks for a connection to a live edge, or gives it back. @param {boolean} wants @param {() => void} onchange */
+  /** Requests a live-edge permit, or returns it. @param {boolean} wants @param {() => void} onchange */
   wantEdge(wants, onchange) {
     this.#onedge = onchange;
     if (wants === this.#edge) return;
@@ -104,5 +104,5 @@ function ownHub() {
 /** @type {Shared | null} */
 let shared = null;
 
-/** This page's, made when it is first needed. */
+/** This page's client, created when first needed. */
 export const hub = () => (shared ??= new Shared());

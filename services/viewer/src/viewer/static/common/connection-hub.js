@@ -1,39 +1,39 @@
-// What all pages of a browser share: their events, and turns at live edges. A browser opens six
-// connections to a server by HTTP/1.1, for all its pages together; each of these holds one.
+// What all pages of a browser share: event streams and live-edge connections. A browser opens only six
+// HTTP/1.1 connections to a server for all its pages together, and each of these occupies one.
 
 import { merged } from "../streams/stream-filter.js";
 
 /**
- * @typedef {object} Wanted one thing that a page listens to
+ * @typedef {object} Wanted an event stream that a page subscribes to
  * @property {string} url of events, absolute
- * @property {string | null} room its name, where `url` tells of rooms
+ * @property {string | null} room the room's name, if `url` has events of rooms
  *
- * @typedef {object} State what a page wants just now; said again every BEAT_MS
+ * @typedef {object} State what a page wants now; repeated every BEAT_MS
  * @property {Wanted[]} wanted
- * @property {boolean} edge whether it would hold a connection to a live edge
+ * @property {boolean} edge whether it wants a connection to a live edge
  *
  * @typedef {object} Source
  * @property {EventSource} source
  * @property {string} address the url, with the rooms
- * @property {import("./api.js").Stream[]} streams as they were told last
+ * @property {import("./api.js").Stream[]} streams as last received
  * @property {boolean} whole whether the next list is of all streams
- * @property {Map<string, {data: any, at_ms: number}>} rooms as they were told last, and when
+ * @property {Map<string, {data: any, at_ms: number}>} rooms as last received, and when
  * @property {ReturnType<typeof setTimeout> | undefined} timer
  */
 
 export const BEAT_MS = 2000;
-/** Who has said nothing for so long is gone: a tab that crashed says no farewell. */
+/** A page that has sent nothing for this long is gone: a crashed tab does not say goodbye. */
 const SILENT_MS = 10_000;
 const REVIVE_MS = 3000;
-/** Connections to live edges, of the six: others are for events, rooms, windows and all else. */
+/** Connections for live edges, of the six; the others are for events, rooms and windows. */
 const EDGES = 2;
-/** A server tells of no more rooms by one connection, and of none where more are asked for. */
+/** The most rooms for one connection; the server rejects a request for more. */
 const MOST_ROOMS = 32;
 
 export class ConnectionHub {
-  /** @type {Map<MessagePort, State & {heard_ms: number}>} in the order in which they came */
+  /** @type {Map<MessagePort, State & {heard_ms: number}>} in order of arrival */
   #pages = new Map();
-  /** Who has a turn at a live edge. @type {Set<MessagePort>} */
+  /** The pages that hold a live-edge permit. @type {Set<MessagePort>} */
   #edges = new Set();
   /** By the address without the rooms. @type {Map<string, Source>} */
   #sources = new Map();
@@ -46,7 +46,7 @@ export class ConnectionHub {
     this.#open = open;
   }
 
-  /** Serves a page, for as long as it says what it wants. @param {MessagePort} port */
+  /** Serves a page for as long as it repeats what it wants. @param {MessagePort} port */
   connect(port) {
     port.onmessage = ({ data }) => this.#hear(port, data);
     port.postMessage({ type: "welcome" });
@@ -63,7 +63,7 @@ export class ConnectionHub {
     for (const wanted of state.wanted) if (!before.some((old) => isSame(old, wanted))) this.#greet(port, wanted);
   }
 
-  /** Opens what is wanted, closes what isn't, and gives turns to those who wait. */
+  /** Opens wanted sources, closes unwanted ones, and gives permits to waiting pages. */
   #settle() {
     const now_ms = performance.now();
     for (const [port, { heard_ms }] of this.#pages) if (now_ms - heard_ms > SILENT_MS) this.#pages.delete(port);
@@ -77,7 +77,7 @@ export class ConnectionHub {
       this.#listen(url, query ? `${url}?${query}` : url);
     }
     clearTimeout(this.#timer);
-    // Once more, for those who go without a word.
+    // Run again, to notice pages that vanish.
     if (this.#pages.size) this.#timer = setTimeout(() => this.#settle(), BEAT_MS);
   }
 
@@ -109,7 +109,7 @@ export class ConnectionHub {
     });
     source.addEventListener("error", () => {
       this.#tell(url, null, { type: "failed" });
-      // Refused, not lost: the browser leaves it at that.
+      // Refused, not lost: the browser does not retry.
       if (source.readyState === 2) own.timer = setTimeout(() => this.#revive(own), REVIVE_MS);
     });
     const on = (/** @type {string} */ name, /** @type {(data: any) => void} */ act) =>
@@ -141,7 +141,7 @@ export class ConnectionHub {
     this.#tell(url, null, { type: "event", name: "gone", data: { stream_ids } });
   }
 
-  /** Tells a page that comes later what the others know. @param {MessagePort} port @param {Wanted} wanted */
+  /** Sends a new page what the others have received. @param {MessagePort} port @param {Wanted} wanted */
   #greet(port, { url, room }) {
     const own = this.#sources.get(url);
     if (!own || own.source.readyState !== 1) return;
@@ -153,7 +153,7 @@ export class ConnectionHub {
     if (room === null && !own.whole) tell("streams", { streams: own.streams });
   }
 
-  /** @param {string} url @param {string | null} room null: to all who listen there @param {object} message */
+  /** @param {string} url @param {string | null} room null: to all subscribers of the url @param {object} message */
   #tell(url, room, message) {
     for (const [port, { wanted }] of this.#pages) {
       const listens = wanted.some((each) => each.url === url && (room === null || each.room === room));

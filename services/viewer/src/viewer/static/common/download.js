@@ -1,14 +1,14 @@
-// Downloads: streamed into a file of the person's choice where the browser can do that, and handed
-// to the browser where it can't. Never whole in memory.
+// Downloads: streamed to a chosen file if the browser supports it, else by the browser's own
+// download. Never completely in memory.
 
 import { request } from "./api.js";
 
-/** Whether the page may write to a file: some browsers let secure pages. */
+/** Whether the page can write to a file: some browsers allow it on secure pages. */
 export const canStream = () => "showSaveFilePicker" in window;
 
 /**
- * Must be called from a click: browsers ask for one.
- * @param {string} name to suggest @returns {Promise<any>} a file handle; null when the person thought better of it
+ * Opens the file picker; must be called from a click handler.
+ * @param {string} name suggested @returns {Promise<any>} a file handle; null if cancelled
  */
 export async function chooseFile(name) {
   try {
@@ -20,7 +20,7 @@ export async function chooseFile(name) {
 }
 
 /**
- * Streams an answer into a file. The file holds all of it or what it held before.
+ * Streams a response to a file. After an error, the file keeps its old content.
  * @param {string} url @param {any} file a handle from chooseFile()
  * @param {(received_bytes: number, total_bytes: number | null) => void} onProgress
  * @param {AbortSignal} signal
@@ -45,13 +45,13 @@ export async function save(url, file, onProgress, signal) {
   }
 }
 
-/** The picker makes the file before there is anything for it. @param {any} file */
+/** The picker creates an empty file. @param {any} file */
 async function removeEmpty(file) {
   if ((await file.getFile()).size === 0) await file.remove?.();
 }
 
 /**
- * Lets the browser download an address in its own way, once the server has said that it would answer.
+ * Starts the browser's own download, after a HEAD request has succeeded.
  * @param {string} url @param {string} name
  */
 export async function handOver(url, name) {

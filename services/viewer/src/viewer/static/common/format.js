@@ -1,9 +1,9 @@
-// Numbers as people read and type them. Pure.
+// Formats and parses numbers and times for people. Pure.
 
 const NS_PER_SECOND = 1e9;
 
 /**
- * Media time as `M:SS`, or `H:MM:SS` from an hour on, with milliseconds when asked.
+ * Media time as `M:SS`, or `H:MM:SS` from an hour on, with milliseconds on request.
  * @param {number} ns nanoseconds, negative counts as 0
  * @param {{exact?: boolean}} [options] exact: append `.mmm`
  */
@@ -19,9 +19,9 @@ export function time(ns, { exact = false } = {}) {
 }
 
 /**
- * What a person typed as a time: `95`, `1:35`, `0:01:35.250`.
+ * Parses a typed time: `95`, `1:35`, `0:01:35.250`.
  * @param {string} text
- * @returns {number | null} nanoseconds, or null when it is no time
+ * @returns {number | null} nanoseconds, or null if it is not a time
  */
 export function parseTime(text) {
   const match = /^\s*(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)\s*s?\s*$/.exec(text);
@@ -31,7 +31,7 @@ export function parseTime(text) {
   return Math.round(total * NS_PER_SECOND);
 }
 
-/** @param {number} ns a span, in words: `340 ms`, `2.4 s`, `3 min`, `5 h`, `2 days` */
+/** @param {number} ns a duration as text: `340 ms`, `2.4 s`, `3 min`, `5 h`, `2 days` */
 export function span(ns) {
   const seconds = Math.abs(ns) / NS_PER_SECOND;
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;

@@ -1,8 +1,8 @@
-// One thing at a time, the latest wish next: for pictures that follow a hand.
+// Runs one asynchronous call at a time, then the latest one: for pictures that follow the pointer.
 
 /**
  * Makes a function that runs `action` for the latest argument only: calls that arrive while one
- * is under way replace each other, so a fast hand never builds a queue.
+ * is running replace each other, so a fast pointer never builds a queue.
  * @template T @param {(wish: T) => Promise<unknown>} action
  * @returns {(wish: T) => void}
  */
@@ -24,7 +24,7 @@ export function latest(action) {
 }
 
 /**
- * Puts a picture into an `<img>`, and resolves once it shows or has failed.
+ * Loads a picture into an `<img>`; resolves once it is shown or has failed.
  * @param {HTMLImageElement} image @param {string} url
  */
 export function showPicture(image, url) {

@@ -1,4 +1,4 @@
-// A line on every page while Kafka or the registry is away: the viewer goes on with what it has.
+// A line on every page while Kafka or the registry is unavailable; the viewer serves from memory.
 
 import { base, json } from "./api.js";
 import * as words from "./messages.js";
@@ -26,7 +26,7 @@ async function ask() {
   try {
     show((await json(`${base()}api/away`)).away);
   } catch {
-    // The page itself says that the viewer is away, or that one has to log in.
+    // The page itself reports an unavailable viewer or a missing login.
   }
 }
 

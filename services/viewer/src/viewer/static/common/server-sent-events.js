@@ -1,17 +1,17 @@
-// Server-sent events for as long as a page is looked at.
+// Server-sent events, for as long as a page is visible.
 
 import { hub } from "./connection-hub-client.js";
 
 const HIDDEN_MS = 30_000;
 
 /**
- * Listens, and goes on whenever the connection was lost. All pages of a browser share connections; a
- * page that is hidden for long needs none.
- * @param {string} url @param {string | null} room its name, where the events are those of rooms
+ * Subscribes, and reconnects after a lost connection. All pages of a browser share connections; a
+ * page that stays hidden needs none.
+ * @param {string} url @param {string | null} room its name, for events of rooms
  * @param {object} on
  * @param {() => void} on.opened
- * @param {() => void} on.failed lost, or refused; trying again
- * @param {Record<string, (data: any) => void>} on.events what to do with each type of event
+ * @param {() => void} on.failed lost or refused; it will retry
+ * @param {Record<string, (data: any) => void>} on.events the handler of each event type
  */
 export function subscribe(url, room, on) {
   const wanted = { url: new URL(url, location.href).href, room };

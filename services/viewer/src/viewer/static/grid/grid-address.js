@@ -1,4 +1,4 @@
-// The grid's address: which streams, where, how fast. Pure.
+// The grid's URL: streams, position and speed. Pure.
 
 import { isSpeed } from "../player/playback-speeds.js";
 

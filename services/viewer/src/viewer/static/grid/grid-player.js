@@ -1,21 +1,21 @@
-// Several streams in step: one clock, and each shows its own frame of the same moment.
+// Plays several streams in sync: one clock, and each shows its own frame of the same moment.
 
 import * as clocks from "../player/media-clock.js";
 import { Transport } from "../player/transport.js";
 
-/** A picture later than this stops the clock for all, so that they stay in step. */
+/** A frame that is later than this stops the clock for all, so that they stay in sync. */
 const LATE_MS = 250;
 const ASLEEP_MS = 1000;
-/** Who has been at the live edge and is farther behind it than this comes back to it, */
+/** If playback followed the live edge and is farther behind than this, it jumps, */
 const LOST_NS = 3e9;
-/** to so far behind it that the next frames are there in time. */
+/** to this far behind the edge, so that the next frames arrive in time. */
 const DELAY_NS = 0.5e9;
 
-/** Dispatches `changed` when playing, speed or place were chosen, and `ticked` while the place moves. */
+/** Dispatches `changed` after a command, and `ticked` for each animation frame. */
 export class GridPlayer extends Transport {
   #clock = clocks.at(0);
   #scrubbing = false;
-  /** Whether playing has come up with streams that still grow. */
+  /** Whether playback has reached the end of growing streams. */
   #following = false;
   #fresh_ms = 0;
   #looked_ms = 0;
@@ -33,9 +33,9 @@ export class GridPlayer extends Transport {
   get place_ns() { return clocks.ptsAt(this.#clock, performance.now()); }
   /** The longest stream's end. */
   get end_ns() { return Math.max(0, ...this.#tiles.map(({ end_ns }) => end_ns)); }
-  /** Whether more may come at the end. */
+  /** Whether a stream still grows. */
   get growing() { return this.#tiles.some(({ growing }) => growing); }
-  /** The shortest frame of any: a step by it misses none. */
+  /** The shortest frame duration of all streams: a step by it skips no frame. */
   get #frame_ns() { return Math.min(...this.#tiles.map(({ frame_ns }) => frame_ns)); }
 
   play() {
@@ -68,13 +68,13 @@ export class GridPlayer extends Transport {
     this.#changed();
   }
 
-  /** Pauses, and moves by single frames. @param {number} frames */
+  /** Pauses and moves by single frames. @param {number} frames */
   step(frames) {
     this.pause();
     void this.seekTime(this.place_ns + frames * this.#frame_ns);
   }
 
-  /** Follows a hand; playing waits until endScrub(). @param {number} pts_ns */
+  /** Seeks while the pointer moves; playback waits until endScrub(). @param {number} pts_ns */
   scrub(pts_ns) {
     this.#scrubbing = true;
     void this.seekTime(pts_ns);
@@ -87,7 +87,7 @@ export class GridPlayer extends Transport {
   /** One animation frame. @param {number} now_ms as performance.now() */
   tick(now_ms) {
     if (!this.end_ns) return;
-    // What nobody saw is not played.
+    // Time during which the page was hidden is not played.
     if (now_ms - this.#looked_ms > ASLEEP_MS) this.#go(clocks.ptsAt(this.#clock, this.#looked_ms));
     this.#looked_ms = now_ms;
     const high_ns = this.end_ns - 1;
@@ -99,7 +99,7 @@ export class GridPlayer extends Transport {
     this.dispatchEvent(new Event("ticked"));
   }
 
-  /** Stops at an end, but for one that still moves on. @param {"start" | "end"} end */
+  /** Stops at an end, except at the end of a growing stream. @param {"start" | "end"} end */
   #reach(end) {
     if (end === "end" && this.growing) this.#following = true;
     else this.pause();

@@ -1,4 +1,4 @@
-// The grid's keys: those of the player that make sense for several streams.
+// The grid's keyboard shortcuts: those of the player that work for several streams.
 
 /**
  * @param {import("./grid-player.js").GridPlayer} wall

@@ -1,4 +1,4 @@
-// The grid's page: builds the tiles, the wall and its controls, and keeps them up to date.
+// The grid's page: builds the tiles, the grid player and its controls, and updates them.
 
 import { addresses as addressesUnder, base } from "../common/api.js";
 import { follow } from "../common/catalogue-events.js";

@@ -1,4 +1,4 @@
-// One stream of the grid: its own frames on its own canvas, at the moment that all are shown.
+// One stream of the grid: shows its frame of the common moment on its own canvas.
 
 import * as format from "../common/format.js";
 import * as words from "../common/messages.js";
@@ -10,7 +10,7 @@ import { FrameCanvas } from "../player/frame-canvas.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
 
-/** A stream that brings nothing for so long no longer holds the others up. */
+/** A stream without a frame for this long no longer delays the others. */
 const PATIENCE_MS = 3000;
 
 export class Tile {
@@ -29,7 +29,7 @@ export class Tile {
   /**
    * @param {string} stream_id @param {HTMLTemplateElement} template
    * @param {ReturnType<typeof import("../common/api.js").addresses>} addresses
-   * @param {import("../player/decoder-client.js").DecoderClient} decoders @param {number} share of the memory that is to be had
+   * @param {import("../player/decoder-client.js").DecoderClient} decoders @param {number} share of the available memory
    */
   constructor(stream_id, template, addresses, decoders, share) {
     this.element = /** @type {HTMLElement} */ (/** @type {Element} */ (template.content.firstElementChild).cloneNode(true));
@@ -79,14 +79,14 @@ export class Tile {
   get #watchable() { return this.#stream !== null && this.#index.count > this.#stream.first_available_frame; }
   /** When the stream's last frame stops being shown. */
   get end_ns() { return this.#watchable ? this.#index.end_ns : 0; }
-  /** Whether more of it may come. */
+  /** Whether the stream still grows. */
   get growing() { return this.#stream?.state === "INGESTING"; }
   get frame_ns() { return 1e9 / this.#index.fps; }
 
   /**
-   * Shows the frame of a moment, or asks for it.
+   * Shows the frame of a moment, or requests it.
    * @param {number} pts_ns @param {number} rate @param {"playing" | "paused" | "scrubbing"} mode @param {number} now_ms
-   * @returns {boolean} whether the others need not wait for this one
+   * @returns {boolean} whether the other tiles may go on
    */
   show(pts_ns, rate, mode, now_ms) {
     if (!this.#watchable) {

@@ -1,12 +1,12 @@
-// A clip of a stream: what it is called, and how large it becomes. Pure.
+// An exported clip's file name and estimated size. Pure.
 
 /** @typedef {"mp4" | "zip" | "avro"} Format */
 
-/** What a file adds to each picture: an index, entries of a ZIP, fields of a record. @type {Record<Format, number>} */
+/** Overhead of each frame in a file: an index, ZIP entries, record fields. @type {Record<Format, number>} */
 const FRAME_OVERHEAD_BYTES = { mp4: 50, zip: 135, avro: 225 };
 
 /**
- * A name for the file that every system takes: no separators, no control or direction characters.
+ * A file name for every system: no separators, no control or direction characters.
  * @param {string} name of the stream @param {number} from @param {number} to both included @param {Format} format
  */
 export function fileName(name, from, to, format) {
@@ -14,5 +14,5 @@ export function fileName(name, from, to, format) {
   return `${stem.slice(0, 80) || "clip"} ${from}-${to}.${format}`;
 }
 
-/** About how large the file becomes. @param {Format} format @param {number} frames @param {number} images_bytes of all their images */
+/** The estimated size of the file. @param {Format} format @param {number} frames @param {number} images_bytes of all their images */
 export const sizeBytes = (format, frames, images_bytes) => images_bytes + frames * FRAME_OVERHEAD_BYTES[format];

@@ -1,22 +1,22 @@
-// ConcurrencyLimit at something that only a few may use at once; who asks first is served first.
+// Limits how many callers use something at once, in order of their requests.
 
 export class ConcurrencyLimit {
   #free;
   /** @type {(() => void)[]} */
   #waiting = [];
 
-  /** @param {number} count of turns that can be taken at once */
+  /** @param {number} count how many may hold a permit at once */
   constructor(count) {
     this.#free = count;
   }
 
-  /** @returns {Promise<void>} once it is this one's turn; every turn must be given back */
-  async take() {
+  /** @returns {Promise<void>} once it holds a permit, which it must release */
+  async acquire() {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise((resolve) => this.#waiting.push(() => resolve(undefined)));
   }
 
-  give() {
+  release() {
     const next = this.#waiting.shift();
     if (next) next();
     else this.#free += 1;

@@ -1,4 +1,4 @@
-// The deck: buttons, readouts and typed seeks. Shows the player's state; knows nothing of how it works.
+// The controls: buttons, readouts and typed seeks. Shows the player's state.
 
 import * as format from "../common/format.js";
 import * as words from "../common/messages.js";
@@ -42,7 +42,7 @@ export function bind(player, index, timeline) {
   show();
 }
 
-/** The buttons that every deck has. @param {import("./transport.js").Transport} deck */
+/** Binds the buttons that every player has. @param {import("./transport.js").Transport} deck */
 export function bindTransport(deck) {
   /** @type {Record<string, () => void>} */
   const actions = {
@@ -61,7 +61,7 @@ export function bindTransport(deck) {
   select.addEventListener("change", () => deck.setSpeed(Number(select.value) * Math.sign(deck.speed)));
 }
 
-/** What those buttons show. @param {import("./transport.js").Transport} deck */
+/** Updates these buttons. @param {import("./transport.js").Transport} deck */
 export function showTransport({ playing, speed }) {
   document.body.classList.toggle("is-playing", playing);
   part("play").setAttribute("aria-label", playing ? "Pause" : "Play");
@@ -70,7 +70,7 @@ export function showTransport({ playing, speed }) {
 }
 
 /**
- * A readout that can be typed into: Enter goes there, Escape or leaving gives up.
+ * An editable readout: Enter seeks, Escape or losing the focus cancels.
  * @param {HTMLInputElement} input @param {string} complaint @param {(text: string) => boolean} accept
  */
 export function bindTyped(input, complaint, accept) {
@@ -108,7 +108,7 @@ function render(player, index) {
   part("behind").textContent = live || player.behind_ns < 1e9 ? words.player.live : words.player.behind(player.behind_ns);
 }
 
-/** Shows a value where nobody is typing. @param {string} id @param {string} value */
+/** Shows a value unless the field is being edited. @param {string} id @param {string} value */
 export function typed(id, value) {
   const input = /** @type {HTMLInputElement} */ (part(id));
   if (document.activeElement !== input && input.value !== value) input.value = value;

@@ -1,4 +1,4 @@
-// The page's end of the worker: one worker, however many streams are watched.
+// The page's client of the decoder worker: one worker for all streams of the page.
 
 export class DecoderClient {
   #worker = new Worker(new URL("decoder-worker.js", import.meta.url), { type: "module" });
@@ -10,7 +10,7 @@ export class DecoderClient {
   }
 
   /**
-   * @param {string} url of a stream's frames @param {number} share of the memory that is to be had
+   * @param {string} url of a stream's frames @param {number} share of the available memory
    * @param {(message: any) => void} receive
    * @returns {(wish: import("./stream-decoder.js").Wish) => void}
    */

@@ -1,12 +1,12 @@
-// The worker behind the pages: one decoder for each stream that is watched.
+// The web worker that decodes: one decoder for each stream.
 
 import { StreamDecoder } from "./stream-decoder.js";
 import { ConcurrencyLimit } from "./concurrency-limit.js";
 
-/** Browsers open six connections to a server: two are left for events and all else. */
+/** Browsers open six connections to a server: two remain for events and other requests. */
 const WINDOWS_AT_ONCE = 4;
 
-const turns = new ConcurrencyLimit(WINDOWS_AT_ONCE);
+const limit = new ConcurrencyLimit(WINDOWS_AT_ONCE);
 /** @type {Map<number, StreamDecoder>} */
 const decoders = new Map();
 
@@ -14,7 +14,7 @@ self.onmessage = ({ data: { id, open, wish } }) => {
   if (open) {
     const post = (/** @type {object} */ message, /** @type {Transferable[]} */ transfer = []) =>
       postMessage({ id, message }, { transfer });
-    decoders.set(id, new StreamDecoder(open.url, open.share, turns, post));
+    decoders.set(id, new StreamDecoder(open.url, open.share, limit, post));
   } else {
     decoders.get(id)?.want(wish);
   }

@@ -1,4 +1,4 @@
-// The export panel: the marked part of a stream, or all of it, as a file.
+// The export panel: saves the loop or all available frames as a file.
 
 import { Away, Gone, Missing, Refused } from "../common/api.js";
 import { canStream, chooseFile, handOver, save } from "../common/download.js";
@@ -34,11 +34,11 @@ export class ExportPanel {
       void this.#start();
     });
     part("export-cancel").addEventListener("click", () => this.#running?.abort());
-    // A page that goes takes the half-written file with it.
+    // Closing the page would lose the file.
     addEventListener("beforeunload", (event) => { if (this.#running) event.preventDefault(); });
   }
 
-  /** Opens the panel; closing it lets a running export go on. */
+  /** Opens or closes the panel; a running export continues. */
   toggle() {
     if (this.#dialog.open) return this.#dialog.close();
     if (!this.#player.watchable) return;
@@ -50,7 +50,7 @@ export class ExportPanel {
     this.#describe();
   }
 
-  /** The chosen part: first and last frame. @param {string} [chosen] */
+  /** The selected part: first and last frame. @param {string} [chosen] */
   #part(chosen = String(new FormData(this.#form).get("part"))) {
     const { marks, first, last } = this.#player;
     return chosen === "marked" ? marks.bounds(first, last) : { low: first, high: last };
@@ -93,7 +93,7 @@ export class ExportPanel {
       await this.#stream(url, file, expected_bytes);
       this.#tell(say.done(file.name));
     } catch (error) {
-      this.#tell(complaint(error), true);
+      this.#tell(errorMessage(error), true);
     }
   }
 
@@ -132,8 +132,8 @@ export class ExportPanel {
   }
 }
 
-/** What went wrong, and what to do. @param {unknown} error */
-export function complaint(error) {
+/** The message for an error. @param {unknown} error */
+export function errorMessage(error) {
   if (error instanceof DOMException && error.name === "AbortError") return say.cancelled;
   if (error instanceof Gone) return say.expired(error.first_available_frame);
   if (error instanceof Missing) return say.missing;

@@ -1,4 +1,4 @@
-// The canvas: one picture at a time, in its true shape, and which frame it is.
+// The canvas: draws one frame at a time in its true aspect ratio, and names it.
 
 export class FrameCanvas {
   #canvas;
@@ -18,7 +18,7 @@ export class FrameCanvas {
   }
 
   /**
-   * Draws a frame, and says on the canvas which it is (`data-frame`, `data-pts-ns`).
+   * Draws a frame, and sets the canvas's `data-frame` and `data-pts-ns`.
    * @param {ImageBitmap} bitmap @param {import("./frame-records.js").FrameHeader} header
    */
   paint(bitmap, header) {
@@ -33,7 +33,7 @@ export class FrameCanvas {
     canvas.dataset.ptsNs = String(header.pts_ns);
   }
 
-  /** The current picture's width for its height, as the style sheet needs it. */
+  /** Sets the aspect ratio for the style sheet. */
   #shape() {
     const ratio = (this.#canvas.width / this.#canvas.height) * (this.pixel_shape ?? 1);
     this.#canvas.style.setProperty("--ratio", String(ratio));

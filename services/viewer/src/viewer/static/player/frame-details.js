@@ -1,4 +1,4 @@
-// What is known of the frame on the screen: where it lies in Kafka, and how long each step took.
+// Details of the shown frame: its place in Kafka, and the time of each step.
 
 import * as format from "../common/format.js";
 
@@ -29,20 +29,20 @@ export function rows(header, painted_ms, topic, player, kept_until) {
     ["Schema id", String(header.schema_id)],
     ["Frame", format.count(header.frame) + (header.is_last ? " (last)" : "")],
     ["Time (pts)", `${format.count(header.pts_ns)} ns`],
-    ["Shown for", `${(header.duration_ns / 1e6).toFixed(2)} ms`],
-    ["Picture", `${header.width} × ${header.height}, ${header.mime_type.replace("image/", "").toUpperCase()}`],
+    ["Duration", `${(header.duration_ns / 1e6).toFixed(2)} ms`],
+    ["Image", `${header.width} × ${header.height}, ${header.mime_type.replace("image/", "").toUpperCase()}`],
     ["Size", format.bytes(header.image_bytes)],
     ["Video", [stream.codec, stream.container].filter(Boolean).join(" in ")],
     ["Captured", new Date(captured_ms).toLocaleString()],
-    ["→ ingested", step(captured_ms, ingested_ms)],
-    ["→ committed", step(ingested_ms, header.committed_at_ms)],
-    ["→ painted", step(header.committed_at_ms, painted_ms)],
+    ["Ingested after", step(captured_ms, ingested_ms)],
+    ["Committed after", step(ingested_ms, header.committed_at_ms)],
+    ["Painted after", step(header.committed_at_ms, painted_ms)],
     ...(kept_until ? /** @type {[string, string][]} */ ([["Kept until", kept_until]]) : []),
-    ["Own lag", format.span(report.lag_ns)],
-    ...(player.ingesting ? /** @type {[string, string][]} */ ([["Behind the newest", format.span(player.behind_ns)]]) : []),
+    ["Playback lag", format.span(report.lag_ns)],
+    ...(player.ingesting ? /** @type {[string, string][]} */ ([["Behind the live edge", format.span(player.behind_ns)]]) : []),
     ["Stride", report.stride === 1 ? "every frame" : `every ${report.stride} frames, to keep up`],
-    ["Left out by the server", `${format.count(report.left_out)} frames`],
-    ["Not drawn in time", `${format.count(report.late)} frames`],
+    ["Skipped by the server", `${format.count(report.left_out)} frames`],
+    ["Dropped while playing", `${format.count(report.late)} frames`],
   ];
 }
 
@@ -59,7 +59,7 @@ export class Details {
   /**
    * @param {HTMLElement} panel with a dl @param {import("./player.js").Player} player
    * @param {import("./retention.js").Retention} retention
-   * @param {(frame: number) => string} frameUrl whose headers name the topic
+   * @param {(frame: number) => string} frameUrl a URL whose headers name the topic
    */
   constructor(panel, player, retention, frameUrl) {
     this.#panel = panel;

@@ -1,4 +1,4 @@
-// The page's side of the decoding worker: says which frames are wanted, and keeps their bitmaps.
+// The page's side of decoding: tells the worker which frames are wanted, and keeps their bitmaps.
 
 import { strideFor, surrounding, upcoming, windowFrames } from "./fetch-plan.js";
 import { FrameStore } from "./frame-store.js";
@@ -6,7 +6,7 @@ import { FrameStore } from "./frame-store.js";
 /** @typedef {{bitmap: ImageBitmap | null, header: import("./frame-records.js").FrameHeader | null}} Picture */
 
 /**
- * @typedef {object} Scene what is being watched, and how
+ * @typedef {object} Scene what is shown, and how
  * @property {number} frame
  * @property {"playing" | "paused" | "scrubbing"} mode
  * @property {number} rate signed
@@ -52,7 +52,7 @@ export class FrameFeed extends EventTarget {
     this.#wish = decoders.open(url, share, (message) => this.#receive(message));
   }
 
-  /** The stream's figures, from which the read-ahead follows. @param {import("../common/api.js").Stream} stream */
+  /** Takes the stream's figures, which determine the read-ahead. @param {import("../common/api.js").Stream} stream */
   update({ run_id, fps, bytes, frame_count, width, height }) {
     if (run_id !== this.#run_id) this.#pictures.clear();
     this.#run_id = run_id;
@@ -61,14 +61,14 @@ export class FrameFeed extends EventTarget {
     this.bitmap_bytes = Math.max(1, width * height * 4);
   }
 
-  /** How many frames each next picture moves on while playing. */
+  /** The step between shown frames while playing. */
   get stride() {
     return this.#stride;
   }
 
-  /** Fits the stride to a speed and to what decoding manages. @param {number} rate @param {number} now_ms */
+  /** Adapts the stride to the speed and to the decoding rate. @param {number} rate @param {number} now_ms */
   weighStride(rate, now_ms) {
-    // Now and then only: each change of stride costs a window.
+    // Only now and then: each change of stride costs a window.
     const changed = !(Math.abs(rate / this.#stride_rate - 1) < 0.25);
     if (!changed && now_ms - this.#stride_at_ms < 1500) return;
     this.#stride = strideFor(rate * this.fps, 800 / this.#decode_ms);
@@ -91,7 +91,7 @@ export class FrameFeed extends EventTarget {
     return this.#pictures.nearest(since, frame);
   }
 
-  /** Says what is wanted now; replaces what was. @param {Scene} scene */
+  /** Sets what is wanted now. @param {Scene} scene */
   want({ frame, mode, rate, follow, range }) {
     const playing = mode === "playing";
     const stride = playing ? this.#stride : 1;

@@ -1,5 +1,5 @@
-// When each frame is shown: the stream's index, fetched page by page where it is needed. A coarse
-// overview answers at once for everything else, so every question has an answer at any time.
+// When each frame is shown: the stream's index, fetched page by page when needed. A coarse overview
+// gives an estimate for all other frames, so every question has an answer at any time.
 
 import { json } from "../common/api.js";
 
@@ -21,7 +21,7 @@ export class FrameIndex {
 
   /**
    * @param {(run_id: string, from: number, count: number, stride: number) => string} url of a part of the index
-   * @param {() => void} onchange more is known
+   * @param {() => void} onchange called when more is known
    */
   constructor(url, onchange) {
     this.#url = url;
@@ -44,14 +44,14 @@ export class FrameIndex {
     if (this.count > this.#overview_count * 1.1) void this.#loadOverview();
   }
 
-  /** A new run replaces every frame: nothing known holds. */
+  /** A new run replaces every frame: forget all. */
   reset() {
     this.#pages.clear();
     this.#overview = [];
     this.#overview_count = this.count = this.end_ns = 0;
   }
 
-  /** One frame as it came. @param {number} frame @param {number} pts_ns @param {number} size */
+  /** Adds one received frame. @param {number} frame @param {number} pts_ns @param {number} size */
   note(frame, pts_ns, size) {
     const page = this.#page(frame);
     const at = frame % PAGE_FRAMES;
@@ -112,7 +112,7 @@ export class FrameIndex {
   }
 
   /**
-   * Sizes of the images between two moments: exact where that is little, else the overview.
+   * Sizes of the images between two moments: exact for a short range, else from the overview.
    * @param {number} start_ns @param {number} end_ns @returns {Sample[]}
    */
   samples(start_ns, end_ns) {
@@ -133,7 +133,7 @@ export class FrameIndex {
     return exact;
   }
 
-  /** Bytes of the images from one frame to another, both included; a guess where that is much. @param {number} from @param {number} to */
+  /** Bytes of the images of a range of frames, both ends included; estimated for a long range. @param {number} from @param {number} to */
   bytesOf(from, to) {
     const known = this.samples(this.ptsOf(from), this.ptsOf(to));
     const sum = known.reduce((bytes, { size }) => bytes + size, 0);
@@ -158,7 +158,7 @@ export class FrameIndex {
     const page = this.#page(frame);
     if (this.#knows(frame)) return Promise.resolve();
     page.loading ??= this.#fillPage(page, frame - (frame % PAGE_FRAMES)).finally(() => {
-      // Whatever is still missing is asked for again, but not at once.
+      // Request what is missing again, after a pause.
       setTimeout(() => (page.loading = null), 500);
     });
     return page.loading;
@@ -168,7 +168,7 @@ export class FrameIndex {
   async #fillPage(page, start) {
     const from = Math.max(start, this.first);
     try {
-      // No more than there are: a part that may grow is not for caches.
+      // Request existing frames only: caches must not keep a part that may grow.
       const stop = Math.min(start + PAGE_FRAMES, this.count);
       const part = await json(this.#url(this.run_id, from, Math.max(1, stop - from), 1));
       if (part.run_id !== this.run_id) return;
@@ -178,7 +178,7 @@ export class FrameIndex {
       });
       this.#onchange();
     } catch {
-      // Asked again by a later question.
+      // A later question requests it again.
     }
   }
 

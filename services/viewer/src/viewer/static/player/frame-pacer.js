@@ -1,12 +1,12 @@
-// Which frame is due now: the clock, set against what is known of the stream and what has come.
+// Decides which frame is due: from the clock, the index and the received frames.
 
 import * as clocks from "./media-clock.js";
 import { observe, pursue } from "./live-edge-pursuit.js";
 import { onGrid } from "./fetch-plan.js";
 
-/** Pictures later than this stop the clock, so that nothing is missed. */
+/** Frames later than this stop the clock, so that nothing is missed. */
 const LATE_MS = 250;
-/** No look at the clock for so long: the page was hidden, or the machine asleep. */
+/** If the clock was not read for this long, the page was hidden or the machine asleep. */
 const ASLEEP_MS = 1000;
 
 export class FramePacer {
@@ -36,7 +36,7 @@ export class FramePacer {
   get first() { return this.#index.first; }
   get last() { return Math.max(0, this.#index.count - 1); }
 
-  /** Goes to a frame exactly, and when playing waits there for its picture. @param {number} frame */
+  /** Goes to a frame; when playing, waits there for its picture. @param {number} frame */
   go(frame) {
     const now_ms = performance.now();
     this.#frame = Math.max(this.first, Math.min(this.last, Math.round(frame)));
@@ -53,12 +53,12 @@ export class FramePacer {
     this.#clock = clocks.pause(this.#clock, performance.now());
   }
 
-  /** @param {number} rate media seconds a second; negative plays backwards */
+  /** @param {number} rate media seconds per second; negative plays backwards */
   setRate(rate) {
     this.#clock = clocks.setRate(this.#clock, performance.now(), rate);
   }
 
-  /** A picture of the frame that is due, or of one on the way to it, is on the screen. @param {number} now_ms */
+  /** Notes that the due frame, or one on the way to it, is on the screen. @param {number} now_ms */
   shown(now_ms) {
     this.#fresh_ms = now_ms;
   }
@@ -66,12 +66,12 @@ export class FramePacer {
   /**
    * Moves on to the frame that is due now.
    * @param {number} now_ms @param {{low: number, high: number, loop: boolean, live: boolean}} range
-   *   first and last frame to show; live: keep to a moment behind the newest, at its own speed
+   *   first and last frame to show; live: stay a moment behind the newest frame
    * @returns {"start" | "end" | null} the end that was reached
    */
   advance(now_ms, { low, high, loop, live }) {
     this.#feed.weighStride(this.rate, now_ms);
-    // What nobody saw is not played.
+    // Time during which the page was hidden is not played.
     if (now_ms - this.#looked_ms > ASLEEP_MS && !live) this.go(this.#frame);
     this.#looked_ms = now_ms;
     if (this.held) {
@@ -92,7 +92,7 @@ export class FramePacer {
     return null;
   }
 
-  /** Held: goes on, exactly where it stopped, once there is a picture and the one after it. @param {number} now_ms */
+  /** Held: continues where it stopped, once this frame and the next one have arrived. @param {number} now_ms */
   #goOn(now_ms) {
     this.#frame = this.#onGrid(this.#frame);
     const next = this.#frame + Math.sign(this.rate) * this.#feed.stride;
@@ -112,7 +112,7 @@ export class FramePacer {
     if (jump_ns !== null) this.go(this.#index.frameAt(edge_ns - jump_ns));
   }
 
-  /** Of the strided frames, the one shown in this one's place. @param {number} frame */
+  /** The strided frame that is shown instead of this one. @param {number} frame */
   #onGrid(frame) {
     return Math.max(this.first, onGrid(frame, this.#feed.stride));
   }

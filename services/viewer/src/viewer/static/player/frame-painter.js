@@ -1,4 +1,4 @@
-// Puts the picture that is due on the screen, or else the nearest on the way to it.
+// Draws the frame that is due, or else the nearest frame on the way to it.
 
 import { passedOver } from "./fetch-plan.js";
 
@@ -7,7 +7,7 @@ export class FramePainter {
   #screen;
   /** The frame that is on the screen; -1 before the first. */
   shown = -1;
-  /** Frames that were due while playing and were not drawn in time. */
+  /** Frames that were due and not drawn in time. */
   late = 0;
 
   /** @param {import("./frame-feed.js").FrameFeed} feed @param {import("./frame-canvas.js").FrameCanvas} screen */
@@ -18,9 +18,9 @@ export class FramePainter {
 
   /**
    * @param {number} frame that is due
-   * @param {boolean} moving whether a picture on the way to it is better than none
-   * @param {number} step signed stride of playing, by which late frames are counted; 0: not playing
-   * @returns {import("./frame-feed.js").Picture | null} what is now shown, when that has changed
+   * @param {boolean} moving whether to show a frame on the way to it
+   * @param {number} step signed stride while playing, to count late frames; 0: not playing
+   * @returns {import("./frame-feed.js").Picture | null} the frame now shown, if it has changed
    */
   paint(frame, moving, step) {
     if (this.shown === frame) return null;

@@ -18,7 +18,7 @@ const MIME_TYPES = ["", "image/jpeg", "image/png", "image/webp"];
  * @property {number} width
  * @property {number} height
  * @property {number} image_bytes
- * @property {number} skipped frames that the server left out just before this one
+ * @property {number} skipped frames that the server skipped just before this one
  * @property {boolean} is_last
  * @property {string} mime_type
  */
@@ -49,7 +49,7 @@ function readHeader(view) {
   };
 }
 
-/** Cuts a byte stream, given in chunks of any size, into records. */
+/** Splits a byte stream, in chunks of any size, into records. */
 export class RecordParser {
   /** @type {Uint8Array[]} */
   #chunks = [];
@@ -58,8 +58,8 @@ export class RecordParser {
 
   /**
    * @param {Uint8Array} chunk the next bytes of the response
-   * @returns {FrameRecord[]} the records that are whole now; each image owns its bytes
-   * @throws {Error} when the bytes are no such records
+   * @returns {FrameRecord[]} the complete records; each image owns its bytes
+   * @throws {Error} if the bytes are not such records
    */
   push(chunk) {
     this.#chunks.push(chunk);
@@ -90,7 +90,7 @@ export class RecordParser {
     return records;
   }
 
-  /** Whether the stream stopped inside a record. */
+  /** Whether the stream ended inside a record. */
   get unfinished() {
     return this.#buffered_bytes > 0;
   }

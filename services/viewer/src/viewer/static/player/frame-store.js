@@ -1,4 +1,4 @@
-// Frames kept by number, bounded in bytes: what is farthest from the focus goes first.
+// A store of frames by number, bounded in bytes: drops the frames farthest from the focus first.
 
 /** @template T */
 export class FrameStore {
@@ -46,7 +46,7 @@ export class FrameStore {
   }
 
   /**
-   * The frame nearest to `frame` on the way from `since` (left out) to it.
+   * The frame nearest to `frame` on the way from `since` (excluded) to it.
    * @param {number} since @param {number} frame @returns {number | null}
    */
   nearest(since, frame) {

@@ -1,4 +1,4 @@
-// The keyboard: one table, from which the keys work and the help dialog is made.
+// Keyboard shortcuts: one table defines the keys and the help dialog.
 
 /**
  * @typedef {object} Binding
@@ -61,13 +61,13 @@ export const GROUPS = [
   ] },
 ];
 
-/** Where a key belongs to what has the focus. @param {KeyboardEvent} event */
+/** Whether a key belongs to the focused element. @param {KeyboardEvent} event */
 function isTaken({ target, key }) {
   if (!(target instanceof HTMLElement)) return false;
   const dialog = target.closest("dialog[open]");
   if (dialog) return dialog.id !== "help" || key !== "?";
   if (target.matches("input:not([type=range]), select")) return true;
-  // A focused button or link is pressed by these, as everywhere.
+  // These keys press a focused button or link.
   return target.matches("button, a, summary") && (key === " " || key === "Enter");
 }
 

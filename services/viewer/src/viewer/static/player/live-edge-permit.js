@@ -1,25 +1,25 @@
-// A player's turn at holding a connection to a live edge: a browser has few for all its pages.
+// A player's permit to hold a connection to a live edge: a browser has few for all its pages.
 
 import { hub } from "../common/connection-hub-client.js";
 
-/** Dispatches `changed` when it is held, or no longer. */
+/** Dispatches `changed` when the permit is gained or lost. */
 export class LiveEdgePermit extends EventTarget {
   #wants = false;
 
   constructor() {
     super();
-    // What nobody looks at needs none.
+    // A hidden page needs no permit.
     document.addEventListener("visibilitychange", () => this.#ask());
   }
 
-  /** @param {boolean} wants for as long as it is true, a turn may come */
+  /** @param {boolean} wants while it is true, the permit may be granted */
   want(wants) {
     if (wants === this.#wants) return;
     this.#wants = wants;
     this.#ask();
   }
 
-  /** Without it, frames come by windows as soon as the catalogue tells of them. */
+  /** Without it, frames are fetched in windows once the catalogue reports them. */
   get held() { return this.#wants && !document.hidden && hub().holdsEdge; }
 
   #ask() {

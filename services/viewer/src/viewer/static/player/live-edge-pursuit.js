@@ -1,12 +1,12 @@
-// Following a live edge: frames are committed in batches, yet must play smoothly, and an ingest
-// may run at any speed. Pure; time is handed in.
+// Follows a live edge smoothly, although frames are committed in batches and ingest may run at any
+// speed. Pure; time is passed in.
 
 const WINDOW_MS = 4000;
-/** How far behind the edge to play, in wall time: a batch takes up to half a second. */
+/** The playback's distance to the edge, in wall time: a batch takes up to half a second. */
 export const DELAY_MS = 900;
 const LOST_MS = 4000;
 
-/** @typedef {{at_ms: number, pts_ns: number}} Sample the edge's place at a moment */
+/** @typedef {{at_ms: number, pts_ns: number}} Sample the edge's position at a moment */
 
 /** @param {Sample[]} samples @param {Sample} sample @returns {Sample[]} of the last seconds, the new one included */
 export function observe(samples, sample) {
@@ -15,7 +15,7 @@ export function observe(samples, sample) {
   return [...samples.filter(({ at_ms }) => at_ms > sample.at_ms - WINDOW_MS), sample];
 }
 
-/** @param {Sample[]} samples @returns {number} media seconds a second at which the edge moves; 1 when unknown */
+/** @param {Sample[]} samples @returns {number} the edge's speed in media seconds per second; 1 if unknown */
 export function speed(samples) {
   const first = samples[0];
   const last = samples.at(-1);
@@ -25,8 +25,8 @@ export function speed(samples) {
 }
 
 /**
- * How to play so as to stay a moment behind the edge.
- * @param {Sample[]} samples @param {number} lag_ns from the place to the edge
+ * The rate that keeps playback a moment behind the edge.
+ * @param {Sample[]} samples @param {number} lag_ns from the current position to the edge
  * @returns {{rate: number, jump_ns: number | null}} jump_ns: too far behind to catch up smoothly;
  *   go to this distance from the edge at once
  */

@@ -1,6 +1,6 @@
-// The marks between which playing loops.
+// The marks of the loop.
 
-/** Dispatches `changed`, and `moved` when it was a person here. */
+/** Dispatches `changed`, and `moved` if a person changed them on this page. */
 export class LoopMarks extends EventTarget {
   /** The first and the last frame of the loop; null where there is no mark. @type {number | null} */
   in = null;
@@ -9,7 +9,7 @@ export class LoopMarks extends EventTarget {
 
   get any() { return this.in !== null || this.out !== null; }
 
-  /** Sets a mark, or moves it; the two are kept in their right order. @param {"in" | "out"} which @param {number} frame */
+  /** Sets or moves a mark; swaps the two if needed. @param {"in" | "out"} which @param {number} frame */
   set(which, frame) {
     this[which] = frame;
     if (this.in !== null && this.out !== null && this.in > this.out) [this.in, this.out] = [this.out, this.in];
@@ -21,7 +21,7 @@ export class LoopMarks extends EventTarget {
     this.#moved();
   }
 
-  /** Has the marks that somebody elsewhere set. @param {number | null} first @param {number | null} last */
+  /** Takes the marks from the room. @param {number | null} first @param {number | null} last */
   follow(first, last) {
     if (first === this.in && last === this.out) return;
     this.in = first;
@@ -29,7 +29,7 @@ export class LoopMarks extends EventTarget {
     this.dispatchEvent(new Event("changed"));
   }
 
-  /** The first and the last frame that playing shows. @param {number} first @param {number} last */
+  /** The first and the last frame to play. @param {number} first @param {number} last */
   bounds(first, last) {
     const low = Math.max(first, this.in ?? first);
     return { low, high: Math.max(low, Math.min(last, this.out ?? last)) };

@@ -1,15 +1,15 @@
-// Where playing is: a value, and functions from one value to the next. Time is handed in.
+// The media clock: a value, and functions from one value to the next. Time is passed in.
 
 /**
  * @typedef {object} Clock
- * @property {boolean} playing what the person chose
+ * @property {boolean} playing the person's choice
  * @property {boolean} held playing, but waiting for frames
- * @property {number} rate media seconds a second; negative plays backwards
+ * @property {number} rate media seconds per second; negative plays backwards
  * @property {number} pts_ns media time at `since_ms`
  * @property {number} since_ms
  */
 
-/** @param {number} pts_ns @returns {Clock} paused there, at rate 1 */
+/** @param {number} pts_ns @returns {Clock} paused at this time, at rate 1 */
 export const at = (pts_ns) => Object.freeze({ playing: false, held: false, rate: 1, pts_ns, since_ms: 0 });
 
 /** @param {Clock} clock @param {number} now_ms @returns {number} media time now, in nanoseconds */
@@ -19,29 +19,29 @@ export function ptsAt(clock, now_ms) {
 }
 
 /** @param {Clock} clock @param {number} now_ms @param {Partial<Clock>} change @returns {Clock} */
-function turned(clock, now_ms, change) {
+function changed(clock, now_ms, change) {
   return Object.freeze({ ...clock, pts_ns: ptsAt(clock, now_ms), since_ms: now_ms, ...change });
 }
 
 /** @param {Clock} clock @param {number} now_ms */
-export const play = (clock, now_ms) => turned(clock, now_ms, { playing: true, held: false });
+export const play = (clock, now_ms) => changed(clock, now_ms, { playing: true, held: false });
 
 /** @param {Clock} clock @param {number} now_ms */
-export const pause = (clock, now_ms) => turned(clock, now_ms, { playing: false, held: false });
+export const pause = (clock, now_ms) => changed(clock, now_ms, { playing: false, held: false });
 
 /** @param {Clock} clock @param {number} now_ms @param {number} pts_ns */
-export const seek = (clock, now_ms, pts_ns) => turned(clock, now_ms, { pts_ns });
+export const seek = (clock, now_ms, pts_ns) => changed(clock, now_ms, { pts_ns });
 
 /** @param {Clock} clock @param {number} now_ms @param {number} rate */
-export const setRate = (clock, now_ms, rate) => (rate === clock.rate ? clock : turned(clock, now_ms, { rate }));
+export const setRate = (clock, now_ms, rate) => (rate === clock.rate ? clock : changed(clock, now_ms, { rate }));
 
 /** @param {Clock} clock @param {number} now_ms @param {boolean} held */
-export const setHeld = (clock, now_ms, held) => (held === clock.held ? clock : turned(clock, now_ms, { held }));
+export const setHeld = (clock, now_ms, held) => (held === clock.held ? clock : changed(clock, now_ms, { held }));
 
 /**
- * Keeps the clock inside what can be shown: turns over at a loop's end, stops at the others.
+ * Keeps the clock inside a range: wraps at a loop's end, stops at other ends.
  * @param {Clock} clock @param {number} now_ms
- * @param {{low_ns: number, high_ns: number, loop: boolean}} range first and last moment that can be shown
+ * @param {{low_ns: number, high_ns: number, loop: boolean}} range first and last moment to show
  * @returns {{clock: Clock, reached: "start" | "end" | null}} reached: the end that stopped it
  */
 export function within(clock, now_ms, { low_ns, high_ns, loop }) {

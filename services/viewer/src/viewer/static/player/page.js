@@ -1,4 +1,4 @@
-// What surrounds the deck on the player's page: dialogs, details, full screen, the spoken state.
+// The player's page around the player: dialogs, details, full screen, screen-reader messages.
 
 import * as words from "../common/messages.js";
 import { part, toggleFullscreen } from "./controls.js";
@@ -19,7 +19,7 @@ export function bindPage({ player, timeline, notice, details, exporter, roomPane
   const copyLink = () => {
     const query = addressFor({ frame: player.shown, speed: player.speed, paused: true, room: null });
     const link = new URL(query, location.href).href;
-    // No clipboard on plain http that isn't localhost: the address bar has the same link.
+    // There is no clipboard on plain HTTP except localhost; the address bar has the same link.
     void navigator.clipboard?.writeText(link).then(() => notice.pass(words.player.copied), () => {});
   };
   part("details-button").addEventListener("click", toggleDetails);
@@ -32,7 +32,7 @@ export function bindPage({ player, timeline, notice, details, exporter, roomPane
   for (const id of ["room-button", "room-badge"]) part(id).addEventListener("click", () => roomPanel.toggle());
   part("fullscreen").addEventListener("click", toggleFullscreen);
   for (const dialog of document.querySelectorAll("dialog")) {
-    // A click beside a dialog is one on its backdrop.
+    // A click outside a dialog is a click on its backdrop.
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   }
   listen({
@@ -45,7 +45,7 @@ export function bindPage({ player, timeline, notice, details, exporter, roomPane
   announce(player);
 }
 
-/** Tells a screen reader what a person sees happen; not every frame. @param {import("./player.js").Player} player */
+/** Announces changes to screen readers; not every frame. @param {import("./player.js").Player} player */
 function announce(player) {
   const voice = part("voice");
   player.addEventListener("changed", () => {

@@ -1,4 +1,4 @@
-// The player: a person's wishes in, pictures out, one look at each animation frame.
+// The player: takes commands, and shows frames; runs once for each animation frame.
 
 import { DELAY_MS } from "./live-edge-pursuit.js";
 import { LoopMarks } from "./loop-marks.js";

@@ -1,4 +1,4 @@
-// Names for people who gave none: readable, and hardly ever the same twice.
+// Random names for guests and rooms: readable, and rarely the same twice.
 
 const COLOURS = ["Amber", "Azure", "Coral", "Copper", "Crimson", "Golden", "Indigo", "Ivory", "Jade", "Olive", "Pearl",
   "Russet", "Scarlet", "Silver", "Teal", "Violet"];

@@ -1,4 +1,4 @@
-// Where this person is: in the page's address, and on the server for the next time.
+// The viewer's position: in the page's URL, and on the server for the next visit.
 
 import { json, persist } from "../common/api.js";
 import { isSpeed } from "./playback-speeds.js";

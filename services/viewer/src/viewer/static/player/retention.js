@@ -1,10 +1,10 @@
-// Until when the frames are kept: words at the timeline's edge, and for the frame that is shown.
+// When frames expire: text at the timeline's start and for the shown frame.
 
 import { json } from "../common/api.js";
 import * as words from "../common/messages.js";
 
 const ASK_AGAIN_MS = 60_000;
-/** An edge that has not moved yet and will not for so long needs no words. */
+/** If nothing has expired yet, an expiry later than this is not shown. */
 const FAR_MS = 86_400_000;
 
 /** @typedef {{first_available_frame: number, expires_at: string | null, retention_ms: number | null, retention_bytes: number | null}} Kept */
@@ -19,23 +19,23 @@ export class Retention {
   #asked_ms = 0;
 
   /**
-   * @param {HTMLElement} element for the words at the edge @param {import("./player.js").Player} player
-   * @param {string} url that tells how long the earliest frame is kept
+   * @param {HTMLElement} element for the text @param {import("./player.js").Player} player
+   * @param {string} url of the earliest frame's retention
    */
   constructor(element, player, url) {
     this.#element = element;
     this.#player = player;
     this.#url = url;
-    const look = () => {
+    const update = () => {
       const stale = player.first !== this.#asked_frame || Date.now() - this.#asked_ms > ASK_AGAIN_MS;
       if (stale && player.watchable) void this.#ask();
       this.#show();
     };
-    setInterval(look, 1000);
-    look();
+    setInterval(update, 1000);
+    update();
   }
 
-  /** Until when a frame is kept, in words. @param {number} committed_at_ms when it was written into the log */
+  /** When a frame expires, as text. @param {number} committed_at_ms when it was committed */
   until(committed_at_ms) {
     if (!this.#kept) return "";
     const { retention_ms, retention_bytes } = this.#kept;
@@ -45,7 +45,7 @@ export class Retention {
   async #ask() {
     this.#asked_frame = this.#player.first;
     this.#asked_ms = Date.now();
-    // Without an answer there are no words; it is asked again.
+    // Without an answer, show no text and request it again later.
     this.#kept = await json(this.#url).catch(() => null);
     this.#show();
   }

@@ -29,14 +29,14 @@ export function bindRoomPanel(name) {
   part("room-leave").addEventListener("click", () => location.assign(addressIn(null)));
   part("room-copy").addEventListener("click", async () => {
     link.select();
-    // No clipboard on plain http that isn't localhost: the selected text can be copied by hand.
+    // There is no clipboard on plain HTTP except localhost; people can copy the selected text.
     await navigator.clipboard?.writeText(link.value).then(() => { part("room-told").textContent = say.copied; }, () => {});
   });
   return {
     toggle() {
       if (dialog.open) return dialog.close();
       field.value ||= names.room();
-      // Others come to where the room is: the link needs no place.
+      // Others follow the room: the link needs no position.
       if (name) link.value = new URL(`?room=${encodeURIComponent(name)}`, location.href).href;
       part("room-told").textContent = "";
       dialog.showModal();
@@ -46,7 +46,7 @@ export function bindRoomPanel(name) {
 }
 
 /**
- * Shows who leads.
+ * Shows who leads the room.
  * @param {string} name @param {import("./room.js").Room} room
  */
 export function showRoom(name, room) {
@@ -64,7 +64,7 @@ export function showRoom(name, room) {
 }
 
 /**
- * What to do when the room watches another stream: who joins is asked, who is in it already goes along.
+ * Handles a room that moves to another stream: asks a person who joins; a member follows.
  * @param {import("./room.js").Room} room @param {(stream_id: string) => string} addressOf a stream in this room
  */
 export function followElsewhere(room, addressOf) {

@@ -1,24 +1,24 @@
-// Keeping in step with others: where they are now, and how to come to be there. Pure.
+// Synchronizes with a room: the room's position now, and how to reach it. Pure.
 
 /**
- * @typedef {object} RoomState what a room says
+ * @typedef {object} RoomState a room's state
  * @property {string} stream_id
  * @property {number} frame
  * @property {number} pts_ns
  * @property {boolean} playing
  * @property {number} speed
  * @property {number} at_us when its sender moved it, by the sender's clock
- * @property {number} age_us for how long it had been there when the server told it
- * @property {string} by who moved last
+ * @property {number} age_us its age when the server sent it
+ * @property {string} by the last sender
  * @property {number | null} mark_in the first and the last frame of the loop
  * @property {number | null} mark_out
  */
 
-/** Nobody sees less than this. */
+/** Smaller differences are not visible. */
 const CLOSE_MS = 40;
-/** More than this is not worth hurrying for: jump. */
+/** For larger differences, jump. */
 const FAR_MS = 700;
-/** A lag is made up for within about this time. */
+/** A smaller lag is made up within about this time. */
 const CATCH_UP_MS = 1500;
 const MOST = 0.15;
 
@@ -33,8 +33,8 @@ export const placeOf = ({ pts_ns, playing, speed }, elapsed_ms) =>
 /** @typedef {{start_ns: number, end_ns: number}} Loop */
 
 /**
- * Where a loop brings what plays on.
- * @param {number} goal_ns where it would be without one @param {number} speed @param {Loop} loop
+ * A position after wrapping in a loop.
+ * @param {number} goal_ns the position without the loop @param {number} speed @param {Loop} loop
  */
 export function looped(goal_ns, speed, { start_ns, end_ns }) {
   const round_ns = end_ns - start_ns;
@@ -43,7 +43,7 @@ export function looped(goal_ns, speed, { start_ns, end_ns }) {
 }
 
 /**
- * A place in a loop, a round earlier or later where that is nearer: around its end all are close.
+ * The equivalent position one round earlier or later, if that is nearer to `near_ns`.
  * @param {number} place_ns @param {number} near_ns @param {Loop} loop
  */
 export function nearby(place_ns, near_ns, { start_ns, end_ns }) {
@@ -53,7 +53,7 @@ export function nearby(place_ns, near_ns, { start_ns, end_ns }) {
 }
 
 /**
- * How to come from one moment to another while both move on.
+ * How to reach a moving position while playing.
  * @param {number} own_ns @param {number} goal_ns @param {number} speed of both
  * @returns {{factor: number, jump: boolean}} factor: of the speed
  */

@@ -1,4 +1,4 @@
-// A room: several people at one place. Whoever moves last leads, and all others follow.
+// A room: several people share one position. The person who moves last leads; all others follow.
 
 import { json } from "../common/api.js";
 import { latest } from "../common/latest-call.js";
@@ -7,13 +7,13 @@ import { looped, nearby, placeOf, pursue } from "./room-sync.js";
 
 /** @typedef {import("./room-sync.js").RoomState} RoomState */
 
-/** How often the leader says where it is, so that nobody drifts. */
+/** How often the leader sends its position, against drift. */
 const HEARTBEAT_MS = 2000;
-/** A room that has said nothing by then is new. */
+/** A room without a state after this time is new. */
 const SILENCE_MS = 1000;
-/** Loading after a jump takes a while: jumping again at once would never end. */
+/** Loading after a jump takes a while; jump again only after this time. */
 const JUMP_EVERY_MS = 3000;
-/** How long a message may be under way. */
+/** How long a message may take. */
 const CROSSING_MS = 500;
 
 /**
@@ -26,14 +26,14 @@ export class Room extends EventTarget {
   #url;
   #send;
   #pending = false;
-  /** @type {{state: RoomState, at_ms: number} | null} where the room is, and when it was there */
+  /** @type {{state: RoomState, at_ms: number} | null} the room's state, and when it was valid */
   #goal = null;
-  /** Whether somebody else has moved since this one last did. */
+  /** Whether another member has moved since this one last did. */
   #overtaken = false;
   #joined = false;
   #jumped_ms = -Infinity;
   #said_ms = 0;
-  /** When a person here moved last, and what the room did then. */
+  /** When a person on this page moved last, and the room's state then. */
   #moved_ms = -Infinity;
   /** @type {{state: RoomState, at_ms: number} | null} */
   #before = null;
@@ -41,7 +41,7 @@ export class Room extends EventTarget {
   away = false;
 
   /**
-   * @param {string} name @param {{url: string, events: string}} addresses of the room, and of all rooms' events @param {string} me who this is, to the others
+   * @param {string} name @param {{url: string, events: string}} addresses of the room, and of all rooms' events @param {string} me this member's name
    * @param {import("./player.js").Player} player @param {import("./frame-index.js").FrameIndex} index
    */
   constructor(name, { url, events }, me, player, index) {
@@ -60,7 +60,7 @@ export class Room extends EventTarget {
       opened: () => {
         this.#joined = false;
         this.#tell({ away: false });
-        // Only into silence: said twice, what this one did would undo what others did after it.
+        // Only if the room is silent: a repeated move would undo later moves of others.
         setTimeout(() => {
           if (!this.#joined && (!this.#goal || this.leading)) this.lead();
         }, SILENCE_MS);
@@ -94,7 +94,7 @@ export class Room extends EventTarget {
     const own = state.by === this.me;
     if (!own && this.#crossed(state, now_ms)) return this.lead();
     this.#tell({ leader: state.by });
-    // What comes back is known here, unless another's move has come in between.
+    // Ignore the echo of the own move, unless another member moved in between.
     if (own && !this.#overtaken) return;
     this.#overtaken = !own;
     this.#goal = { state, at_ms: now_ms - state.age_us / 1000 };
@@ -109,21 +109,21 @@ export class Room extends EventTarget {
     return marks.any ? { start_ns: this.#index.ptsOf(low), end_ns: this.#index.endOf(high) } : null;
   }
 
-  /** Where the room is now. @param {RoomState} state @param {number} elapsed_ms */
+  /** The room's position now. @param {RoomState} state @param {number} elapsed_ms */
   #placeAt(state, elapsed_ms) {
     const loop = this.#loop;
     const place_ns = placeOf(state, elapsed_ms);
     return loop && state.playing ? looped(place_ns, state.speed, loop) : place_ns;
   }
 
-  /** How to come to where the room is. @param {number} goal_ns @param {number} speed */
+  /** How to reach the room's position. @param {number} goal_ns @param {number} speed */
   #pursue(goal_ns, speed) {
     const loop = this.#loop;
     const own_ns = this.#player.pts_ns;
     return pursue(own_ns, loop ? nearby(goal_ns, own_ns, loop) : goal_ns, speed);
   }
 
-  /** Whether the former leader's heartbeat crossed this one's move on the way. @param {RoomState} state @param {number} now_ms */
+  /** Whether the former leader's heartbeat and this member's move crossed. @param {RoomState} state @param {number} now_ms */
   #crossed(state, now_ms) {
     if (!this.#before || now_ms - this.#moved_ms > CROSSING_MS) return false;
     const { state: old, at_ms } = this.#before;
@@ -151,7 +151,7 @@ export class Room extends EventTarget {
     this.#player.follow({ frame: this.#index.frameAt(goal_ns), playing, speed });
   }
 
-  /** Brings everybody to where this one is, once what it is doing is done. */
+  /** Sends this member's state to the room, once the current command is complete. */
   lead() {
     if (this.#pending) return;
     this.#pending = true;

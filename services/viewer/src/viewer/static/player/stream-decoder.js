@@ -1,5 +1,5 @@
-// One stream's decoding, in a worker: keeps encoded frames around the place that is watched, and
-// turns those that are wanted into bitmaps. It holds one wish at a time; a new one replaces the old.
+// Decodes one stream, in a worker: keeps encoded frames around the current frame, and decodes the
+// wanted ones to bitmaps. It has one wish at a time; a new wish replaces the old one.
 
 import { Away, Gone, Missing, Replaced, delayMs } from "../common/api.js";
 import { covers, onGrid, upcoming, windowFor } from "./fetch-plan.js";
@@ -10,10 +10,10 @@ import { FrameStore } from "./frame-store.js";
  * @typedef {object} Wish
  * @property {string} run_id whose frames are wanted
  * @property {number[]} frames to decode, the most urgent first
- * @property {number} frame the place that is watched
+ * @property {number} frame the current frame
  * @property {number} step signed stride
- * @property {number} window_frames how many to ask of the server at a time
- * @property {number} ahead_frames how many encoded frames to hold beyond the place
+ * @property {number} window_frames how many to request at a time
+ * @property {number} ahead_frames how many encoded frames to hold beyond the current one
  * @property {boolean} follow whether to stay at the live edge
  * @property {import("./fetch-plan.js").Range} range
  * @property {number} received sequence number of the last bitmap that had arrived
@@ -27,13 +27,13 @@ const PARALLEL_DECODES = 3;
 export class StreamDecoder {
   /** @type {FrameStore<import("./frame-records.js").FrameRecord>} */
   #encoded;
-  /** Bitmaps posted that the page had not seen yet when it last wished. @type {Map<number, number>} */
+  /** Posted bitmaps that the page had not received when it sent its last wish. @type {Map<number, number>} */
   #posted = new Map();
   /** @type {Set<number>} */
   #decoding = new Set();
   #sequence = 0;
   #url;
-  #turns;
+  #limit;
   #post;
   /** @type {Wish | null} */
   #wish = null;
@@ -42,18 +42,18 @@ export class StreamDecoder {
   #failures = 0;
   /** @type {number | undefined} */
   #retry_timer;
-  /** A frame that a whole window did not bring: asked for again only after a pause. */
+  /** A frame that was missing from a complete window: requested again only after a pause. */
   #absent = -1;
 
   /**
-   * @param {string} url of the stream's frames @param {number} share of the memory that is to be had
-   * @param {import("./concurrency-limit.js").ConcurrencyLimit} turns at the server
+   * @param {string} url of the stream's frames @param {number} share of the available memory
+   * @param {import("./concurrency-limit.js").ConcurrencyLimit} limit of requests at a time
    * @param {(message: object, transfer?: Transferable[]) => void} post to the page
    */
-  constructor(url, share, turns, post) {
+  constructor(url, share, limit, post) {
     this.#url = url;
     this.#encoded = new FrameStore(ENCODED_LIMIT_BYTES * share);
-    this.#turns = turns;
+    this.#limit = limit;
     this.#post = post;
   }
 
@@ -65,7 +65,7 @@ export class StreamDecoder {
     this.#work();
   }
 
-  /** Another run replaces every frame: nothing held or under way is worth anything. */
+  /** A new run replaces every frame: drop all frames and requests. */
   #forget() {
     this.#reading?.abort.abort();
     this.#reading = null;
@@ -79,7 +79,7 @@ export class StreamDecoder {
     this.#readNext();
   }
 
-  /** Not playing, a hand waits for one picture: all else comes after it. */
+  /** While not playing, one frame is awaited: it comes first. */
   get #hurries() {
     return this.#wish !== null && !this.#wish.ahead_frames && this.#decoding.has(this.#wish.frame);
   }
@@ -111,7 +111,7 @@ export class StreamDecoder {
     this.#work();
   }
 
-  /** A frame that is wanted on the screen next and is not here. */
+  /** The next frame to show, if it is missing. */
   #soonMissing() {
     return this.#wish?.frames.find((frame) => !this.#encoded.has(frame) && !this.#posted.has(frame));
   }
@@ -124,7 +124,7 @@ export class StreamDecoder {
     const ahead = upcoming(this.#wish.frame, this.#wish.step, this.#wish.ahead_frames, this.#wish.range);
     const later = ahead.find((frame) => !this.#encoded.has(frame));
     if (later !== undefined) return later;
-    // All that is committed is here: at a live edge, wait at the server for what comes next.
+    // All committed frames are here: at a live edge, wait at the server for the next ones.
     const atEdge = this.#wish.follow && ahead.length < this.#wish.ahead_frames;
     const waiting = this.#reading?.window.follow && this.#reading.window.stride === this.#wish.step;
     return atEdge && !waiting ? onGrid(this.#wish.range.edge, this.#wish.step) : null;
@@ -138,8 +138,8 @@ export class StreamDecoder {
     const missing = this.#missingFrame();
     if (!this.#wish || missing === null || this.#retry_timer !== undefined || this.#hurries) return;
     if (this.#reading) {
-      // Only the picture that is waited for is worth breaking off a window, and not one of a single
-      // frame: that is nearly there, and a hand that moves on must not starve the screen.
+      // Abort a window only for the frame that the page waits for. Never abort a window of one frame:
+      // it is nearly complete, and a moving pointer would leave the screen empty.
       const { window, next } = this.#reading;
       const urgent = window.follow || (missing === this.#wish.frame && window.count !== 1);
       if (!urgent || covers(window, next, missing)) return;
@@ -155,7 +155,7 @@ export class StreamDecoder {
   /** @param {Reading} current @param {number} missing */
   async #read(current, missing) {
     let arrived = false;
-    await this.#turns.take();
+    await this.#limit.acquire();
     try {
       if (this.#reading !== current) return;
       for await (const record of readWindow(this.#url, this.#wish?.run_id ?? "", current.window, current.abort.signal)) {
@@ -180,11 +180,11 @@ export class StreamDecoder {
       this.#reading = null;
       this.#stumble(error, missing);
     } finally {
-      this.#turns.give();
+      this.#limit.release();
     }
   }
 
-  /** Frames behind the direction of play are the less useful. @param {number} frame @param {number} focus */
+  /** Frames behind the direction of playback are less useful. @param {number} frame @param {number} focus */
   #distance(frame, focus) {
     const ahead = (frame - focus) * Math.sign(this.#wish?.step ?? 1);
     return ahead >= 0 ? ahead : -3 * ahead;
@@ -209,7 +209,7 @@ export class StreamDecoder {
       this.#post({ type: "gone", frame: missing, first_available_frame: error.first_available_frame });
       this.#pauseReading(500);
     } else if (error instanceof Replaced) {
-      // News of the other run are on their way.
+      // The page will soon learn of the other run.
       this.#pauseReading(200);
     } else if (error instanceof Missing) {
       this.#giveUp(missing);

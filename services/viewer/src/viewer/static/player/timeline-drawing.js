@@ -1,5 +1,5 @@
-// Draws the timeline's strip: how large each frame is (so: how much the picture changes), gaps, what
-// has expired, what is still to come, the loop, and a ruler.
+// Draws the timeline: the size of each frame (which shows how much the picture changes), gaps, the
+// expired part, the future part, the loop, and a ruler.
 
 import * as format from "../common/format.js";
 import { shareOf, ticks } from "./timeline-scale.js";
@@ -14,14 +14,14 @@ const LEAST_GAP_NS = 1e9;
  * @typedef {object} Strip
  * @property {import("./timeline-scale.js").View} view
  * @property {import("./frame-index.js").Sample[]} samples
- * @property {number} expired_ns frames before it are gone
- * @property {number} end_ns frames after it are not there yet
+ * @property {number} expired_ns frames before it have expired
+ * @property {number} end_ns frames after it do not exist yet
  * @property {number} place_ns
  * @property {{start_ns: number, end_ns: number} | null} loop
  */
 
 /**
- * Where no frame came for far longer than between those around it: a picture stood still.
+ * Finds gaps: intervals without a frame that are far longer than the intervals around them.
  * @param {import("./frame-index.js").Sample[]} samples @param {number} end_ns of the last of them
  * @returns {{start_ns: number, end_ns: number}[]}
  */
@@ -68,7 +68,7 @@ export function draw(canvas, strip) {
  */
 function drawSizes(context, { samples, place_ns, end_ns }, x, floor, colour) {
   const largest = samples.reduce((most, { size }) => Math.max(most, size), 1);
-  // Half of the smallest is left out: what differs between frames is what is worth seeing.
+  // Half of the smallest size is subtracted, to emphasise differences.
   const base = samples.reduce((least, { size }) => Math.min(least, size), largest) / 2;
   const played = colour("--strip-played");
   const ahead = colour("--strip-ahead");

@@ -1,18 +1,18 @@
-// Hands on the timeline: one drags the place, two fingers zoom and pan, a wheel does both.
+// Pointer gestures on the timeline: a drag seeks, two fingers zoom and pan, a wheel does both.
 
 /**
- * @typedef {object} Gestures what they mean; x in pixels of the page
+ * @typedef {object} Gestures the handlers; x in pixels of the page
  * @property {(x: number) => void} drag @property {() => void} release
  * @property {(x: number) => void} hover @property {() => void} leave
- * @property {(factor: number, x: number) => void} zoom factor below 1 shows less and larger; x stays where it is
+ * @property {(factor: number, x: number) => void} zoom factor below 1 zooms in; x stays in place
  * @property {(pixels: number) => void} pan
  */
 
 /** @param {HTMLElement} element @param {Gestures} does */
-export function listenToHands(element, does) {
-  /** Pointers that are down, and where. @type {Map<number, number>} */
+export function listenToGestures(element, does) {
+  /** Pressed pointers and their positions. @type {Map<number, number>} */
   const down = new Map();
-  /** How far apart two fingers are, and the middle between them. */
+  /** The distance of two fingers and the middle between them. */
   const spread = () => {
     const [one, other] = [...down.values()];
     return { apart: Math.max(24, Math.abs(one - other)), middle: (one + other) / 2 };
@@ -46,7 +46,7 @@ export function listenToHands(element, does) {
   });
   const lift = (/** @type {PointerEvent} */ event) => {
     if (!down.delete(event.pointerId)) return;
-    // The finger that stays after a pinch does not drag.
+    // The finger that remains after a pinch does not drag.
     if (dragging) does.release();
     dragging = false;
   };

@@ -1,4 +1,4 @@
-// The timeline's view: which stretch of media time it shows, and where a moment lies in it. Pure.
+// The timeline's visible range of media time, and positions in it. Pure.
 
 /** @typedef {{start_ns: number, end_ns: number}} View */
 
@@ -12,7 +12,7 @@ export const shareOf = ({ start_ns, end_ns }, pts_ns) => (pts_ns - start_ns) / (
 export const ptsAtShare = ({ start_ns, end_ns }, share) => start_ns + share * (end_ns - start_ns);
 
 /**
- * Keeps a view inside the stream, at its span where that fits.
+ * Keeps a view inside the stream; keeps its span if possible.
  * @param {View} view @param {number} total_ns @returns {View}
  */
 export function inside({ start_ns, end_ns }, total_ns) {
@@ -22,9 +22,9 @@ export function inside({ start_ns, end_ns }, total_ns) {
 }
 
 /**
- * @param {View} view @param {number} factor below 1 shows less and larger
- * @param {number} around_ns the moment that stays where it is
- * @param {number} least_ns the shortest stretch @param {number} total_ns @returns {View}
+ * @param {View} view @param {number} factor below 1 zooms in
+ * @param {number} around_ns the moment that stays in place
+ * @param {number} least_ns the shortest span @param {number} total_ns @returns {View}
  */
 export function zoomed(view, factor, around_ns, least_ns, total_ns) {
   const old_span = view.end_ns - view.start_ns;

@@ -1,9 +1,9 @@
-// The timeline: a slider over the whole stream or a stretch of it, with pictures under the hand.
+// The timeline: a slider over the stream or a part of it, with previews at the pointer.
 
 import * as format from "../common/format.js";
 import { latest, showPicture } from "../common/latest-call.js";
 import * as words from "../common/messages.js";
-import { listenToHands } from "./timeline-gestures.js";
+import { listenToGestures } from "./timeline-gestures.js";
 import * as scale from "./timeline-scale.js";
 import { draw } from "./timeline-drawing.js";
 
@@ -56,7 +56,7 @@ export class Timeline {
     this.#dirty = true;
   }
 
-  /** @param {number} factor below 1 shows less and larger @param {number} [around_ns] the place, unless given */
+  /** @param {number} factor below 1 zooms in @param {number} [around_ns] the place, unless given */
   zoom(factor, around_ns = this.#place_ns) {
     const least_ns = (LEAST_FRAMES * 1e9) / this.#index.fps;
     const view = scale.zoomed(this.#shown, factor, around_ns, least_ns, this.#total_ns);
@@ -103,7 +103,7 @@ export class Timeline {
     return this.#index.ptsOf(this.#player.frame);
   }
 
-  /** The stream's length; while it grows, at least the length that its container promises. */
+  /** The stream's length; while it grows, at least the length that its container states. */
   get #total_ns() {
     const { estimated_frame_count, state } = this.#player.stream;
     const promised = state === "INGESTING" ? ((estimated_frame_count ?? 0) * 1e9) / this.#index.fps : 0;
@@ -122,7 +122,7 @@ export class Timeline {
 
   #listen() {
     const scrub = (/** @type {number} */ x) => this.#player.scrub(this.#index.frameAt(this.#ptsUnder(x)));
-    listenToHands(this.#element, {
+    listenToGestures(this.#element, {
       drag: scrub,
       release: () => {
         this.#player.endScrub();
@@ -140,7 +140,7 @@ export class Timeline {
     });
   }
 
-  /** A picture of the moment under the pointer. @param {number} x in pixels of the page */
+  /** Shows a preview of the moment under the pointer. @param {number} x in pixels of the page */
   #hover(x) {
     if (!this.#player.watchable) return;
     const pts_ns = this.#ptsUnder(x);

@@ -1,14 +1,14 @@
-// What every deck can do, said in terms of the little that each does in its own way.
+// Playback commands common to the player and the grid.
 
 import { nextSpeed } from "./playback-speeds.js";
 
-/** A deck: subclasses know how to play, to pause, to set a speed, and to go to a moment. */
+/** Subclasses implement play, pause, setSpeed and seekTime. */
 export class Transport extends EventTarget {
-  /** Media seconds a second; negative for reverse. */
+  /** Media seconds per second; negative for reverse. */
   speed = 1;
 
   get playing() { return false; }
-  /** The media time of the place. */
+  /** The media time of the current position. */
   get place_ns() { return 0; }
   play() {}
   pause() {}
@@ -20,9 +20,9 @@ export class Transport extends EventTarget {
   step(_frames) {}
 
   toggle() { return this.playing ? this.pause() : this.play(); }
-  /** @param {number} seconds from here, negative back */
+  /** @param {number} seconds from the current position; negative is back */
   skip(seconds) { void this.seekTime(Math.max(0, this.place_ns + seconds * 1e9)); }
-  /** @param {1 | -1} change to the next quicker or slower speed, keeping the way */
+  /** @param {1 | -1} change to the next faster or slower speed in the same direction */
   changeSpeed(change) { this.setSpeed(nextSpeed(this.speed, change)); }
   reverse() { this.setSpeed(-this.speed); }
 }

@@ -1,4 +1,4 @@
-// Reads one window of frames from the server, record by record.
+// Requests one window of frames and reads it record by record.
 
 import { Away, Replaced, request } from "../common/api.js";
 import { RecordParser } from "./frame-records.js";
@@ -12,7 +12,7 @@ import { RecordParser } from "./frame-records.js";
  * @throws {Replaced} when the server has the frames of another run
  */
 export async function* readWindow(url, run_id, { from, count, stride, follow }, signal) {
-  // Two who ask for the same frames use the same address.
+  // The same frames always have the same URL, for caches.
   const query = new URLSearchParams({ run: run_id, from: String(from) });
   if (count !== null) query.set("count", String(count));
   if (stride !== 1) query.set("stride", String(stride));

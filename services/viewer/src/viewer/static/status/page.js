@@ -1,4 +1,4 @@
-// The status page: asks every few seconds, and shows what is answered.
+// The status page: requests the status every few seconds and shows it.
 
 import { addresses as addressesUnder, base, json, persist } from "../common/api.js";
 import * as words from "../common/messages.js";

@@ -1,4 +1,4 @@
-// Which plots there are, and how their numbers are written.
+// The plots: their titles, series and number formats.
 
 import * as format from "../common/format.js";
 import { status as words } from "../common/messages.js";
@@ -8,9 +8,9 @@ import { status as words } from "../common/messages.js";
  * @property {string} title
  * @property {{key: string, label: string}[]} series
  * @property {(value: number) => string} write
- * @property {string} quiet what to say when nothing happened
- * @property {boolean} [asks_ingest] whether it is ingest that measures this
- * @property {string} [top] the series that says where the scale ends
+ * @property {string} quiet the text if there is no data
+ * @property {boolean} [asks_ingest] whether ingest measures it
+ * @property {string} [top] the series that gives the scale's end
  */
 
 /** @param {number} value */

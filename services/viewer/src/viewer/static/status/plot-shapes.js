@@ -1,8 +1,8 @@
-// What the plots are made of. Pure.
+// The plots' lines, areas and scales. Pure.
 
 /** @typedef {(number | null)[]} Points */
 
-/** A round number that is no less, to end a scale at. @param {number} value */
+/** The next round number, to end a scale at. @param {number} value */
 export function ceiling(value) {
   if (!(value > 0)) return 1;
   const magnitude = 10 ** Math.floor(Math.log10(value));
@@ -49,9 +49,9 @@ export function highest(points) {
 }
 
 /**
- * The points minute by minute, the newest first: of each series the highest that the minute has.
+ * The maximum of each series in each minute, the newest minute first.
  * @param {number[]} times_ms @param {Points[]} series
- * @returns {[number, Points][]} when each minute began, and its values
+ * @returns {[number, Points][]} each minute's start and values
  */
 export function minutes(times_ms, series) {
   /** @type {Map<number, Points>} */

@@ -1,4 +1,4 @@
-// One plot: lines over the last minutes, the newest values as words, and the same as a table.
+// One plot: lines of the last minutes, the newest values, and a table.
 
 import { status as words } from "../common/messages.js";
 import { area, ceiling, highest, latest, line, minutes, runs } from "./plot-shapes.js";
@@ -79,7 +79,7 @@ export class Plot {
     return path;
   }
 
-  /** Writes the values of one moment into the legend. @param {number} at */
+  /** Shows the values of one moment in the legend. @param {number} at */
   #tell(at) {
     const status = /** @type {Status} */ (this.#status);
     const items = this.#kind.series.map(({ key, label }, n) => {
@@ -122,7 +122,7 @@ export class Plot {
     return `${this.#kind.title}: ${told.join("; ")}`;
   }
 
-  /** Fills the table, if anybody looks at it. */
+  /** Fills the table if it is open. */
   #tabulate() {
     const status = this.#status;
     if (!status || !(/** @type {HTMLDetailsElement} */ (this.#part("details")).open)) return;

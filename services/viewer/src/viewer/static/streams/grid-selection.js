@@ -1,4 +1,4 @@
-// Which streams are chosen for the grid, in the order in which they were.
+// The streams selected for the grid, in order of selection.
 
 import * as words from "../common/messages.js";
 import { MOST_STREAMS, addressFor } from "../grid/grid-address.js";
@@ -20,7 +20,7 @@ export class Selection {
     });
   }
 
-  /** Makes a card's checkbox choose its stream. @param {HTMLInputElement} box @param {string} stream_id */
+  /** Binds a card's checkbox to its stream. @param {HTMLInputElement} box @param {string} stream_id */
   bind(box, stream_id) {
     this.#boxes.set(stream_id, box);
     box.addEventListener("change", () => this.set(stream_id, box.checked));

@@ -1,4 +1,4 @@
-// The list of streams: the catalogue as cards, kept up to date.
+// The list of streams: one card each, updated live.
 
 import { addresses as addressesUnder, base } from "../common/api.js";
 import { follow } from "../common/catalogue-events.js";
@@ -9,7 +9,7 @@ import { Selection } from "./grid-selection.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
 
-/** Cards made at a time: a catalogue of thousands must not stop the page. */
+/** Cards created at a time: thousands at once would block the page. */
 const CHUNK = 60;
 
 /** @template {HTMLElement} T @param {string} id @returns {T} */
@@ -80,7 +80,7 @@ class List {
   #render() {
     const matching = chosen(this.#streams, this.#search.value, this.#state.value, this.#order.value);
     const shown = matching.slice(0, this.#limit).map((stream) => this.#card(stream).element);
-    // Moving what is in place already would reset what the pointer is on.
+    // Moving unchanged cards would reset the hover state.
     const present = this.#element.children;
     const same = shown.length === present.length && shown.every((element, i) => element === present[i]);
     if (!same) this.#element.replaceChildren(...shown);

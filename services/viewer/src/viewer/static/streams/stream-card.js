@@ -1,4 +1,4 @@
-// One stream on the streams page. Names come from outside: they are set as text, never as markup.
+// One stream's card. Names are untrusted: set as text, never as markup.
 
 import * as format from "../common/format.js";
 import { latest, showPicture } from "../common/latest-call.js";
@@ -7,7 +7,7 @@ import * as words from "../common/messages.js";
 /** @typedef {import("../common/api.js").Stream} Stream */
 /** @typedef {ReturnType<typeof import("../common/api.js").addresses>} Addresses */
 
-/** How far into a stream its picture is from: many begin black. */
+/** The position of a stream's picture, as a share: many videos begin black. */
 const PICTURE_SHARE = 0.2;
 
 export class Card {
@@ -91,7 +91,7 @@ export class Card {
     return state === "INGESTING" ? first : first + Math.floor((frame_count - 1 - first) * PICTURE_SHARE);
   }
 
-  /** The stream from left to right under the pointer. @param {PointerEvent} event */
+  /** Shows the frame at the pointer: the card's width is the stream's length. @param {PointerEvent} event */
   #browse(event) {
     const { first_available_frame: first, frame_count } = this.#stream;
     if (event.pointerType !== "mouse" || frame_count <= first) return;

@@ -1,4 +1,4 @@
-// Which streams to show, and in what order. Pure.
+// Filters and sorts the streams of the list. Pure.
 
 /** @typedef {import("../common/api.js").Stream} Stream */
 
@@ -11,7 +11,7 @@ const ORDERS = {
 };
 
 /**
- * @param {Stream[]} streams newest first @param {string} query words that must all occur
+ * @param {Stream[]} streams newest first @param {string} query words that must all match
  * @param {string} state "" for all @param {string} order a key of ORDERS
  */
 export function chosen(streams, query, state, order) {
@@ -24,7 +24,7 @@ export function chosen(streams, query, state, order) {
 }
 
 /**
- * The catalogue after some streams changed: known ones keep their place, new ones come first.
+ * Merges changed streams: known ones keep their place, new ones come first.
  * @param {Stream[]} streams @param {Stream[]} changed
  */
 export function merged(streams, changed) {
