@@ -22,7 +22,7 @@ def written(
     """Yield a file of the records, a block for each list, with the schema of the first.
 
     The bodies are copied; one that another schema wrote is converted to the first. `identity`
-    tells files apart: of it the marker between blocks is made. Raises ValueError when a record
+    distinguishes files: the marker between blocks is derived from it. Raises ValueError if a record
     can't be converted, and what `schema_text` raises.
     """
     marker = hashlib.sha256(identity.encode()).digest()[:16]

@@ -113,7 +113,7 @@ class Connection:
     sock: socket.socket
     is_chunked: bool
     ends_by_closing: bool
-    """Whether nothing but the connection's end tells the client where the body ends."""
+    """Whether only the connection's end marks the end of the body."""
     stall_seconds: float
     """How long the client may accept nothing."""
     stalled_clients: StalledClients

@@ -43,7 +43,7 @@ class LiveFrameSender:
     def __init__(
         self, metrics: Metrics, stall_seconds: int, now: Callable[[], float] = time.monotonic
     ) -> None:
-        """Drop subscribers whose socket accepts nothing for so long; `now` gives seconds."""
+        """End subscriptions whose socket accepts nothing for this long; `now` gives seconds."""
         self._metrics = metrics
         self._stall_seconds = stall_seconds
         self._now = now

@@ -1,1 +1,1 @@
-"""What the service tells of itself: logs, metrics, spans, and threads that must live."""
+"""Metrics, Kafka client statistics, spans, and the health of threads."""

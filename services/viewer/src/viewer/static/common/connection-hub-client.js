@@ -59,7 +59,7 @@ class Shared {
     this.#port = port;
     this.#holds_edge = false;
     this.#onedge();
-    port.onmessage = ({ data }) => (data.type === "welcome" ? onwelcome() : this.#hear(data));
+    port.onmessage = ({ data }) => (data.type === "welcome" ? onwelcome() : this.#onMessage(data));
     this.#say();
   }
 
@@ -68,7 +68,7 @@ class Shared {
   }
 
   /** @param {any} message */
-  #hear({ type, url, room, name, data, held }) {
+  #onMessage({ type, url, room, name, data, held }) {
     if (type === "edge") {
       this.#holds_edge = this.#edge && held;
       this.#onedge();

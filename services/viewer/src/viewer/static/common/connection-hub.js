@@ -48,12 +48,12 @@ export class ConnectionHub {
 
   /** Serves a page for as long as it repeats what it wants. @param {MessagePort} port */
   connect(port) {
-    port.onmessage = ({ data }) => this.#hear(port, data);
+    port.onmessage = ({ data }) => this.#onMessage(port, data);
     port.postMessage({ type: "welcome" });
   }
 
   /** @param {MessagePort} port @param {State} state */
-  #hear(port, state) {
+  #onMessage(port, state) {
     const known = this.#pages.get(port);
     const before = known?.wanted ?? [];
     this.#pages.set(port, { ...state, heard_ms: performance.now() });

@@ -26,9 +26,9 @@ export function openGrid(address) {
   const tiles = new Map(stream_ids.map((id) => [id, new Tile(id, template, addresses, decoders, 1 / stream_ids.length)]));
   part("wall").dataset.columns = String(Math.ceil(Math.sqrt(stream_ids.length)));
   part("wall").append(...[...tiles.values()].map(({ element }) => element));
-  const wall = new GridPlayer([...tiles.values()]);
-  bindDeck(wall);
-  keepAddress(wall, address);
+  const gridPlayer = new GridPlayer([...tiles.values()]);
+  bindDeck(gridPlayer);
+  keepAddress(gridPlayer, address);
 
   let begun = false;
   follow(addresses, {
@@ -38,7 +38,7 @@ export function openGrid(address) {
       begun = true;
       const known = new Set(streams.map(({ stream_id }) => stream_id));
       for (const [id, tile] of tiles) if (!known.has(id)) tile.miss();
-      begin(wall, address);
+      begin(gridPlayer, address);
     },
     gone(ids) { for (const id of ids) tiles.get(id)?.miss(); },
     away(away) {
@@ -47,57 +47,57 @@ export function openGrid(address) {
     },
   });
   const frame = () => {
-    wall.tick(performance.now());
+    gridPlayer.tick(performance.now());
     requestAnimationFrame(frame);
   };
   frame();
 }
 
-/** @param {GridPlayer} wall @param {import("./grid-address.js").GridAddress} address */
-function begin(wall, { pts_ns, speed, paused }) {
-  if (speed !== 1) wall.setSpeed(speed);
-  void wall.seekTime(pts_ns);
-  if (!paused && !matchMedia("(prefers-reduced-motion: reduce)").matches) wall.play();
+/** @param {GridPlayer} gridPlayer @param {import("./grid-address.js").GridAddress} address */
+function begin(gridPlayer, { pts_ns, speed, paused }) {
+  if (speed !== 1) gridPlayer.setSpeed(speed);
+  void gridPlayer.seekTime(pts_ns);
+  if (!paused && !matchMedia("(prefers-reduced-motion: reduce)").matches) gridPlayer.play();
 }
 
-/** @param {GridPlayer} wall */
-function bindDeck(wall) {
+/** @param {GridPlayer} gridPlayer */
+function bindDeck(gridPlayer) {
   const slider = /** @type {HTMLInputElement} */ (part("place"));
   const help = /** @type {HTMLDialogElement} */ (part("help"));
   const toggleHelp = () => (help.open ? help.close() : help.showModal());
-  bindTransport(wall);
-  slider.addEventListener("input", () => wall.scrub(Number(slider.value) * 1e6));
-  slider.addEventListener("change", () => wall.endScrub());
+  bindTransport(gridPlayer);
+  slider.addEventListener("input", () => gridPlayer.scrub(Number(slider.value) * 1e6));
+  slider.addEventListener("change", () => gridPlayer.endScrub());
   bindTyped(/** @type {HTMLInputElement} */ (part("time")), words.player.badTime, (text) => {
     const pts_ns = format.parseTime(text);
-    if (pts_ns !== null) void wall.seekTime(pts_ns);
+    if (pts_ns !== null) void gridPlayer.seekTime(pts_ns);
     return pts_ns !== null;
   });
   part("fullscreen").addEventListener("click", toggleFullscreen);
   part("help-button").addEventListener("click", toggleHelp);
-  const bindings = groups(wall, { toggleHelp, toggleFullscreen, typeTime: () => part("time").focus() });
+  const bindings = groups(gridPlayer, { toggleHelp, toggleFullscreen, typeTime: () => part("time").focus() });
   describe(/** @type {HTMLElement} */ (help.querySelector(".keys")), bindings);
   listen(undefined, bindings);
 
-  wall.addEventListener("changed", () => {
-    showTransport(wall);
-    part("voice").textContent = wall.playing ? words.player.playing : words.grid.paused(format.time(wall.place_ns, { exact: true }));
+  gridPlayer.addEventListener("changed", () => {
+    showTransport(gridPlayer);
+    part("voice").textContent = gridPlayer.playing ? words.player.playing : words.grid.paused(format.time(gridPlayer.place_ns, { exact: true }));
   });
-  wall.addEventListener("ticked", () => {
-    const place = format.time(wall.place_ns, { exact: true });
-    slider.max = String(Math.floor(wall.end_ns / 1e6));
-    slider.value = String(Math.floor(wall.place_ns / 1e6));
+  gridPlayer.addEventListener("ticked", () => {
+    const place = format.time(gridPlayer.place_ns, { exact: true });
+    slider.max = String(Math.floor(gridPlayer.end_ns / 1e6));
+    slider.value = String(Math.floor(gridPlayer.place_ns / 1e6));
     slider.setAttribute("aria-valuetext", place);
     typed("time", place);
-    part("total-time").textContent = format.time(wall.end_ns);
+    part("total-time").textContent = format.time(gridPlayer.end_ns);
   });
-  showTransport(wall);
+  showTransport(gridPlayer);
 }
 
-/** @param {GridPlayer} wall @param {import("./grid-address.js").GridAddress} address */
-function keepAddress(wall, { stream_ids }) {
+/** @param {GridPlayer} gridPlayer @param {import("./grid-address.js").GridAddress} address */
+function keepAddress(gridPlayer, { stream_ids }) {
   const save = () => {
-    const { place_ns: pts_ns, speed, playing } = wall;
+    const { place_ns: pts_ns, speed, playing } = gridPlayer;
     history.replaceState(history.state, "", addressFor({ stream_ids, pts_ns, speed, paused: !playing }));
   };
   /** @type {number | undefined} */
@@ -105,9 +105,9 @@ function keepAddress(wall, { stream_ids }) {
   const soon = () => {
     timer ??= window.setTimeout(() => {
       timer = undefined;
-      if (wall.end_ns) save();
+      if (gridPlayer.end_ns) save();
     }, 1000);
   };
-  wall.addEventListener("changed", soon);
-  wall.addEventListener("ticked", () => { if (wall.playing) soon(); });
+  gridPlayer.addEventListener("changed", soon);
+  gridPlayer.addEventListener("ticked", () => { if (gridPlayer.playing) soon(); });
 }

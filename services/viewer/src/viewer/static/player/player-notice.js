@@ -1,4 +1,4 @@
-// The words over the picture: what the player waits for, or why there is nothing to see.
+// The message over the picture: what the player waits for, or why it shows nothing.
 
 import * as words from "../common/messages.js";
 

@@ -62,7 +62,7 @@ export class Player extends Transport {
   get last() { return this.#pacer.last; }
   get ingesting() { return this.stream.state === "INGESTING"; }
   get watchable() { return this.#index.count > this.stream.first_available_frame; }
-  /** Without the picture to go on with. */
+  /** Playing, but the next frame is missing. */
   get waiting() { return this.shown !== this.frame && (this.#pacer.held || !this.playing); }
   /** Media time from the place to the live edge. */
   get behind_ns() { return Math.max(0, this.#index.ptsOf(this.last) - this.place_ns); }
@@ -103,7 +103,7 @@ export class Player extends Transport {
     this.#moved();
   }
 
-  /** Goes to a frame exactly; playing goes on from there. @param {number} frame */
+  /** Seeks to a frame; playback continues from there. @param {number} frame */
   seek(frame) {
     this.#go(frame);
     this.#want();
@@ -131,7 +131,7 @@ export class Player extends Transport {
   }
 
   /**
-   * Does what somebody elsewhere chose: nobody is told that a person here moved.
+   * Applies the room's state without dispatching `moved`.
    * @param {{frame: number | null, playing: boolean, speed: number}} wish frame null: the place is well
    */
   follow({ frame, playing, speed }) {
@@ -189,7 +189,7 @@ export class Player extends Transport {
     else if (reached) this.#stopAt(reached === "end" ? high : low, reached === "end");
   }
 
-  /** What plays as quickly as it comes goes on live. */
+  /** Playback that has caught up with a growing stream follows the live edge. */
   #reachEdge() {
     if (this.live || this.speed < 1 || this.marks.any) return;
     this.live = true;

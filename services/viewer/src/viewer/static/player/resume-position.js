@@ -44,7 +44,7 @@ export class ResumePosition {
     this.#player = player;
     player.addEventListener("painted", () => this.#soon(player.playing ? SAVE_EVERY_MS : 150));
     player.addEventListener("changed", () => this.#soon(150));
-    // A beacon outlives the page; hiding is the last that a phone's browser tells.
+    // A beacon outlives the page. On phones, hiding is the last event that a page gets.
     addEventListener("pagehide", () => this.#beacon());
     document.addEventListener("visibilitychange", () => document.hidden && this.#beacon());
   }

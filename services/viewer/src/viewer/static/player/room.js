@@ -66,7 +66,7 @@ export class Room extends EventTarget {
         }, SILENCE_MS);
       },
       failed: () => this.#tell({ away: true }),
-      events: { room: (state) => this.#hear(state) },
+      events: { room: (state) => this.#onState(state) },
     });
   }
 
@@ -87,7 +87,7 @@ export class Room extends EventTarget {
   }
 
   /** @param {RoomState} state */
-  #hear(state) {
+  #onState(state) {
     const fresh = this.#joined;
     this.#joined = true;
     const now_ms = performance.now();

@@ -119,10 +119,10 @@ function show(status) {
   part("headline").textContent = words.status.headline(status.services);
   part("as-of").textContent = words.status.clock(status.at_ms);
   part("services").replaceChildren(...status.services.map(serviceCard));
-  const told = status.files?.told ?? [];
+  const files = status.files?.told ?? [];
   part("files-totals").textContent = words.status.files(status.files ?? null);
-  part("files").hidden = !told.length;
-  part("files").querySelector("tbody")?.replaceChildren(...told.map(fileRow));
+  part("files").hidden = !files.length;
+  part("files").querySelector("tbody")?.replaceChildren(...files.map(fileRow));
   part("topics").hidden = !status.topics?.length;
   part("no-topics").textContent = status.topics?.length ? "" : words.status.noTopics(status.topics);
   part("topics").querySelector("tbody")?.replaceChildren(...(status.topics ?? []).map(topicRow));

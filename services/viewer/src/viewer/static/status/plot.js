@@ -114,12 +114,12 @@ export class Plot {
 
   /** @param {Status} status */
   #summary(status) {
-    const told = this.#kind.series.map(({ key, label }) => {
+    const summaries = this.#kind.series.map(({ key, label }) => {
       const points = status.series[key] ?? [];
       const write = (/** @type {number | null} */ value) => (value === null ? null : this.#kind.write(value));
       return words.summary(label, write(latest(points)), write(highest(points)));
     });
-    return `${this.#kind.title}: ${told.join("; ")}`;
+    return `${this.#kind.title}: ${summaries.join("; ")}`;
   }
 
   /** Fills the table if it is open. */

@@ -44,7 +44,7 @@ def blueprint(
     """
     routes = Blueprint("catalogue", __name__)
     routes.before_request(health.require_ready)
-    # Versions count from 0 in every process; this tells them apart.
+    # Versions count from 0 in every process; this distinguishes the processes.
     process = secrets.token_hex(4)
 
     @routes.get("/api/streams")
