@@ -55,7 +55,7 @@ export const grid = {
 export const room = {
   youLead: "you lead",
   leads: (/** @type {string} */ who) => `${who} leads`,
-  away: "Cannot be reached. Retrying.",
+  away: "cannot be reached, retrying",
   title: (/** @type {string} */ name, /** @type {string} */ me) => `Room ${name}: all members share one playback position. Your name is ${me}.`,
   copied: "Link copied. Send it to the people who should join.",
   elsewhere: (/** @type {string} */ stream_id) => `This room is watching another stream: ${stream_id}.`,
@@ -79,7 +79,7 @@ export const status = {
     return `Not ready: ${troubled.map(({ name }) => status.names[name]).join(", ")}.`;
   },
   quiet: {
-    frames: "No frames committed or delivered.",
+    frames: "No frames committed or delivered",
     watchers: "No viewers",
     live: "No live viewers",
     seeks: "No requests for single frames",
@@ -91,7 +91,7 @@ export const status = {
     if (times_ms.length < 2) return "The first values appear in a few seconds.";
     if (kind.asks_ingest && ingest.every(({ state }) => state === "unasked")) return "Ingest measures this. Set FRAMELOG_VIEWER_INGEST_URLS to show it.";
     if (kind.asks_ingest && ingest.every(({ state }) => state === "away")) return "Ingest measures this and cannot be reached.";
-    return kind.quiet || "Not measured.";
+    return kind.quiet || "No data";
   },
   minute: "Maximum of each minute",
   summary: (/** @type {string} */ label, /** @type {string | null} */ now, /** @type {string | null} */ high) =>
