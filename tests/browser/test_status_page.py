@@ -145,7 +145,7 @@ def test_the_numbers_are_a_table_too(viewer: Viewer, page: Page) -> None:
     assert page.locator("figure", has_text="Viewers").locator("path.line").count() == 2
     label = frames.get_by_role("img").get_attribute("aria-label")
     assert label == "Frames per second: committed: now 0, maximum 59; delivered: now 25, maximum 25"
-    page.get_by_text("The topics have not been made yet").wait_for()
+    page.get_by_text("The topics do not exist yet").wait_for()
     page.get_by_text("All monitored services are ready.").wait_for()
 
 

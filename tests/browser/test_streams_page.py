@@ -20,7 +20,7 @@ def test_an_empty_catalogue_says_what_to_do_and_fills_by_itself(
     cluster: Cluster, own_topics: Topics, own_viewer: Viewer, page: Page
 ) -> None:
     page.goto(own_viewer.url)
-    page.get_by_text("Drop a video into videos/incoming/").wait_for(timeout=LIMIT_MS)
+    page.get_by_text("Put a video into videos/incoming/").wait_for(timeout=LIMIT_MS)
     video = write_video(cluster, own_topics, 30, state="INGESTING", estimated_frame_count=60)
     page.get_by_text("30 of about 60 frames").wait_for(timeout=LIMIT_MS)
     bar = page.get_by_role("progressbar", name="Frames ingested")

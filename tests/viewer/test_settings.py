@@ -72,7 +72,7 @@ def test_secrets_come_from_the_variable_or_from_a_file(tmp_path: Path) -> None:
     ("environ", "words"),
     [
         ({"FRAMELOG_VIEWER_TOKEN": "short-secret"}, "16 or more"),
-        ({"FRAMELOG_VIEWER_USERS": "ann-secret"}, "pairs of a name"),
+        ({"FRAMELOG_VIEWER_USERS": "ann-secret"}, "pairs name:password"),
         ({"FRAMELOG_VIEWER_USERS": "ann:secret ann:secret"}, "no name twice"),
         ({"FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "secret"}, "a name, ':' and a password"),
         ({"FRAMELOG_SCHEMA_REGISTRY_URL": "http://ann:secret@host"}, "user name in it"),

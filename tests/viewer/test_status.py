@@ -188,7 +188,7 @@ def test_all_of_a_stack_is_told(
         assert ingest()["sentence"] == "The folder is gone."
         answers["/metrics"] = (200, "<html>")
         wait_for(lambda: ingest()["state"] == "away", alive=process)
-        assert "is the address right?" in ingest()["sentence"]
+        assert "Check the address." in ingest()["sentence"]
     wait_for(lambda: "can't be reached: connection refused" in ingest()["sentence"], alive=process)
 
     told = status(base)
