@@ -114,7 +114,7 @@ def test_records_of_others_are_told_once_for_each_reason(viewer: Viewer, page: P
     line = page.get_by_role("listitem").filter(has_text=hostile)
     line.wait_for(timeout=LIMIT_MS)
     said = line.inner_text()
-    assert "They tell what can't be. The first: partition 0, offset 17." in said
+    assert "They tell what can't be. First skipped record: partition 0, offset 17." in said
     assert page.locator("#skipped b").count() == 0
 
 
