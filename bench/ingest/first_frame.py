@@ -14,8 +14,8 @@ from bench.benchmark import Benchmark, Context
 from bench.ingest.service import IngestService, distinct_copy, running_ingest
 from bench.load.films import Film, film
 from bench.results.measurements import Figure, Result, Spread, at_most
-from bench.viewer.service import running_viewer
 from tests.support.processes import wait_for
+from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def _first_frame(context: Context) -> Iterator[Result]:
     waits: dict[str, list[float]] = {name: [] for name in _SIZES}
     with (
         running_ingest(context) as service,
-        running_viewer(context, service.topics) as viewer,
+        running_viewer(service.topics, context.folder) as viewer,
     ):
         for turn in range(context.rounds + 1):
             for name, size_bytes in _SIZES.items():

@@ -13,12 +13,12 @@ from bench.peers.mjpeg_server import running_mjpeg_server
 from bench.results.measurements import Result, at_most, compare, interleaved
 from bench.viewer.service import (
     cpu_seconds,
-    running_viewer,
     sample_jpegs,
     write_recorded_stream,
     writing_live_stream,
 )
 from tests.support.processes import wait_for
+from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def _delivery(context: Context) -> Iterator[Result]:
     image = sample_jpegs(720)[0]
     with (
         context.topics() as topics,
-        running_viewer(context, topics) as viewer,
+        running_viewer(topics, context.folder) as viewer,
         running_mjpeg_server(context.folder, image, FPS) as (bare_port, bare_pid),
     ):
         assert viewer.process

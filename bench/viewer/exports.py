@@ -11,7 +11,8 @@ import requests
 
 from bench.benchmark import Benchmark, Context
 from bench.results.measurements import Result, compare, interleaved
-from bench.viewer.service import running_viewer, sample_jpegs, write_recorded_stream
+from bench.viewer.service import sample_jpegs, write_recorded_stream
+from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ def _exports(context: Context) -> Iterator[Result]:
     clip, copy = context.folder / "clip", context.folder / "copy"
     with (
         context.topics() as topics,
-        running_viewer(context, topics, FRAMELOG_VIEWER_CACHE_BYTES="0") as viewer,
+        running_viewer(topics, context.folder, FRAMELOG_VIEWER_CACHE_BYTES="0") as viewer,
     ):
         stream = write_recorded_stream(context, topics, sample_jpegs(720), _FRAMES)
         viewer.wait_for_frames(stream.stream_id, _FRAMES)

@@ -12,8 +12,9 @@ from confluent_kafka import Producer
 
 from bench.benchmark import Benchmark, Context
 from bench.results.measurements import Growth, Result, at_most
-from bench.viewer.service import resident_bytes, running_viewer, sample_jpegs
+from bench.viewer.service import resident_bytes, sample_jpegs
 from tests.support.log_writer import StreamWriter, Wire
+from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def _streams(context: Context) -> Iterator[Result]:
             _write_catalogue(context, topics, range(there, count))
             there = count
             began = time.monotonic()
-            with running_viewer(context, topics) as viewer:
+            with running_viewer(topics, context.folder) as viewer:
                 ready.append((count, time.monotonic() - began))
                 listed.append((count, median(_list_ms(viewer, count) for _ in range(_LISTS))))
                 assert viewer.process
@@ -50,7 +51,7 @@ def _partitions(context: Context) -> Iterator[Result]:
         with context.topics(count) as topics:
             streams = _spread(context, topics, count)
             began = time.monotonic()
-            with running_viewer(context, topics, FRAMELOG_VIEWER_CACHE_BYTES="0") as viewer:
+            with running_viewer(topics, context.folder, FRAMELOG_VIEWER_CACHE_BYTES="0") as viewer:
                 ready.append((count, time.monotonic() - began))
                 for stream in streams:
                     viewer.wait_for_frames(stream.stream_id, len(stream.images))

@@ -20,8 +20,8 @@ from bench.results.measurements import (
     compare,
     interleaved,
 )
-from bench.viewer.service import running_viewer, sample_jpegs, write_recorded_stream
-from tests.support.viewing import CHROMIUM_ARGUMENTS, chromium
+from bench.viewer.service import sample_jpegs, write_recorded_stream
+from tests.support.viewing import CHROMIUM_ARGUMENTS, chromium, running_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +124,11 @@ _UNTIL_PAINTED = """
 
 
 def _page(context: Context) -> Iterator[Result]:
-    with context.topics() as topics, running_viewer(context, topics) as viewer, _browser() as page:
+    with (
+        context.topics() as topics,
+        running_viewer(topics, context.folder) as viewer,
+        _browser() as page,
+    ):
         for height in _SIZES[:1] if context.is_gate else _SIZES:
             stream = write_recorded_stream(context, topics, sample_jpegs(height), _FRAMES, height)
             viewer.wait_for_frames(stream.stream_id, _FRAMES)

@@ -13,7 +13,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench.benchmark import Benchmark, Context
 from bench.results.measurements import Figure, Result, Spread, at_most, compare
-from bench.viewer.service import running_viewer, sample_jpegs, write_recorded_stream
+from bench.viewer.service import sample_jpegs, write_recorded_stream
+from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +30,8 @@ _HIGHEST_MS = 30
 def _seeking(context: Context) -> Iterator[Result]:
     with (
         context.topics() as topics,
-        running_viewer(context, topics, FRAMELOG_VIEWER_CACHE_BYTES="0") as cold,
-        running_viewer(context, topics) as warm,
+        running_viewer(topics, context.folder, FRAMELOG_VIEWER_CACHE_BYTES="0") as cold,
+        running_viewer(topics, context.folder) as warm,
     ):
         stream = write_recorded_stream(context, topics, sample_jpegs(720), _FRAMES)
         contenders: dict[str, Callable[[int], int]] = {}

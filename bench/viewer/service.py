@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from contextlib import contextmanager
@@ -11,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import cv2
 import psutil
-from framelog_local.ports import free_port
 
 from bench.load.films import FPS, Film, pictures
 from tests.support.log_writer import StreamWriter
-from tests.support.viewing import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,24 +34,6 @@ def sample_jpegs(height: int) -> list[bytes]:
         bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1])
         for picture in pictures(Film(height, _DISTINCT))
     ]
-
-
-@contextmanager
-def running_viewer(context: Context, topics: Topics, **settings: str) -> Iterator[Viewer]:
-    """Start a viewer of these topics; stop it at the end."""
-    port = free_port()
-    environment = {
-        **os.environ,
-        **topics.environment,
-        "FRAMELOG_VIEWER_PORT": str(port),
-        **settings,
-    }
-    viewer = Viewer(port, environment, context.folder / f"viewer-{port}.log")
-    viewer.start()
-    try:
-        yield viewer
-    finally:
-        viewer.stop()
 
 
 def write_recorded_stream(

@@ -25,11 +25,11 @@ from bench.viewer.service import (
     LIVE_FRAMES,
     cpu_seconds,
     resident_bytes,
-    running_viewer,
     sample_jpegs,
     writing_live_stream,
 )
 from tests.support.processes import Process, wait_for
+from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def _servers(context: Context, stack: ExitStack) -> list[Server]:
     topics = stack.enter_context(context.topics())
     # As many threads as any design of the viewer could need.
     settings = {"FRAMELOG_VIEWER_THREADS": str(_COUNTS[-1] + 100)}
-    viewer = stack.enter_context(running_viewer(context, topics, **settings))
+    viewer = stack.enter_context(running_viewer(topics, context.folder, **settings))
     stream = stack.enter_context(writing_live_stream(context, topics, image))
     viewer.wait_for_frames(stream.stream_id, len(stream.images))
     assert viewer.process

@@ -23,9 +23,10 @@ from bench.results.measurements import (
     compare,
     interleaved,
 )
-from bench.viewer.service import cpu_seconds, running_viewer, sample_jpegs, write_recorded_stream
+from bench.viewer.service import cpu_seconds, sample_jpegs, write_recorded_stream
 from tests.support.nginx import nginx_before
 from tests.support.processes import wait_for
+from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,9 @@ _FRAMES = 4800
 def _windows(context: Context) -> Iterator[Result]:
     with (
         context.topics() as topics,
-        running_viewer(context, topics, FRAMELOG_VIEWER_THREADS=str(_WATCHERS + 100)) as viewer,
+        running_viewer(
+            topics, context.folder, FRAMELOG_VIEWER_THREADS=str(_WATCHERS + 100)
+        ) as viewer,
         nginx_before(viewer.port, free_port(), context.folder / "nginx") as cache,
     ):
         stream = write_recorded_stream(context, topics, sample_jpegs(720)[:1], _FRAMES)

@@ -12,14 +12,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import cv2
-from framelog_local import ports
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.scenery import SCENES, landscape, status
 from tests.browser.videos import BATCH, Video
 from tests.support.cluster import Cluster, Topics, unique_topics
 from tests.support.expiry import keep_for
-from tests.support.viewing import CHROMIUM_ARGUMENTS, START_SECONDS, Viewer, chromium
+from tests.support.viewing import (
+    CHROMIUM_ARGUMENTS,
+    START_SECONDS,
+    Viewer,
+    chromium,
+    running_viewer,
+)
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDTH, HEIGHT = 854, 480
@@ -49,14 +54,10 @@ def main() -> None:
         # Hours are left then, not days, and the timeline says so.
         keep_for(cluster, topics, timedelta(hours=9))
         reel = _write_streams(cluster, topics)
-        port = ports.free_port()
-        environment = os.environ | dict(topics.environment) | {"FRAMELOG_VIEWER_PORT": str(port)}
-        viewer = Viewer(port, environment, Path(folder) / "viewer.log")
-        viewer.start()
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)
-        _photograph(browser, viewer, reel)
+        with running_viewer(topics, Path(folder)) as viewer:
+            _photograph(browser, viewer, reel)
         browser.close()
-        viewer.stop()
 
 
 def _write_streams(cluster: Cluster, topics: Topics) -> str:
