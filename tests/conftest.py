@@ -17,6 +17,7 @@ import pytest
 from framelog_local import ports
 
 from tests.support.cluster import Cluster, Topics, running_cluster, unique_topics
+from tests.support.ingest import ingest
 from tests.support.needs import is_unit, nothing_installed
 from tests.support.secured import SecuredCluster, running_secured_cluster
 from tests.support.sharing import ByFile, rank
@@ -30,12 +31,9 @@ if TYPE_CHECKING:
 # Brokers and registries that live for minutes: compiling them well would cost more than it spares.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
-# Hundreds of services are started: each would compile its modules anew.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
 # One browser for the session: Playwright runs once in a process.
 __all__ = [
-    "browser", "cluster", "context", "free_port", "page", "secured", "shared_topics",
+    "browser", "cluster", "context", "free_port", "ingest", "page", "secured", "shared_topics",
     "shared_viewer", "topics", "viewer",
 ]  # fmt: skip
 

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.cluster import running_servers
-from tests.system.conftest import ingest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.cluster import Servers
+    from tests.support.ingest import Ingest
 
 pytest.register_assert_rewrite("tests.faults.checks")
 
-__all__ = ["ingest"]
+
+@pytest.fixture
+def ingest(ingest: Ingest) -> Ingest:
+    """Start it."""
+    ingest.start()
+    return ingest
 
 
 @pytest.fixture(scope="module")

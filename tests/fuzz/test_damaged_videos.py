@@ -64,7 +64,6 @@ def test_damaged_files_do_no_harm(whole: dict[str, bytes], tmp_path: Path) -> No
 def test_damaged_files_through_the_service(
     whole: dict[str, bytes], ingest: Ingest, tmp_path: Path
 ) -> None:
-    ingest.stop()
     ingest.start(FRAMELOG_INGEST_INCOMPLETE_SECONDS="0.2", FRAMELOG_INGEST_CRASH_LIMIT="1")
     names = []
     for name, content in damaged_files(whole, SEED + 1, THROUGH_THE_SERVICE):

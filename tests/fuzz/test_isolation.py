@@ -59,7 +59,6 @@ def trapped(ingest: Ingest, tmp_path: Path) -> Ingest:
     modules = tmp_path / "modules"
     modules.mkdir()
     (modules / "sitecustomize.py").write_text(TRAPS, encoding="ascii")
-    ingest.stop()
     ingest.start(
         PYTHONPATH=str(modules),
         FRAMELOG_INGEST_CRASH_LIMIT="2",
@@ -92,7 +91,6 @@ def test_all_before_the_place_that_breaks_a_worker_is_kept(
     cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
 ) -> None:
     """FFmpeg looks for a cluster's beginning in as many zeros as there are, and says nothing."""
-    ingest.stop()
     ingest.start(FRAMELOG_INGEST_CRASH_LIMIT="2", FRAMELOG_INGEST_STALL_SECONDS="5")
     path = make_video(tmp_path / "zeros.mkv", Recipe(frames=60, width=64, height=48))
     with path.open("ab") as file:
@@ -114,7 +112,6 @@ def test_workers_that_can_not_even_start_are_no_fault_of_a_file(
     (modules / "sitecustomize.py").write_text(BROKEN, encoding="ascii")
     broken = modules / "broken"
     broken.touch()
-    ingest.stop()
     ingest.start(PYTHONPATH=str(modules), FRAMELOG_INGEST_CRASH_LIMIT="1")
     ingest.drop(make_video(tmp_path / "film.mp4", Recipe(frames=5, width=64, height=48)))
     wait_for(

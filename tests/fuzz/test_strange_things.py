@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -34,7 +33,8 @@ def film(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def strange(ingest: Ingest, film: Path) -> Iterator[list[Path]]:
-    """Lay things into incoming/ that are no files."""
+    """Lay things that are no files into incoming/ of a running service."""
+    ingest.start()
     incoming = ingest.videos / "incoming"
     (incoming / "folder.mp4").mkdir()
     (incoming / "link.mp4").symlink_to(film)
@@ -68,7 +68,6 @@ def test_strange_things_stay_where_they_are(
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_names_are_no_lines_of_the_log(ingest: Ingest, tmp_path: Path, style: str) -> None:
-    ingest.stop()
     ingest.start(FRAMELOG_LOG_FORMAT=style, FRAMELOG_INGEST_INCOMPLETE_SECONDS="0.1")
     begun = ingest.log.stat().st_size
     for number, name in enumerate(NAMES):
@@ -89,6 +88,7 @@ def test_names_are_no_lines_of_the_log(ingest: Ingest, tmp_path: Path, style: st
 
 
 def test_settings_of_any_kind_fail_their_own_video(ingest: Ingest, tmp_path: Path) -> None:
+    ingest.start()
     incoming = ingest.videos / "incoming"
     (incoming / "deep.mp4.toml").write_text("a=" + "[" * 600 + "]" * 600)
     (incoming / "dots.mp4.toml").write_text(".".join("a" * 8000) + " = 1")
@@ -112,8 +112,7 @@ def test_settings_of_any_kind_fail_their_own_video(ingest: Ingest, tmp_path: Pat
 def test_what_lies_in_the_place_of_a_folder_is_waited_for(
     ingest: Ingest, film: Path, place: str
 ) -> None:
-    ingest.stop()
-    shutil.rmtree(ingest.videos / place)
+    ingest.videos.mkdir()
     (ingest.videos / place).write_text("no folder")
     process = ingest.launch(FRAMELOG_INGEST_RESCAN_SECONDS="0.2")
     sentence = f"{place} has to be a folder".encode() if place != "processing" else b"has to be a"

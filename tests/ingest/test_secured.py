@@ -8,7 +8,6 @@ import framelog_setup
 import pytest
 import requests
 from confluent_kafka.admin import AclOperation, AclPermissionType, ResourceType
-from framelog_local.ports import free_port
 from ingest.media.fingerprint import content_id, fingerprint
 
 from tests.faults.checks import check_exactly_once, check_folders, make_film
@@ -34,13 +33,6 @@ def topics(secured: SecuredCluster) -> Iterator[Topics]:
     """Have topics made by the open doors, and everything under test come by the locked ones."""
     with unique_topics(secured.open) as made:
         yield replace(made, environment={**made.environment, **secured.environment})
-
-
-@pytest.fixture
-def ingest(topics: Topics, tmp_path: Path) -> Iterator[Ingest]:
-    made = Ingest(tmp_path, free_port(), topics.environment)
-    yield made
-    made.stop()
 
 
 def test_a_video_goes_its_way_behind_the_locks(

@@ -4,13 +4,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
+import pytest
 import requests
+from framelog_local.ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.cluster import Topics
 from tests.support.processes import Process, wait_for
 
 START_SECONDS = 60.0
@@ -125,6 +128,14 @@ class Ingest:
                 if sample.name == name and sample.labels == labels:
                     return float(sample.value)
         raise AssertionError(f"no metric {name} {labels}")
+
+
+@pytest.fixture
+def ingest(topics: Topics, tmp_path: Path) -> Iterator[Ingest]:
+    """Give an ingest on the test's topics and a folder of its own, which the test starts."""
+    made = Ingest(tmp_path, free_port(), topics.environment)
+    yield made
+    made.stop()
 
 
 def verify(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:

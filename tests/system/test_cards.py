@@ -50,7 +50,6 @@ def states(cluster: Cluster, topics: Topics) -> dict[str, tuple[str, int]]:
 def test_each_video_of_a_card_is_a_stream(
     cluster: Cluster, topics: Topics, ingest: Ingest, card: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**SOON)
     drop(ingest, card)
     done = ingest.wait_for_file("done/card", "failed/card")
@@ -76,7 +75,6 @@ def test_each_video_of_a_card_is_a_stream(
 def test_a_card_survives_kills(
     cluster: Cluster, topics: Topics, ingest: Ingest, card: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**SOON, FRAMELOG_INGEST_PACE="realtime", FRAMELOG_INGEST_BATCH_FRAMES="4")
     drop(ingest, card)
     for count in (5, 40):
@@ -95,7 +93,6 @@ def test_a_card_survives_kills(
 def test_a_card_with_a_cut_video_says_which(
     cluster: Cluster, topics: Topics, ingest: Ingest, card: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**SOON)
     cut = card / VIDEOS[1]
     cut.write_bytes(cut.read_bytes()[:200])

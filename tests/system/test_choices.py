@@ -17,6 +17,7 @@ def choose(ingest: Ingest, name: str, text: str) -> None:
 def test_a_file_beside_a_video_chooses_for_it_alone(
     cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
 ) -> None:
+    ingest.start()
     choose(ingest, "chosen.mp4.toml", 'encoding = "png"\nevery_nth = 5\nlongest_side = 160\n')
     ingest.drop(make_video(tmp_path / "chosen.mp4", Recipe(frames=30)))
     ingest.drop(make_video(tmp_path / "plain.mp4", Recipe(frames=30, first=100)))
@@ -44,6 +45,7 @@ def test_a_file_beside_a_video_chooses_for_it_alone(
 def test_a_bad_choice_fails_its_video_with_what_is_allowed(
     cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
 ) -> None:
+    ingest.start()
     choose(ingest, "film.toml", "quality = 900\n")
     ingest.drop(make_video(tmp_path / "film.mp4", Recipe(frames=10)))
     note = ingest.wait_for_file("failed/film.mp4.reason.txt").read_text()

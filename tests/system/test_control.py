@@ -72,6 +72,7 @@ def wait_for_run(cluster: Cluster, topics: Topics, ingest: Ingest, but: str) -> 
 def test_nothing_is_taken_while_intake_is_paused(
     cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
 ) -> None:
+    ingest.start()
     assert command(ingest, "pause")[0] == 0
     ingest.stop()
     ingest.start()
@@ -98,7 +99,6 @@ def test_nothing_is_taken_while_intake_is_paused(
 def test_what_is_at_work_goes_on_while_intake_is_paused(
     ingest: Ingest, topics: Topics, video: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**SLOWER)
     ingest.drop(video)
     wait_for_progress(ingest, 1)
@@ -111,6 +111,7 @@ def test_what_is_at_work_goes_on_while_intake_is_paused(
 def test_a_truncated_file_is_sent_anew_when_it_is_retried(
     cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
 ) -> None:
+    ingest.start()
     ingest.drop(cut(video, 0.5), "film.mkv")
     failed = ingest.wait_for_file("failed/film.mkv")
     before = states(cluster, topics)[-1].value
@@ -134,6 +135,7 @@ def test_a_truncated_file_is_sent_anew_when_it_is_retried(
 def test_a_reprocessed_stream_survives_kills_as_one_new_run(
     cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
 ) -> None:
+    ingest.start()
     ingest.drop(video)
     ingest.wait_for_file("done/film.mkv")
     before = states(cluster, topics)[-1].value
@@ -163,6 +165,7 @@ def test_a_reprocessed_stream_survives_kills_as_one_new_run(
 def test_a_request_that_a_kill_cut_short_is_carried_out_when_repeated(
     cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
 ) -> None:
+    ingest.start()
     ingest.drop(video)
     done = ingest.wait_for_file("done/film.mkv")
     before = states(cluster, topics)[-1].value
@@ -186,6 +189,7 @@ def test_a_request_that_a_kill_cut_short_is_carried_out_when_repeated(
 def test_a_forgotten_stream_is_gone_and_can_come_back(
     cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
 ) -> None:
+    ingest.start()
     ingest.drop(video)
     ingest.wait_for_file("done/film.mkv")
     stream = states(cluster, topics)[-1].value
@@ -219,7 +223,6 @@ def tombstones(cluster: Cluster, topic: str) -> set[str]:
 def test_a_stream_that_is_being_ingested_is_left_alone(
     cluster: Cluster, topics: Topics, ingest: Ingest, video: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**SLOWER)
     ingest.drop(video)
     stream_id = wait_for_progress(ingest, 1)
@@ -231,6 +234,7 @@ def test_a_stream_that_is_being_ingested_is_left_alone(
 
 
 def test_hostile_names_are_answered_over_a_real_connection(ingest: Ingest, topics: Topics) -> None:
+    ingest.start()
     for path in ("files/%2e%2e%2f%2e%2e/retry", "files/..%00/retry", "streams/..%2f/reprocess"):
         answer = requests.post(f"{ingest.url}/api/{path}", timeout=60)
         assert answer.status_code == 404

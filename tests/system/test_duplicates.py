@@ -23,13 +23,6 @@ WIDTH, HEIGHT, FRAMES = 1280, 720, 50
 NOTE = "Its content is in the log already, as {}: no frame was sent."
 
 
-@pytest.fixture
-def ingest(ingest: Ingest) -> Ingest:
-    ingest.stop()
-    ingest.start(**SOON)
-    return ingest
-
-
 def streams(cluster: Cluster, topics: Topics) -> dict[str, dict[str, Any]]:
     latest = LogReader(cluster).latest(topics.streams)
     return {stream_id: record.value for stream_id, record in latest.items()}
@@ -68,6 +61,7 @@ def changed_between_samples(path: Path, changed: Path) -> Path:
 def test_of_two_videos_that_differ_between_the_samples_both_are_sent(
     cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
 ) -> None:
+    ingest.start(**SOON)
     one = long_video(tmp_path / "one.y4m")
     two = changed_between_samples(one, tmp_path / "two.y4m")
     for path in (one, two):
@@ -86,31 +80,36 @@ def test_of_two_videos_that_differ_between_the_samples_both_are_sent(
     assert len(streams(cluster, topics)) == 2
 
 
-@pytest.mark.parametrize("kept", [0, 1, 29])
 def test_a_video_whose_frames_have_expired_is_sent_again(
-    cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path, kept: int
+    cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
 ) -> None:
-    film = make_video(tmp_path / "film.mp4", Recipe(frames=30, width=160, height=96))
-    ingest.drop(film)
-    assert ended(ingest, "film.mp4") is None
-    (old,) = streams(cluster, topics).values()
-    offsets = [frame.offset for frame in LogReader(cluster).read(topics.frames)]
-    delete_before(cluster, topics, old["partition"], (*offsets, offsets[-1] + 1)[30 - kept])
-    ingest.drop(film, "again.mp4")
-    assert ended(ingest, "again.mp4") is None
-    (new,) = streams(cluster, topics).values()
-    assert (new["stream_id"], new["state"]) == (old["stream_id"], "COMPLETE")
-    assert new["run_id"] != old["run_id"]
-    frames = [frame.value for frame in LogReader(cluster).read(topics.frames)]
-    sent = [frame["frame_index"] for frame in frames if frame["run_id"] == new["run_id"]]
-    assert sent == list(range(30))
-    ingest.drop(film, "once more.mp4")
-    assert ended(ingest, "once more.mp4") == NOTE.format(new["stream_id"])
+    ingest.start(**SOON)
+    for kept in (0, 1, 29):
+        known = streams(cluster, topics).keys()
+        name = f"{kept} kept.mp4"
+        film = make_video(tmp_path / name, Recipe(30, width=160, height=96, first=100 * kept))
+        ingest.drop(film)
+        assert ended(ingest, name) is None
+        (stream_id,) = streams(cluster, topics).keys() - known
+        old = streams(cluster, topics)[stream_id]
+        offsets = [frame.offset for frame in LogReader(cluster).frames(topics.frames, stream_id)]
+        delete_before(cluster, topics, old["partition"], (*offsets, offsets[-1] + 1)[30 - kept])
+        ingest.drop(film, f"again {name}")
+        assert ended(ingest, f"again {name}") is None
+        new = streams(cluster, topics)[stream_id]
+        assert (new["state"], len(streams(cluster, topics))) == ("COMPLETE", len(known) + 1)
+        assert new["run_id"] != old["run_id"]
+        frames = [frame.value for frame in LogReader(cluster).frames(topics.frames, stream_id)]
+        sent = [frame["frame_index"] for frame in frames if frame["run_id"] == new["run_id"]]
+        assert sent == list(range(30))
+        ingest.drop(film, f"once more {name}")
+        assert ended(ingest, f"once more {name}") == NOTE.format(stream_id)
 
 
 def test_what_was_cut_off_holds_its_own_bytes_back_and_says_whose_reason_it_repeats(
     cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
 ) -> None:
+    ingest.start(**SOON)
     film = make_video(tmp_path / "film.mkv", Recipe(frames=30, width=160, height=96))
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(film.read_bytes()[:-3000])
@@ -132,6 +131,7 @@ def test_what_was_cut_off_holds_its_own_bytes_back_and_says_whose_reason_it_repe
 def test_a_file_that_was_to_be_moved_when_the_service_died_is_no_duplicate_of_itself(
     cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path, is_noted: bool
 ) -> None:
+    ingest.start(**SOON)
     film = make_video(tmp_path / "film.mp4", Recipe(frames=30, width=160, height=96))
     ingest.drop(film)
     assert ended(ingest, "film.mp4") is None

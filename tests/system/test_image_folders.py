@@ -50,7 +50,6 @@ def committed(cluster: Cluster, topics: Topics) -> tuple[Record, list[int]]:
 def test_a_folder_of_images_is_one_stream(
     cluster: Cluster, topics: Topics, ingest: Ingest, shots: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**SOON)
     (ingest.videos / "incoming" / "shots.toml").write_text("sequence_rate = 10\n")
     drop(ingest, shots, "shots")
@@ -85,7 +84,6 @@ def is_sent_again(cluster: Cluster, topics: Topics, before: Record) -> bool:
 def test_a_worker_that_is_killed_goes_on_in_the_folder(
     cluster: Cluster, topics: Topics, ingest: Ingest, shots: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**SOON, FRAMELOG_INGEST_PACE="realtime", FRAMELOG_INGEST_BATCH_FRAMES="4")
     drop(ingest, shots, "shots")
     ingest.wait_for_frames(8)
@@ -98,7 +96,6 @@ def test_a_worker_that_is_killed_goes_on_in_the_folder(
 def test_a_folder_with_a_damaged_image_can_be_retried(
     cluster: Cluster, topics: Topics, ingest: Ingest, shots: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**SOON)
     whole = (shots / "image 7.png").read_bytes()
     (shots / "image 7.png").write_bytes(whole[:100])

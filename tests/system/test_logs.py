@@ -24,8 +24,6 @@ def entries(ingest: Ingest, event: str) -> list[dict[str, Any]]:
 def test_a_films_lines_name_its_stream_and_run(
     cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
 ) -> None:
-    ingest.stop()
-    ingest.log.unlink()
     ingest.start(**AS_JSON)
     ingest.drop(make_video(tmp_path / "film.mp4", Recipe(frames=10, width=64, height=48)))
     ingest.wait_for_file("done/film.mp4")
@@ -41,8 +39,6 @@ def test_a_films_lines_name_its_stream_and_run(
 def test_waiting_for_kafka_is_said_once_and_then_counted(
     ingest: Ingest, free_port: int, tmp_path: Path
 ) -> None:
-    ingest.stop()
-    ingest.log.unlink()
     nowhere = {"FRAMELOG_SCHEMA_REGISTRY_URL": f"http://127.0.0.1:{free_port}"}
     ingest.launch(**AS_JSON, **nowhere)
     wait_for((ingest.videos / "incoming").exists, 60, alive=ingest.process, what="folders")

@@ -35,7 +35,6 @@ def wait_for_metric(ingest: Ingest, name: str, least: float, most: float, **labe
 
 
 def test_films_are_measured_on_their_way(ingest: Ingest, tmp_path: Path) -> None:
-    ingest.stop()
     ingest.start(
         FRAMELOG_INGEST_WORKERS="1",
         FRAMELOG_INGEST_PACED_WORKERS="1",
@@ -71,6 +70,7 @@ def test_films_are_measured_on_their_way(ingest: Ingest, tmp_path: Path) -> None
 
 
 def test_the_service_and_its_disk_are_measured(ingest: Ingest) -> None:
+    ingest.start()
     assert ingest.metric("framelog_ingest_build_info", version=version("framelog-ingest")) == 1
     assert ingest.metric("process_cpu_seconds_total") > 0
     assert ingest.metric("process_resident_memory_bytes") > 0
@@ -84,6 +84,7 @@ def test_the_service_and_its_disk_are_measured(ingest: Ingest) -> None:
 def test_a_file_that_waits_is_seen_to_wait_for_longer_and_longer(
     ingest: Ingest, tmp_path: Path
 ) -> None:
+    ingest.start()
     requests.post(f"{ingest.url}/api/intake/pause", timeout=60).raise_for_status()
     ingest.drop(film(tmp_path / "film.mp4", 10))
     wait_for_metric(ingest, "oldest_waiting_seconds", 1, 60)
@@ -96,12 +97,14 @@ def test_a_file_that_waits_is_seen_to_wait_for_longer_and_longer(
 
 def test_a_film_that_stands_still_is_seen(ingest: Ingest, tmp_path: Path) -> None:
     """At a hundredth of its speed, a frame is due every four seconds."""
+    ingest.start()
     drop_paced(ingest, film(tmp_path / "slow.mp4", 5), "0.01x")
     wait_for_metric(ingest, "longest_without_frame_seconds", 2, 60)
     wait_for_metric(ingest, "longest_without_frame_seconds", 0, 1.5)
 
 
 def test_a_worker_that_is_fenced_is_counted(ingest: Ingest, topics: Topics, tmp_path: Path) -> None:
+    ingest.start()
     path = film(tmp_path / "film.mp4", 400)
     drop_paced(ingest, path, "realtime")
     ingest.wait_for_frames(1)

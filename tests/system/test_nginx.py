@@ -65,6 +65,7 @@ def wait_for_run(cache: str, stream_id: str, other_than: str = "") -> str:
 def test_windows_are_shared_and_nothing_is_stale(
     ingest: Ingest, viewer: Viewer, cache: str, tmp_path: Path
 ) -> None:
+    ingest.start()
     ingest.drop(make_video(tmp_path / "film.mkv", Recipe(frames=FRAMES)))
     ingest.wait_for_file("done/film.mkv")
     stream_id = wait_for(

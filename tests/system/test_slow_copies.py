@@ -18,7 +18,6 @@ PATIENT = {"FRAMELOG_INGEST_SETTLE_SECONDS": "0.1", "FRAMELOG_INGEST_INCOMPLETE_
 def test_a_copy_that_pauses_is_waited_for(
     cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path, suffix: str
 ) -> None:
-    ingest.stop()
     ingest.start(**PATIENT)
     film = make_film(tmp_path / f"film.{suffix}", Recipe(frames=50, faststart=suffix == "mp4"))
     content = film.path.read_bytes()
@@ -40,7 +39,6 @@ def test_a_copy_that_pauses_is_waited_for(
 
 
 def test_a_file_whose_end_never_comes_is_taken_as_it_is(ingest: Ingest, tmp_path: Path) -> None:
-    ingest.stop()
     ingest.start(FRAMELOG_INGEST_INCOMPLETE_SECONDS="1")
     film = make_film(tmp_path / "film.mkv", Recipe(frames=50))
     film.path.write_bytes(film.path.read_bytes()[:-2000])

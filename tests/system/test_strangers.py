@@ -25,6 +25,7 @@ def stream_ids(viewer: Viewer, name: str) -> list[str]:
 def test_nothing_that_strangers_write_ends_a_service_or_hides_a_stream(
     cluster: Cluster, topics: Topics, ingest: Ingest, viewer: Viewer
 ) -> None:
+    ingest.start()
     video = make_video(ingest.folder / "film.mp4", Recipe(frames=FRAMES))
     ingest.drop(video)
     ingest.wait_for_file("done/film.mp4")

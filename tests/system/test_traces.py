@@ -29,7 +29,6 @@ def film(path: Path, frames: int = FRAMES) -> Path:
 def test_a_film_is_one_trace_from_its_file_to_its_last_batch(
     cluster: Cluster, topics: Topics, ingest: Ingest, collector: Collector, tmp_path: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**collector.environment, FRAMELOG_INGEST_BATCH_FRAMES="10")
     ingest.drop(film(tmp_path / "film.mp4"))
     ingest.wait_for_file("done/film.mp4")
@@ -68,7 +67,6 @@ def test_a_film_is_one_trace_from_its_file_to_its_last_batch(
 def test_a_film_that_fails_says_so_in_its_trace(
     ingest: Ingest, collector: Collector, tmp_path: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**collector.environment, FRAMELOG_INGEST_INCOMPLETE_SECONDS="0.1")
     (tmp_path / "film.mp4").write_text("no film", encoding="utf-8")
     ingest.drop(tmp_path / "film.mp4")
@@ -83,7 +81,6 @@ def test_a_film_that_fails_says_so_in_its_trace(
 def test_a_service_that_stops_sends_what_it_has(
     ingest: Ingest, collector: Collector, tmp_path: Path
 ) -> None:
-    ingest.stop()
     long_delay = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}
     ingest.start(**(collector.environment | long_delay), FRAMELOG_INGEST_PACE="realtime")
     ingest.drop(film(tmp_path / "film.mp4", 200))
@@ -97,7 +94,6 @@ def test_a_service_that_stops_sends_what_it_has(
 def test_a_trace_that_is_not_sampled_is_named_in_the_log_and_not_exported(
     cluster: Cluster, topics: Topics, ingest: Ingest, collector: Collector, tmp_path: Path
 ) -> None:
-    ingest.stop()
     ingest.start(**collector.environment, OTEL_TRACES_SAMPLER="always_off")
     ingest.drop(film(tmp_path / "film.mp4"))
     ingest.wait_for_file("done/film.mp4")
@@ -110,7 +106,6 @@ def test_a_trace_that_is_not_sampled_is_named_in_the_log_and_not_exported(
 def test_a_collector_that_is_away_stops_and_delays_nothing(
     cluster: Cluster, topics: Topics, ingest: Ingest, free_port: int, tmp_path: Path
 ) -> None:
-    ingest.stop()
     nowhere = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port}"}
     ingest.start(
         **nowhere,
@@ -130,6 +125,7 @@ def test_a_collector_that_is_away_stops_and_delays_nothing(
 def test_nothing_is_traced_unless_it_is_asked_for(
     cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
 ) -> None:
+    ingest.start()
     ingest.drop(film(tmp_path / "film.mp4"))
     ingest.wait_for_file("done/film.mp4")
     assert [f.headers for f in LogReader(cluster).read(topics.frames)] == [{}] * FRAMES

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from confluent_kafka import KafkaError, Message, Producer
 from ingest.media.fingerprint import fingerprint
 
@@ -92,33 +91,37 @@ def test_what_can_not_be_checked_is_said(cluster: Cluster, topics: Topics, tmp_p
     assert verify(away, "all")[0] == 2
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        ("mp4", ""),
-        ("mp4", 'encoding = "png"'),
-        ("mp4", 'encoding = "webp"\nlongest_side = 160\nevery_nth = 3'),
-        ("mp4", "quality = 5"),
-        ("avi", ""),
-    ],
-    ids=["jpeg", "png", "webp small and thinned", "low quality", "mjpeg passed through"],
-)
 def test_pictures_are_compared_with_the_file(
-    cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path, kind: tuple[str, str]
+    cluster: Cluster, topics: Topics, ingest: Ingest, tmp_path: Path
 ) -> None:
-    suffix, choices = kind
-    if suffix == "avi":
-        clip = Clip(frames=30, codec="mjpeg", pixel_format="yuvj420p", codec_options={})
-        video = make(tmp_path / "film.avi", clip)
-    else:
-        video = make_video(tmp_path / "film.mp4", Recipe(frames=30))
-    (ingest.videos / "incoming" / f"{video.name}.toml").write_text(choices)
-    ingest.drop(video)
-    done = ingest.wait_for_file(f"done/{video.name}", f"failed/{video.name}")
-    [stream_id] = {record.key for record in LogReader(cluster).read(topics.streams)}
-    status, said = verify(topics.environment, stream_id, "--file", str(done))
-    assert status == 0, said
-    assert said.startswith("ok "), said
+    kinds = {
+        "jpeg.mp4": "",
+        "png.mp4": 'encoding = "png"',
+        "webp, small and thinned.mp4": 'encoding = "webp"\nlongest_side = 160\nevery_nth = 3',
+        "low quality.mp4": "quality = 5",
+    }
+    videos = [
+        make_video(tmp_path / name, Recipe(frames=30, first=100 * number))
+        for number, name in enumerate(kinds)
+    ]
+    clip = Clip(frames=30, codec="mjpeg", pixel_format="yuvj420p", codec_options={})
+    videos.append(make(tmp_path / "passed through.avi", clip))
+    ingest.start()
+    for video in videos:
+        if video.name in kinds:
+            choices = ingest.videos / "incoming" / f"{video.name}.toml"
+            choices.write_text(kinds[video.name])
+        ingest.drop(video)
+    for video in videos:
+        done = ingest.wait_for_file(f"done/{video.name}", f"failed/{video.name}")
+        [stream_id] = {
+            record.key
+            for record in LogReader(cluster).read(topics.streams)
+            if record.value["source_name"] == video.name
+        }
+        status, said = verify(topics.environment, stream_id, "--file", str(done))
+        assert status == 0, said
+        assert said.startswith("ok "), said
 
 
 def test_pictures_of_another_video_are_found_out(
@@ -161,14 +164,24 @@ def foreign(cluster: Cluster, topic: str, key: str, value: bytes | None, **more:
     return told[0]
 
 
-@pytest.mark.parametrize("what", ["bytes", "nothing", "header", "key", "again", "run", "row"])
-def test_foreign_records_within_a_stream_are_found(
-    cluster: Cluster, topics: Topics, what: str
+FOREIGN = {
+    "bytes": "is no frame",
+    "nothing": "has no value",
+    "header": "has a header 'x'",
+    "key": "has another key",
+    "again": "frame 2 is there again",
+    "run": f"a frame of run {ANOTHER_RUN}",
+    "row": "is no segment",
+}
+
+
+def write_with_foreign_record(
+    cluster: Cluster, topics: Topics, what: str, frame: dict[str, Any]
 ) -> None:
-    writer = StreamWriter(cluster, topics)
+    """Write a stream, and within it a record that is none of its own, made of another's frame."""
+    writer = StreamWriter(cluster, topics, f"{what}-0123456789ab")
     writer.write([jpeg(number) for number in range(4)])
-    frame = LogReader(cluster).read(topics.frames)[0].value
-    frame["captured_at"] = frame["ingested_at"] = 0
+    frame = frame | {"stream_id": writer.stream_id, "run_id": writer.run_id}
     if what == "again":
         frame["frame_index"] = 2
     if what == "run":
@@ -182,18 +195,22 @@ def test_foreign_records_within_a_stream_are_found(
         headers = [("x", b"y")] if what == "header" else []
         foreign(cluster, topics.frames, key, given, headers=headers)
     writer.write([jpeg(4)], state="COMPLETE")
+
+
+def test_foreign_records_within_a_stream_are_found(cluster: Cluster, topics: Topics) -> None:
+    write_stream(cluster, topics, 4, stream_id="whole-0123456789ab")
+    frame = LogReader(cluster).read(topics.frames)[0].value
+    frame["captured_at"] = frame["ingested_at"] = 0
+    for what in FOREIGN:
+        write_with_foreign_record(cluster, topics, what, frame)
     status, said = verify(topics.environment, "all")
-    expected = {
-        "bytes": "is no frame",
-        "nothing": "has no value",
-        "header": "has a header 'x'",
-        "key": "has another key",
-        "again": "frame 2 is there again",
-        "run": f"a frame of run {ANOTHER_RUN}",
-        "row": "is no segment",
-    }
-    assert (status, said[:4]) == (1, "BAD "), said
-    assert expected[what] in said
+    lines = {line.split()[1].removesuffix("-0123456789ab"): line for line in said.splitlines()}
+    assert status == 1, said
+    assert lines.pop("whole").startswith("ok "), said
+    assert lines.keys() == FOREIGN.keys(), said
+    for what, line in lines.items():
+        assert line.startswith("BAD "), line
+        assert FOREIGN[what] in line, line
 
 
 def test_a_record_that_is_no_stream_stops_no_other(cluster: Cluster, topics: Topics) -> None:
