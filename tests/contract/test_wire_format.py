@@ -24,20 +24,20 @@ COMPLETE = (
 SEGMENT = fresh().segment(frames(0, 4), Placement(3, [40, 41, 42, 43]))
 
 
-@pytest.fixture
-def codec(cluster: Cluster, topics: Topics) -> Iterator[Codec]:
-    made = Codec({"url": cluster.registry_url}, topics.frames, topics.index, topics.streams)
-    with closing(made):
+@pytest.fixture(scope="module")
+def codec(cluster: Cluster, shared_topics: Topics) -> Iterator[Codec]:
+    named = (shared_topics.frames, shared_topics.index, shared_topics.streams)
+    with closing(Codec({"url": cluster.registry_url}, *named)) as made:
         yield made
 
 
 def test_what_ingest_writes_is_read_with_fastavro_and_the_schemas_id(
-    cluster: Cluster, topics: Topics, codec: Codec
+    cluster: Cluster, shared_topics: Topics, codec: Codec
 ) -> None:
     for topic, value, record in (
-        (topics.frames, codec.frame(frame(3), COMPLETE), frame_record(frame(3), COMPLETE)),
-        (topics.index, codec.segment(SEGMENT), segment_record(SEGMENT)),
-        (topics.streams, codec.stream(COMPLETE), stream_record(COMPLETE)),
+        (shared_topics.frames, codec.frame(frame(3), COMPLETE), frame_record(frame(3), COMPLETE)),
+        (shared_topics.index, codec.segment(SEGMENT), segment_record(SEGMENT)),
+        (shared_topics.streams, codec.stream(COMPLETE), stream_record(COMPLETE)),
     ):
         schema_id, read_back = from_wire_format(value, cluster.registry_url)
         assert read_back == record
@@ -60,9 +60,11 @@ def test_ingest_reads_back_what_it_writes(codec: Codec) -> None:
     assert codec.read_frame(value) == frame_record(frame(3), COMPLETE)
 
 
-def test_a_missing_subject_is_named(cluster: Cluster, topics: Topics) -> None:
+def test_a_missing_subject_is_named(cluster: Cluster, shared_topics: Topics) -> None:
     with pytest.raises(Unavailable, match=r"no schema for elsewhere-value: run the setup step"):
-        Codec({"url": cluster.registry_url}, topics.frames, "elsewhere", topics.streams)
+        Codec(
+            {"url": cluster.registry_url}, shared_topics.frames, "elsewhere", shared_topics.streams
+        )
 
 
 def test_a_registry_that_is_away_is_named(free_port: int) -> None:

@@ -82,10 +82,20 @@ def settings(topics: Topics) -> Settings:
     return Settings.from_environ(topics.environment)
 
 
+def codec_of(settings: Settings) -> Codec:
+    topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
+    return Codec(registry_options(settings.registry), *topics)
+
+
 @pytest.fixture
 def codec(settings: Settings) -> Iterator[Codec]:
-    topics = (settings.frames_topic, settings.index_topic, settings.streams_topic)
-    with closing(Codec(registry_options(settings.registry), *topics)) as made:
+    with closing(codec_of(settings)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_codec(shared_topics: Topics) -> Iterator[Codec]:
+    with closing(codec_of(Settings.from_environ(shared_topics.environment))) as made:
         yield made
 
 
@@ -103,17 +113,17 @@ def codec(settings: Settings) -> Iterator[Codec]:
         {"ended_at_us": -(1 << 62)},
     ],
 )
-def test_what_can_not_be_is_foreign(codec: Codec, changes: dict[str, Any]) -> None:
+def test_what_can_not_be_is_foreign(shared_codec: Codec, changes: dict[str, Any]) -> None:
     stream = replace(fresh(), partition=0, first_offset=0, last_offset=9, frame_count=10)
-    assert codec.read_stream(codec.stream(stream)) == stream
+    assert shared_codec.read_stream(shared_codec.stream(stream)) == stream
     with pytest.raises(Foreign):
-        codec.read_stream(codec.stream(replace(stream, **changes)))
+        shared_codec.read_stream(shared_codec.stream(replace(stream, **changes)))
 
 
 @pytest.mark.parametrize("schema_id", [1 << 31, (1 << 32) - 1, 0x7FFF_FFFF, 0])
-def test_an_id_that_no_registry_has_is_foreign(codec: Codec, schema_id: int) -> None:
+def test_an_id_that_no_registry_has_is_foreign(shared_codec: Codec, schema_id: int) -> None:
     with pytest.raises(Foreign):
-        codec.read_stream(b"\0" + schema_id.to_bytes(4, "big") + OWN[5:])
+        shared_codec.read_stream(b"\0" + schema_id.to_bytes(4, "big") + OWN[5:])
 
 
 NOTHING = {"name": "nothing", "type": {"type": "array", "items": "null"}}
@@ -131,12 +141,12 @@ WITHIN = {"name": "within", "type": ["null", "Stream"]}
     ],
 )
 def test_what_a_strangers_schema_describes_is_not_decoded(
-    topics: Topics, codec: Codec, schema: dict[str, Any], body: bytes
+    shared_topics: Topics, shared_codec: Codec, schema: dict[str, Any], body: bytes
 ) -> None:
-    subject = f"{topics.streams}-{uuid4().hex}"
-    schema_id = register(topics, subject, json.dumps({"type": "record", **schema}))
+    subject = f"{shared_topics.streams}-{uuid4().hex}"
+    schema_id = register(shared_topics, subject, json.dumps({"type": "record", **schema}))
     with pytest.raises(Foreign, match=r"none of framelog\.Stream"):
-        codec.read_stream(b"\0" + schema_id.to_bytes(4, "big") + body)
+        shared_codec.read_stream(b"\0" + schema_id.to_bytes(4, "big") + body)
 
 
 def register(topics: Topics, subject: str, schema: str) -> int:
