@@ -10,6 +10,7 @@ import pytest
 
 from tests.fuzz.corpus import HEIGHT, WIDTH, zip_of_images
 from tests.fuzz.examiner import Examiner, Finding
+from tests.support.files import zipped
 from tests.support.videos import Recipe, make_video
 
 MIB = 1 << 20
@@ -31,13 +32,6 @@ def examine(path: Path) -> tuple[Finding, int]:
         assert before.frames > 0
         found = examiner.examine(path)
         return found, found.peak_bytes - before.peak_bytes
-
-
-def zipped(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
 
 
 def black_png(side: int) -> bytes:

@@ -9,8 +9,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Producer
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.committed_log import CommittedLog
 from ingest.model.errors import Unavailable
@@ -22,6 +21,7 @@ from tests.ingest.test_avro_codec import foreign_values
 from tests.ingest.test_publishers import send
 from tests.ingest.worlds import Kafka
 from tests.support.cluster import Cluster, Topics, make_anew
+from tests.support.expiry import delete_before
 
 OTHER_CONTENT = "f" * 64
 LIMIT_SECONDS = 60.0
@@ -49,15 +49,6 @@ def found_digest(kafka: Kafka, stream: Stream) -> str | None:
     _, committed_log = kafka.connect(stream.fingerprint)
     found = committed_log.hash_images(stream)
     return None if found is None else found.hexdigest()
-
-
-def delete_before(cluster: Cluster, topics: Topics, stream: Stream, offset: int) -> None:
-    """Make the broker forget a stream's early frames, as retention does."""
-    assert stream.partition is not None
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
-    place = TopicPartition(topics.frames, stream.partition, offset)
-    for deleted in admin.delete_records([place]).values():
-        assert deleted.result().low_watermark == offset
 
 
 def test_unknown_content_is_not_found(kafka: Kafka) -> None:
@@ -188,7 +179,8 @@ def test_there_is_no_digest_when_early_frames_have_expired(
     publisher, _ = kafka.connect(CONTENT)
     stream = send(publisher, fresh(), frames(0, 6))
     assert stream.last_offset is not None
-    delete_before(cluster, topics, stream, stream.last_offset + 1 - kept)
+    assert stream.partition is not None
+    delete_before(cluster, topics, stream.partition, stream.last_offset + 1 - kept)
     assert found_digest(kafka, stream) is None
 
 
@@ -217,7 +209,8 @@ def test_what_has_expired_is_not_held(
 ) -> None:
     stream = ended(kafka, fresh())
     assert stream.first_offset is not None
-    delete_before(cluster, topics, stream, stream.first_offset + lost)
+    assert stream.partition is not None
+    delete_before(cluster, topics, stream.partition, stream.first_offset + lost)
     assert not holds_all(kafka, stream)
 
 

@@ -9,18 +9,10 @@ import pytest
 from ingest.media.fingerprint import content_id, fingerprint, stream_id
 from ingest.model.wording import printable
 
+from tests.support.files import sparse
+
 MIB = 1 << 20
 CONTENT = "0123456789abcdef" * 4
-
-
-def sparse(path: Path, size_bytes: int, *marks: int) -> Path:
-    """Write a file of zeros that takes no room, with a byte of its own at each of marks."""
-    with path.open("wb") as file:
-        file.truncate(size_bytes)
-        for mark in marks:
-            file.seek(mark)
-            file.write(b"x")
-    return path
 
 
 @pytest.mark.parametrize("content", [b"", b"a", bytes(MIB), bytes(MIB + 1)])

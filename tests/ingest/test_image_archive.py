@@ -12,13 +12,7 @@ from ingest.media.opening import open_pictures
 from ingest.model.errors import Unreadable
 
 from tests.ingest.test_jpeg_passthrough import LIMITS, jpeg
-
-
-def zipped(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, data in members.items():
-            file.writestr(name, data)
-    return path
+from tests.support.files import zipped
 
 
 def test_a_zip_of_very_many_members_is_refused_before_it_is_read(

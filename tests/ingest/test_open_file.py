@@ -11,6 +11,8 @@ from ingest.inbox.file_state import current_state
 from ingest.inbox.open_file import HeldFile, holds
 from ingest.model.errors import Unreadable
 
+from tests.support.files import sparse
+
 MIB = 1 << 20
 LONG = 65 * MIB
 
@@ -26,15 +28,6 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def sparse(path: Path, marks: tuple[int, ...] = (), size_bytes: int = LONG) -> Path:
-    with path.open("wb") as file:
-        file.truncate(size_bytes)
-        for mark in marks:
-            file.seek(mark)
-            file.write(b"x")
-    return path
-
-
 def images(folder: Path) -> Path:
     folder.mkdir()
     for number in range(3):
@@ -43,7 +36,7 @@ def images(folder: Path) -> Path:
 
 
 def test_all_bytes_are_hashed_as_sha256sum_does(path: Path, tmp_path: Path) -> None:
-    for each in (path, sparse(tmp_path / "long", (5 * MIB,)), sparse(tmp_path / "empty", (), 0)):
+    for each in (path, sparse(tmp_path / "long", LONG, 5 * MIB), sparse(tmp_path / "empty", 0)):
         with HeldFile(each) as held:
             held.identify(silent)
             assert held.sha256(silent) == sha256(each.read_bytes()).hexdigest()
@@ -51,7 +44,7 @@ def test_all_bytes_are_hashed_as_sha256sum_does(path: Path, tmp_path: Path) -> N
 
 
 def test_of_a_long_file_the_hash_is_made_beside(tmp_path: Path) -> None:
-    with HeldFile(sparse(tmp_path / "long")) as held:
+    with HeldFile(sparse(tmp_path / "long", LONG)) as held:
         assert not held.identify(silent).is_whole
         assert held.known_sha256 is None
         held.begin_hash()
@@ -60,14 +53,14 @@ def test_of_a_long_file_the_hash_is_made_beside(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_let_go_of_is_hashed_no_further(tmp_path: Path) -> None:
-    with HeldFile(sparse(tmp_path / "long", (), 100_000 * MIB)) as held:
+    with HeldFile(sparse(tmp_path / "long", 100_000 * MIB)) as held:
         held.identify(silent)
         held.begin_hash()
 
 
 @pytest.mark.parametrize("size_bytes", [100, LONG])
 def test_a_file_that_is_left_alone_is_not_changed(tmp_path: Path, size_bytes: int) -> None:
-    path = sparse(tmp_path / "film", (), size_bytes)
+    path = sparse(tmp_path / "film", size_bytes)
     with HeldFile(path) as held:
         held.identify(silent)
         path.rename(tmp_path / "another name")
@@ -97,7 +90,7 @@ def overwrite(path: Path) -> None:
 def test_a_file_that_was_written_to_is_changed(
     tmp_path: Path, size_bytes: int, change: Callable[[Path], None]
 ) -> None:
-    path = sparse(tmp_path / "film", (), size_bytes)
+    path = sparse(tmp_path / "film", size_bytes)
     with HeldFile(path) as held:
         held.identify(silent)
         held.sha256(silent)
@@ -107,7 +100,7 @@ def test_a_file_that_was_written_to_is_changed(
 
 @pytest.mark.parametrize("size_bytes", [100, LONG])
 def test_a_file_that_was_touched_is_not_changed(tmp_path: Path, size_bytes: int) -> None:
-    path = sparse(tmp_path / "film", (), size_bytes)
+    path = sparse(tmp_path / "film", size_bytes)
     with HeldFile(path) as held:
         held.identify(silent)
         held.sha256(silent)
@@ -117,7 +110,7 @@ def test_a_file_that_was_touched_is_not_changed(tmp_path: Path, size_bytes: int)
 
 
 def test_a_file_that_was_written_to_before_it_was_hashed_is_changed(tmp_path: Path) -> None:
-    path = sparse(tmp_path / "film")
+    path = sparse(tmp_path / "film", LONG)
     with HeldFile(path) as held:
         held.identify(silent)
         overwrite(path)  # what was decoded by now was something else
@@ -188,7 +181,7 @@ def test_what_can_not_be_opened_is_said(tmp_path: Path, path: Path) -> None:
 
 def test_whether_a_file_is_a_streams_is_told_by_all_its_bytes(tmp_path: Path) -> None:
     # 64 blocks of 1 MiB spread over 65 MiB leave gaps of 16 KiB that no sample sees.
-    one, two = sparse(tmp_path / "one"), sparse(tmp_path / "two", (MIB + 100,))
+    one, two = sparse(tmp_path / "one", LONG), sparse(tmp_path / "two", LONG, MIB + 100)
     with HeldFile(one) as held, HeldFile(two) as other:
         sampled, same_sample = held.identify(silent), other.identify(silent)
         assert sampled == same_sample
