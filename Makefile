@@ -79,7 +79,7 @@ check:  ## lint, formatting, types (Python, JavaScript), and which module may im
 	@$(TOOLS)/lint-imports --no-cache
 	@$(NODE) $(NODE_PACKAGES)/typescript/bin/tsc --project services/viewer
 	@$(NODE) $(NODE_PACKAGES)/eslint/bin/eslint.js --config services/viewer/eslint.config.js services/viewer/src/viewer/static
-	@$(TOOLS)/hadolint services/*/Dockerfile deploy/*/Dockerfile
+	@$(TOOLS)/hadolint deploy/*/Dockerfile
 	@$(TOOLS)/compose-lint --config deploy/compose-lint.yml --strict-config --fail-on low --quiet --skip-suppressed compose.yaml
 
 fix:  ## correct what lint and formatting can

@@ -18,7 +18,7 @@ from tests.support.compose import compose_file
 ROOT = Path(__file__).parents[2]
 PROJECTS = ("services/ingest", "services/viewer", "deploy/setup", "deploy/local")
 LOCKS = [*(f"{project}/requirements.lock" for project in PROJECTS), "tests/requirements.lock"]
-DOCKERFILES = [f"{project}/Dockerfile" for project in PROJECTS[:3]]
+DOCKERFILE = "deploy/images/Dockerfile"
 KEY_ORDER = (
     *("<<", "image", "build", "profiles", "user", "cap_add", "command", "env_file", "environment"),
     *("volumes", "tmpfs", "ports", "networks", "network_mode", "depends_on", "healthcheck"),
@@ -85,7 +85,7 @@ def test_every_service_is_confined_and_bounded(name: str) -> None:
 def test_every_lasting_service_tells_its_health(name: str) -> None:
     service = compose_file()["services"][name]
 
-    assert "healthcheck" in service or "HEALTHCHECK" in text(service["build"]["dockerfile"])
+    assert "healthcheck" in service or "HEALTHCHECK" in image_of(name)
 
 
 def test_services_wait_for_health_and_for_ended_setups() -> None:
@@ -132,7 +132,7 @@ def test_the_linter_of_compose_files_finds_nothing() -> None:
 
 def test_older_engines_can_read_it_all() -> None:
     """What engines before 25, as Debian 12's, refuse."""
-    for path in ("compose.yaml", *DOCKERFILES):
+    for path in ("compose.yaml", DOCKERFILE):
         assert "start_interval" not in text(path).replace("-", "_")
     for service in compose_file()["services"].values():
         # Their runc gives a tmpfs its folder's mode, whatever is asked for, and root as its owner.
@@ -150,20 +150,27 @@ def test_services_have_their_keys_in_one_order() -> None:
             keys.append(key[1])
 
 
-@pytest.mark.parametrize("path", DOCKERFILES)
-def test_images_are_built_from_hashes_and_run_without_root(path: str) -> None:
-    dockerfile = text(path)
+def image_of(service: str) -> str:
+    """Return the stage of the Dockerfile that a service's image is, and what it begins from."""
+    build = compose_file()["services"][service]["build"]
+    [stage] = re.findall(rf"\nFROM base AS {build['target']}\n(?:.|\n(?!FROM ))*", text(DOCKERFILE))
+    [base] = re.findall(r"\nFROM \S+ AS base\n(?:.|\n(?!FROM ))*", text(DOCKERFILE))
+    return f"{base}{stage}"
+
+
+@pytest.mark.parametrize("service", ["setup", "ingest", "viewer"])
+def test_images_are_built_from_hashes_and_run_without_root(service: str) -> None:
+    dockerfile, final = text(DOCKERFILE), image_of(service)
 
     assert f"ARG PYTHON_IMAGE={read_settings(ROOT, {}).variables['FRAMELOG_PYTHON_IMAGE']}\n" in (
         dockerfile
     )
     assert "# syntax" not in dockerfile
-    final = dockerfile.rpartition("\nFROM ")[2]
     assert "\nRUN " not in final
     assert dockerfile.count("--require-hashes") == dockerfile.count(" --requirement ") == 1
-    assert re.search(r"\nUSER [1-9]\d*:[1-9]\d*\n", dockerfile)
-    assert "\nSTOPSIGNAL " in dockerfile
-    assert "org.opencontainers.image.licenses" in dockerfile
+    assert re.search(r"\nUSER [1-9]\d*:[1-9]\d*\n", final)
+    assert "\nSTOPSIGNAL " in final
+    assert "org.opencontainers.image.licenses" in final
 
 
 def locked_versions(path: str) -> dict[str, str]:
