@@ -23,7 +23,10 @@ PACED = {"FRAMELOG_INGEST_PACE": "realtime", "FRAMELOG_INGEST_RESCAN_SECONDS": "
 # What the modules may ask of the wall clock: the times that records, logs and traces state.
 WALL_CLOCK = {
     ("logs.py", "fromtimestamp"),
-    *((f"{name}.py", "time_ns") for name in ("__main__", "process", "pipeline", "connection")),
+    *(
+        (f"{name}.py", "time_ns")
+        for name in ("wiring", "worker_process", "file_worker", "connection")
+    ),
 }
 
 
