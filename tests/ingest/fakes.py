@@ -134,6 +134,7 @@ class FakePublisher:
     log: FakeLog
     fingerprint: str
     epoch: int
+    has_failed: bool = False
 
     @property
     def limits(self) -> RecordLimits:
@@ -142,9 +143,13 @@ class FakePublisher:
 
     def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """See ingest.publisher.Publisher."""
+        assert not self.has_failed, "after an error, another publisher is to be used"
+        self.has_failed = True
         if not self.log.is_newest(self.fingerprint, self.epoch):
             raise Fenced("A newer publisher was opened.")
-        return self.log.call("commit", lambda: self.log.write(stream, batch, advance))
+        after = self.log.call("commit", lambda: self.log.write(stream, batch, advance))
+        self.has_failed = False
+        return after
 
     def close(self) -> None:
         """See ingest.publisher.Publisher."""

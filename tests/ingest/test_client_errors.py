@@ -226,6 +226,18 @@ def test_a_commit_that_asks_to_be_aborted_is(code: int) -> None:
     assert producer.called == ["commit", "abort"]
 
 
+def test_frames_that_are_never_confirmed_do_not_hold_readers_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The transaction is aborted, not left open until Kafka ends it."""
+    monkeypatch.setattr("ingest.kafka.publisher._GIVE_UP_SECONDS", 0.0)
+    producer, publisher = failing("never", KafkaError(KafkaError._FAIL))
+    monkeypatch.setattr(producer, "poll", lambda _: None)
+    with pytest.raises(Unavailable, match="does not confirm the frames"):
+        send(publisher, fresh(), frames(0, 3))
+    assert producer.called == ["abort"]
+
+
 def test_a_commit_that_may_be_repeated_is() -> None:
     error = KafkaError(KafkaError._TIMED_OUT, "Not yet", retriable=True)
     producer, publisher = failing("commit", error, times=3)

@@ -212,7 +212,12 @@ class CommittedLog:
             return True
         ends = {(0, first), (stream.frame_count - 1, last)}
         kept = [(i, offset) for i, offset in ends if offset >= begins[stream.partition]]
-        return not all(self._has_frame(stream, i, offset) for i, offset in kept)
+        missing = [offset for i, offset in kept if not self._has_frame(stream, i, offset)]
+        if not missing:
+            return False
+        # They may have expired since.
+        begins = {p.partition: p.offset for p in self.whole(self._frames_topic, stream.partition)}
+        return max(missing) >= begins.get(stream.partition, 0)
 
     def frames_topic_id(self) -> str | None:
         """Return Kafka's id of the frames topic; None where the broker has no ids."""

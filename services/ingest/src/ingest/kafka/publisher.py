@@ -337,8 +337,9 @@ class KafkaPublisher:
             return act()
         except KafkaException as error:
             self._fail(error)
-        except (Replaced, Blocked):
-            self._abort()
+        except (Replaced, Blocked, Unavailable):
+            if not self._committing:
+                self._abort()
             raise
 
     def _fail(self, error: KafkaException) -> NoReturn:

@@ -29,10 +29,7 @@ class Unavailable(IngestError):
 
 
 class Overdue(Unavailable):
-    """Look whether another has moved the stream on; if not, open another publisher.
-
-    Kafka has ended the transaction, as it had been open for too long.
-    """
+    """Try another publisher: Kafka ended the transaction, as it had been open for too long."""
 
 
 class Broken(Unavailable):

@@ -14,7 +14,6 @@ from ingest.model.errors import (
     Broken,
     Fenced,
     LimitsChanged,
-    Overdue,
     Replaced,
     StartOver,
     Unavailable,
@@ -26,6 +25,7 @@ from ingest.model.stream import Placement, Stream
 _MOST_BROKEN = 3
 # Each halves the size of the records that are still sent, or nearly.
 _MOST_LIMITS = 40
+_MOVED_ON = "Another worker has moved the stream on."
 
 T = TypeVar("T")
 
@@ -33,9 +33,10 @@ T = TypeVar("T")
 class Session:
     """Continues a stream from its committed state, and moves it on batch by batch.
 
-    After any failure there is one way on: open a new publisher, which fences what is left of
-    the old one, and read the committed state back. It tells whether the batch in doubt is in
-    the log, so that no frame is lost and none is sent twice.
+    After any failure there is one way on: see whether another worker has taken the stream over,
+    open a new publisher, which fences what is left of the old one, and read the committed state
+    back. It tells whether the batch in doubt is in the log, so that no frame is lost and none is
+    sent twice.
     """
 
     def __init__(
@@ -142,20 +143,30 @@ class Session:
     ) -> None:
         before = self.stream
         while True:
+            attempted: list[Stream] = []
+
+            def attempt(
+                stream: Stream, placement: Placement | None, attempted: list[Stream] = attempted
+            ) -> Stream:
+                attempted[:] = [advance(stream, placement)]
+                return attempted[0]
+
             try:
-                self.stream = self._writer().commit(before, batch, advance)
+                self.stream = self._writer().commit(before, batch, attempt)
             except Replaced as error:
-                raise self._start_over(before, str(error)) from error
+                found = self._reopen(before)
+                if found is not None:
+                    self._take_over_state(before, attempted, found)
+                raise self._start_over(found or before, str(error)) from error
             except Unavailable as error:
                 self._pause(error)
-                if isinstance(error, Overdue):
-                    # Whoever has taken the stream over meanwhile is not to be fenced.
-                    self._take_over_state(before, batch, self._committed(before))
             else:
                 self._broken = self._limits_changed = 0
                 return
+            # Whoever has taken the stream over meanwhile is not to be fenced: look first.
+            self._take_over_state(before, attempted, self._committed(before))
             found = self._reopen(before)
-            is_committed = self._take_over_state(before, batch, found)
+            is_committed = self._take_over_state(before, attempted, found)
             self._require_kept(before, found)
             if is_committed:
                 return
@@ -185,12 +196,13 @@ class Session:
         return StartOver(reason)
 
     def _take_over_state(
-        self, before: Stream, batch: Sequence[Frame], found: Stream | None
+        self, before: Stream, attempted: Sequence[Stream], found: Stream | None
     ) -> bool:
         """Take over the committed state; return whether it includes a batch that was in doubt.
 
-        An earlier state of the same run changes nothing here; see _require_kept. Raises Fenced if
-        another worker has continued the stream, or if the log does not have it any more.
+        attempted: the state that was to be committed with it, if it came so far. An earlier state
+        of the same run changes nothing here; see _require_kept. Raises Fenced if another worker has
+        continued the stream, or if the log does not have it any more.
         """
         if found is None:
             if before.segment_count:
@@ -198,8 +210,8 @@ class Session:
             return False
         if _is_earlier(found, before) or _position(found) == _position(before):
             return False
-        if not _includes_batch(before, batch, found):
-            raise Fenced("Another worker has moved the stream on.")
+        if _position(found) not in map(_position, attempted):
+            raise Fenced(_MOVED_ON)
         self.stream = found
         return True
 
@@ -228,11 +240,15 @@ class Session:
                 return self._writer().commit(old, [], lambda *_: new)
             except Unavailable as error:
                 self._pause(error)
-            found = self._reopen(new)
-            if found is not None and found.run_id == new.run_id:
+            # As in _commit_until_settled: look first.
+            for ask in (self._committed, self._reopen):
+                found = ask(new)
+                is_begun = found is not None and found.run_id == new.run_id
+                if not is_begun and (found is None or _position(found) != _position(old)):
+                    raise Fenced(_MOVED_ON)
+            if is_begun:
+                assert found is not None
                 return found
-            if found is None or found.run_id != old.run_id:
-                raise Fenced("Another worker has moved the stream on.")
 
     def _committed(self, own: Stream) -> Stream | None:
         """Return what is committed of own's content, if anything is; fences nobody."""
@@ -265,14 +281,3 @@ def _is_earlier(found: Stream, before: Stream) -> bool:
     """Whether a committed state is an earlier one of the run whose state before was committed."""
     is_behind = found.segment_count < before.segment_count
     return found.run_id == before.run_id and is_behind and not found.ended
-
-
-def _includes_batch(before: Stream, batch: Sequence[Frame], found: Stream) -> bool:
-    """Whether a committed state is the one that this batch leads to, and not another worker's."""
-    frame_count = before.frame_count + len(batch)
-    return (found.run_id, found.segment_count, found.frame_count, found.ended) == (
-        before.run_id,
-        before.segment_count + bool(batch),
-        frame_count,
-        not batch or batch[-1].is_last,
-    )
