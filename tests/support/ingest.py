@@ -17,8 +17,8 @@ from tests.support.cluster import Topics
 from tests.support.processes import Process, wait_for
 
 START_SECONDS = 60.0
-INGEST_SECONDS = 120.0
-VERIFY_SECONDS = 120.0
+INGEST_SECONDS = 300.0
+VERIFY_SECONDS = 300.0
 
 
 class Ingest:

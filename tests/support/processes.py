@@ -85,7 +85,7 @@ class Process:
 
 def wait_for(
     condition: Callable[[], T | None],
-    timeout_seconds: float = 60.0,
+    timeout_seconds: float = 180.0,
     *,
     alive: Process | None = None,
     what: str = "",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.cluster import Topics
 
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
