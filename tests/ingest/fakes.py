@@ -106,7 +106,7 @@ class FakeLog:
     def write(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """Commit what one transaction holds; a marker follows, which takes an offset too."""
         if batch and stream.frame_count and stream.frames_topic_id != self.topic_id:
-            raise Replaced("The topic has been deleted and made anew.")
+            raise Replaced("The topic was deleted and recreated.")
         offsets = list(range(self._end, self._end + len(batch)))
         placement = Placement(PARTITION, offsets, self.topic_id) if batch else None
         after = advance(stream, placement)

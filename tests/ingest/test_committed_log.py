@@ -298,7 +298,7 @@ def test_a_topic_that_is_missing_is_waited_for(
         gone = f"{topics.streams}-gone"
         connection = {"bootstrap.servers": cluster.bootstrap_servers}
         committed_log = CommittedLog(connection, topics.frames, gone, codec, time.monotonic)
-        with pytest.raises(Unavailable, match=rf"does not tell the state of {gone}"):
+        with pytest.raises(Unavailable, match=rf"does not return the state of {gone}"):
             committed_log.find(CONTENT)
 
 

@@ -51,4 +51,4 @@ def test_a_disk_that_fails_is_said(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "stat", fail)
         found = readiness.check()
-    assert found == f"The folder {tmp_path / 'incoming'} can't be looked at: {os.strerror(number)}."
+    assert found == f"The folder {tmp_path / 'incoming'} can't be accessed: {os.strerror(number)}."

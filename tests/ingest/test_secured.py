@@ -21,9 +21,9 @@ from tests.support.videos import Recipe
 
 GUESS = "no-more-than-a-guess"
 WRONG = {
-    "FRAMELOG_KAFKA_SASL_PASSWORD": "refuses ingest's login: check FRAMELOG_KAFKA_SASL_USERNAME",
+    "FRAMELOG_KAFKA_SASL_PASSWORD": "rejected ingest's login: check FRAMELOG_KAFKA_SASL_USERNAME",
     "FRAMELOG_KAFKA_SSL_CA_LOCATION": "can't be reached by TLS: check",
-    "FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "refuses ingest's login: check "
+    "FRAMELOG_SCHEMA_REGISTRY_USER_INFO": "rejected ingest's login: check "
     "FRAMELOG_SCHEMA_REGISTRY_USER_INFO",
 }
 

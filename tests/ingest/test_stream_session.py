@@ -175,7 +175,7 @@ def test_a_topic_that_was_made_anew_has_the_stream_begun_again_by_another_sessio
     session = session_on(log)
     send_rest(session, stop=4)
     log.topic_id = "the second frames topic"
-    with pytest.raises(StartOver, match="deleted and made anew"):
+    with pytest.raises(StartOver, match="deleted and recreated"):
         send_rest(session)
     resumed = session_on(log, OTHER_RUN)
     assert resumed.stream.run_id not in {RUN, OTHER_RUN}

@@ -33,15 +33,15 @@ from ingest.model.stream import Segment, Stream
 _MAGIC = 0
 _HEADER = struct.Struct(">bI")
 LARGEST_ID = (1 << 31) - 1
-"""Ids are ints of Java's: the registry has none above, and may not even say so."""
-# HTTP answers by which the registry asks to be asked again: too early, too many, and timeouts.
+"""The largest id: ids are Java ints, and a registry may fail on larger ones."""
+# HTTP statuses after which to try again: too early, too many requests, and timeouts.
 _TRY_AGAIN = frozenset({408, 425, 429})
 _HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def schema_id_of(value: bytes) -> int:
-    """Return the id of the schema that a record names. Raises Foreign where it names none."""
+    """Return the id of the schema that a record names. Raises Foreign if it names none."""
     if len(value) < _HEADER.size or value[0] != _MAGIC:
         raise Foreign("It is not in the registry's wire format.")
     return int(_HEADER.unpack_from(value)[1])
@@ -50,15 +50,15 @@ def schema_id_of(value: bytes) -> int:
 class Codec:
     """Turns frames, segments and streams into record values, and stream values back.
 
-    Writes with the newest schema of each topic's subject; the subjects are looked up once,
-    here, so that the registry may be away later. Raises Unavailable when it is away or a
-    subject is missing, and Blocked when it refuses or a schema is not one to write by.
+    Writes with the newest schema of each topic's subject. The subjects are looked up once,
+    here, so that the registry may be unavailable later. Raises Unavailable if it is unavailable
+    or a subject is missing, and Blocked if it rejects ingest or a schema can't be written with.
     """
 
     def __init__(
         self, registry: Mapping[str, Any], frames_topic: str, index_topic: str, streams_topic: str
     ) -> None:
-        """Take what the registry's client needs, and the topics."""
+        """Take the options of the registry's client, and the topics."""
         self._url = registry["url"]
         client = SchemaRegistryClient({**registry, "timeout": 10, "max.retries": 0})
         topics = (frames_topic, index_topic, streams_topic)
@@ -97,13 +97,13 @@ class Codec:
     def read_stream(self, value: bytes) -> Stream:
         """Return the stream of a record's value. Raises Foreign, and Unavailable.
 
-        So does what reads the others: the registry is asked for a schema that is not known yet.
+        The other read methods do the same: they ask the registry for schemas not known yet.
         """
         record = self._read(value, self._of_streams)
         try:
             return stream_from_record(record)
         except (LookupError, ValueError, TypeError) as error:
-            raise Foreign(f"It is no stream: {error!r}.") from error
+            raise Foreign(f"It is not a stream: {error!r}.") from error
 
     def read_segment(self, value: bytes) -> Segment:
         """Return the segment of a record's value."""
@@ -111,13 +111,13 @@ class Codec:
         try:
             return Segment(**{name: record[name] for name in Segment.__dataclass_fields__})
         except LookupError as error:
-            raise Foreign(f"It is no segment: {error!r}.") from error
+            raise Foreign(f"It is not a segment: {error!r}.") from error
 
     def read_frame(self, value: bytes) -> dict[str, Any]:
         """Return the record of a frame, with its times in microseconds."""
         record = self._read(value, self._of_frames)
         if lacking := SAMPLES[0].keys() - {"attributes"} - record.keys():
-            raise Foreign(f"It is no frame: it lacks {min(lacking)}.")
+            raise Foreign(f"It is not a frame: it lacks {min(lacking)}.")
         return record
 
     def close(self) -> None:
@@ -127,12 +127,12 @@ class Codec:
     def _read(self, value: bytes, kind: "_Kind") -> dict[str, Any]:
         schema_id = schema_id_of(value)
         if schema_id > LARGEST_ID:
-            raise Foreign("It names a schema that no registry can have.")
+            raise Foreign("Its schema id is larger than any registry's ids.")
         try:
-            # Not decoded: by a schema of theirs, a few bytes may become more than memory holds, or
-            # lead the reader so deep that it takes the process along.
+            # Do not decode foreign records: by a foreign schema, a few bytes may expand beyond the
+            # memory, or nest so deeply that the process crashes.
             if self._name_of(schema_id, kind.subject) != kind.name:
-                raise Foreign(f"Its schema is none of {kind.name}.")
+                raise Foreign(f"Its schema does not describe {kind.name}.")
             record = cast("object", self._deserializer(value, kind.context))
         except Foreign:
             raise
@@ -149,11 +149,11 @@ class Codec:
                 raise _of_registry(error, self._url, "the schema of a record") from error
             raise Foreign(f"It can't be decoded: {error!r}.") from error
         if not isinstance(record, dict):
-            raise Foreign("It is no record of Avro's.")
+            raise Foreign("It is not an Avro record.")
         return {name: _plain(field) for name, field in record.items()}
 
     def _name_of(self, schema_id: int, subject: str) -> str | None:
-        """Return the name of what a schema describes; None where no record can be read by it."""
+        """Return the record name of a schema; None if no record can be read with it."""
         if schema_id not in self._names:
             text = self._client.get_schema(schema_id, subject).schema_str or ""
             self._names[schema_id] = _readable_name(text)
@@ -162,7 +162,7 @@ class Codec:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What one topic's values are: under which subject they are, and what a record is called."""
+    """The subject of one topic's values, and the name of their record."""
 
     context: SerializationContext
     subject: str
@@ -172,12 +172,12 @@ class _Kind:
 class _Writer:
     """Writes records by one schema.
 
-    The registry's own serializer takes three times as long, as it looks for rules in the schema
-    anew for each record.
+    The registry's own serializer takes three times as long: it searches the schema for rules
+    for each record.
     """
 
     def __init__(self, registered: RegisteredSchema, sample: Mapping[str, Any]) -> None:
-        """Take the schema, and a record such as will be written. Raises Blocked."""
+        """Take the schema, and a sample record. Raises Blocked."""
         self._head = struct.pack(">bI", _MAGIC, registered.schema_id)
         try:
             schema = json.loads(registered.schema.schema_str or "")
@@ -186,9 +186,9 @@ class _Writer:
             self.write(sample)
         except Exception as error:  # fastavro lets through whatever a schema leads to
             raise Blocked(
-                f"Records can't be written by the registry's newest schema for "
-                f"{registered.subject} ({error!r}): it is of a newer version, so upgrade ingest, "
-                "or it is another's, so register the one in schemas/ again."
+                f"Records can't be written with the registry's newest schema for "
+                f"{registered.subject} ({error!r}). If the schema is of a newer version, upgrade "
+                "ingest; if it is foreign, register the one in schemas/ again."
             ) from error
 
     def write(self, record: Mapping[str, Any]) -> bytes:
@@ -230,11 +230,11 @@ def _look_up(client: SchemaRegistryClient, url: str, subject: str) -> Registered
 
 
 def _of_registry(error: Exception, url: str, subject: str) -> IngestError:
-    """Return what to raise for an error of the registry, asked for a subject's schema."""
+    """Return the error to raise if the registry did not return a subject's schema."""
     status = getattr(error, "http_status_code", None)
     if status in {401, 403}:
         return Blocked(
-            f"The schema registry at {url} refuses ingest's login: check "
+            f"The schema registry at {url} rejected ingest's login: check "
             "FRAMELOG_SCHEMA_REGISTRY_USER_INFO."
         )
     if status == 404:
@@ -243,12 +243,12 @@ def _of_registry(error: Exception, url: str, subject: str) -> IngestError:
         )
     if isinstance(status, int) and 400 <= status < 500 and status not in _TRY_AGAIN:
         return Blocked(
-            f"The schema registry at {url} refuses to give {subject}: {error}. Check "
-            "FRAMELOG_SCHEMA_REGISTRY_URL, its path too."
+            f"The schema registry at {url} rejected a request for {subject}: {error}. Check "
+            "FRAMELOG_SCHEMA_REGISTRY_URL, including its path."
         )
     return Unavailable(f"The schema registry at {url} does not answer: {error}")
 
 
 def _of_network(error: Exception) -> bool:
-    """Whether it is one of the HTTP library's: its classes have no base that we could name."""
+    """Whether the HTTP library raised it: its errors have no common base class."""
     return type(error).__module__.partition(".")[0] in _HTTP_LIBRARIES

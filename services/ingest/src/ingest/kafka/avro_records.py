@@ -50,12 +50,12 @@ def segment_record(segment: Segment) -> dict[str, Any]:
 
 
 def segment_key(segment: Segment) -> str:
-    """Return the key under which segment stands in the index."""
+    """Return the key of a segment in the index."""
     return segment_key_of(segment.stream_id, segment.segment_number)
 
 
 def segment_key_of(stream_id: str, segment_number: int) -> str:
-    """Return the key under which a stream's segment stands in the index."""
+    """Return the key of a stream's segment in the index."""
     return f"{stream_id}/{segment_number:08d}"
 
 
@@ -88,11 +88,11 @@ def _require_possible(stream: Stream) -> None:
     counts = (stream.frame_count, stream.segment_count, stream.duration_ns, stream.bytes)
     places = (stream.partition, stream.first_offset, stream.last_offset)
     if min(counts) < 0 or min((p for p in places if p is not None), default=0) < 0:
-        raise ValueError("it counts less than nothing, or lies at no offset")
+        raise ValueError("a count or an offset is negative")
     if not stream.frame_count:
         return
     if stream.partition is None or stream.first_offset is None or stream.last_offset is None:
-        raise ValueError("it has frames, and they lie nowhere")
+        raise ValueError("it has frames, but no offsets")
     if stream.last_offset - stream.first_offset + 1 < stream.frame_count:
         raise ValueError("it has more frames than offsets")
 

@@ -1,4 +1,4 @@
-"""What an error of Kafka's client asks of who meets it."""
+"""Maps errors of Kafka's client to ingest's errors: wait, stop, or ask a person."""
 
 from collections.abc import Mapping
 
@@ -9,20 +9,20 @@ from ingest.model.errors import Blocked, Broken, Fenced, IngestError, Unavailabl
 # ruff: noqa: SLF001  (the client's public constants have such names)
 
 TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
-"""Of records that are larger than their topic takes."""
+"""Errors of records that are larger than their topic accepts."""
 
 PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
-"""Of records that were not sent because others had failed: these say why."""
+"""Errors of records that were not sent because another record failed."""
 
 BAD_STATE = KafkaError._STATE
-"""Of a call for which it is too late, as the transaction has failed before."""
+"""The error of a call that comes too late: the transaction has failed before."""
 
 DOORS: Mapping[int, str] = {
-    KafkaError._AUTHENTICATION: "refuses ingest's login: check FRAMELOG_KAFKA_SASL_USERNAME "
+    KafkaError._AUTHENTICATION: "rejected ingest's login: check FRAMELOG_KAFKA_SASL_USERNAME "
     "and FRAMELOG_KAFKA_SASL_PASSWORD.",
     KafkaError._SSL: "can't be reached by TLS: check FRAMELOG_KAFKA_SSL_CA_LOCATION.",
 }
-"""Why no connection can be made, as the end of a sentence on Kafka."""
+"""Why no connection is possible, as the end of a sentence that begins with Kafka."""
 
 _FENCED = frozenset(
     {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
@@ -30,10 +30,10 @@ _FENCED = frozenset(
 
 _LOGIN = "check FRAMELOG_KAFKA_SASL_USERNAME, FRAMELOG_KAFKA_SASL_PASSWORD and its mechanism"
 _VERSION = "the broker is older than ingest's client can work with, or lacks a feature: upgrade it"
-_TOPIC_SETTING = "mend the setting of the topic that forbids it (deploy/setup/topics.toml)"
-_SETTING = "mend the broker's setting that forbids it"
+_TOPIC_SETTING = "correct the topic's setting that forbids it (deploy/setup/topics.toml)"
+_SETTING = "correct the broker's setting that forbids it"
 
-# What no retry mends, and what to do then.
+# Errors that no retry fixes, and what a person has to do.
 _FOR_A_PERSON: Mapping[int, str] = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "let its user describe, read and write the topics",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "let its user read the group framelog-ingest",
@@ -65,7 +65,7 @@ _FOR_A_PERSON: Mapping[int, str] = {
     KafkaError._INVALID_ARG: "check ingest's settings for Kafka",
 }
 
-# What passes by itself, or with what somebody does to the cluster anyway.
+# Errors that end by themselves, or with an ordinary change of the cluster.
 _PASSING = frozenset(
     {
         KafkaError._TRANSPORT,
@@ -112,7 +112,7 @@ _PASSING = frozenset(
         KafkaError.STALE_BROKER_EPOCH,
         KafkaError.STALE_CTRL_EPOCH,
         KafkaError.REBOOTSTRAP_REQUIRED,
-        # The state of one producer, which the next one does not have.
+        # Errors of one producer, which the next producer does not have.
         KafkaError.TRANSACTION_ABORTABLE,
         KafkaError.UNKNOWN_PRODUCER_ID,
         KafkaError.INVALID_PRODUCER_ID_MAPPING,
@@ -125,19 +125,19 @@ _PASSING = frozenset(
 
 
 def judged(error: KafkaError, doing: str) -> IngestError:
-    """Return what to raise for an error met while doing something, such as "a transaction".
+    """Return the error to raise; doing names what failed, such as "the transaction".
 
-    The client's own mark, that a call may be repeated, counts before the code. An error that
-    is neither known to pass nor to need a person is Broken.
+    If the client says that a call may be repeated, that counts before the code. An error that
+    is neither known to pass nor known to need a person is Broken.
     """
     code, said = error.code(), error.str()
     if code in _FENCED:
-        return Fenced("Another worker has taken the stream over.")
+        return Fenced("Another worker has taken over the stream.")
     if door := DOORS.get(code):
         # A broker that is stopping breaks off TLS too, so that alone may pass.
         return (Unavailable if code == KafkaError._SSL else Blocked)(f"Kafka {door}")
     if not error.retriable() and (to_do := _FOR_A_PERSON.get(code)):
-        return Blocked(f"Kafka refuses {doing}: {said}. To mend it, {to_do}.")
+        return Blocked(f"Kafka rejected {doing}: {said}. To fix it, {to_do}.")
     if error.retriable() or code in _PASSING:
-        return Unavailable(f"Kafka did not take {doing}: {said}.")
-    return Broken(f"Kafka did not take {doing}: {said}.")
+        return Unavailable(f"Kafka did not complete {doing}: {said}.")
+    return Broken(f"Kafka rejected {doing}: {said}.")

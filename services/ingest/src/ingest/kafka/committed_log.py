@@ -1,4 +1,4 @@
-"""Reading back what has been committed: the only memory that a worker has."""
+"""Reads the committed state back: the only memory that a worker has."""
 
 import hashlib
 import logging
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class CommittedLog:
-    """The committed streams and frames of a log. Raises Unavailable when the broker is away."""
+    """The committed streams and frames. Raises Unavailable if the broker is unavailable."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class CommittedLog:
     ) -> None:
         """Take what every Kafka client needs, and a monotonic clock in seconds.
 
-        lookup tells where records of a content lie, by its id; None where that is not known.
-        foreign is told the keys of records among the streams that are passed over, and why.
+        lookup returns where the records of a content id are; None if that is unknown. foreign
+        is called with the key of each foreign record that is skipped, and the reason.
         """
         self._foreign = foreign or self._log_foreign
         self._connection: dict[str, Any] = {**connection, "logger": ClientLog(log)}
@@ -61,7 +61,7 @@ class CommittedLog:
     def find(self, fingerprint: str) -> list[Stream]:
         """Return the latest state of every stream with this content, oldest change first.
 
-        Everything committed before the call is seen, also while others' transactions are open.
+        Includes everything committed before the call, even while other transactions are open.
         """
         content = content_id(fingerprint)
         suffix = f"-{content}".encode()
@@ -81,9 +81,9 @@ class CommittedLog:
     ) -> list[Stream]:
         """Return the latest state of every stream whose key is wanted, oldest change first.
 
-        known: where the wanted ones are known to lie; only what came after that is read through.
-        is_meant: which states count first where there are several under one key. A record of
-        somebody else that lies over a stream's own does not hide it, while the topic has both.
+        known: where the wanted records are; only later records are read besides them.
+        is_preferred: which states win if one key has several. A foreign record does not hide the
+        stream's own record, as long as the topic has both.
         """
         latest: dict[bytes, bytes | None] = {}
         for message in self._states(known):
@@ -100,9 +100,9 @@ class CommittedLog:
     def _last_meant(
         self, keys: set[bytes], is_preferred: Callable[[Stream], bool]
     ) -> dict[bytes, Stream]:
-        """Return the last state of each of these keys, from all of the topic: one that is meant.
+        """Read the whole topic; return the last preferred state of each of these keys.
 
-        Where none is, the last that can be read.
+        If a key has none, return the last state that can be read.
         """
         found: dict[bytes, Stream] = {}
         for message in self._states(None):
@@ -119,7 +119,7 @@ class CommittedLog:
         return found
 
     def _own(self, key: bytes, value: bytes) -> Stream | None:
-        """Return the stream of a record; None, which is logged, where it is another's record."""
+        """Return the stream of a record. Log a foreign record and return None."""
         try:
             return self._decoded(key, value)
         except Foreign as error:
@@ -129,21 +129,21 @@ class CommittedLog:
     def _decoded(self, key: bytes, value: bytes) -> Stream:
         stream = self._codec.read_stream(value)
         if stream.stream_id.encode() != key:
-            raise Foreign(f"It is of {stream.stream_id}.")
+            raise Foreign(f"It belongs to {stream.stream_id}.")
         return stream
 
     def _states(self, known: Known | None) -> Iterator[Message]:
-        """Yield the records of the streams topic: all, or the known ones and those behind."""
+        """Yield the records of the streams topic: all, or the known ones and later ones."""
         topic, ranges = self._streams_topic, self.whole(self._streams_topic)
         ends = {} if known is None else known.ends
         if known is None or any(ends.get(p.partition, 0) > end for p, end in ranges.items()):
-            yield from self.records(topic, ranges)  # the topic was made anew since it was read
+            yield from self.records(topic, ranges)  # the topic was recreated since it was read
             return
         begins = {place.partition: place.offset for place in ranges}
         for partition, offset in sorted(known.places):
             if offset >= begins.get(partition, offset):
                 place = TopicPartition(topic, partition, offset)
-                # Where it was compacted away, a later record of its stream is among those behind.
+                # If it was compacted away, a later record of its stream follows below.
                 yield from self.records(topic, {place: offset + 1})
         behind = {
             TopicPartition(topic, p.partition, max(p.offset, ends.get(p.partition, 0))): end
@@ -153,7 +153,7 @@ class CommittedLog:
 
     def _log_foreign(self, key: bytes, error: Foreign) -> None:
         log.warning(
-            "event=foreign_record topic=%s key=%r reason=%r next='pass it over'",
+            "event=foreign_record topic=%s key=%r reason=%r next='skip it'",
             self._streams_topic, key.decode(errors="replace"), str(error),
         )  # fmt: skip
 
@@ -180,10 +180,10 @@ class CommittedLog:
         return digest if expected == stream.frame_count else None
 
     def holds_all(self, stream: Stream) -> bool:
-        """Tell whether every frame of a stream that has ended can be read from the log now.
+        """Return whether every frame of an ended stream can be read from the log now.
 
-        The first and the last one are read: they must be the run's own, at the offsets that the
-        stream names, in the topic that it names. A stream without frames lacks none.
+        Checks the first and the last frame: they must be the run's own, at the offsets and in
+        the topic that the stream names. A stream without frames is readable.
         """
         if not stream.frame_count:
             return True
@@ -196,10 +196,10 @@ class CommittedLog:
         return all(self._has_frame(stream, index, offset) for index, offset in ends)
 
     def has_lost(self, stream: Stream) -> bool:
-        """Tell whether frames of a stream that is being written are gone that did not expire.
+        """Return whether the log has lost frames of an unended stream, other than by expiry.
 
-        As they are where the frames topic was deleted and made anew, or where a partition has
-        lost its newest records: what is sent next would not follow on them.
+        That is so if the frames topic was recreated, or if a partition has lost its newest
+        records. The next frames would then leave a gap.
         """
         first, last = stream.first_offset, stream.last_offset
         if stream.partition is None or first is None or last is None:
@@ -220,7 +220,7 @@ class CommittedLog:
         return max(missing) >= begins.get(stream.partition, 0)
 
     def frames_topic_id(self) -> str | None:
-        """Return Kafka's id of the frames topic; None where the broker has no ids."""
+        """Return Kafka's id of the frames topic; None if the broker has no ids."""
         topic = self._frames_topic
         try:
             return topic_ids(AdminClient(self._connection), [topic], _ANSWER_SECONDS)[topic]
@@ -228,7 +228,7 @@ class CommittedLog:
             raise _no_answer(topic, error) from error
 
     def _has_frame(self, stream: Stream, frame_index: int, offset: int) -> bool:
-        """Tell whether this frame of the stream lies at offset."""
+        """Return whether this frame of the stream is at offset."""
         assert stream.partition is not None
         topic, partition = self._frames_topic, stream.partition
         whole = self.whole(topic, partition)
@@ -258,11 +258,11 @@ class CommittedLog:
         return len(found.partitions)
 
     def whole(self, topic: str, only: int | None = None) -> dict[TopicPartition, int]:
-        """Return each partition of a topic, from where it begins, and its true end.
+        """Return each partition of a topic with its first offset, and its true end.
 
         The end is the high watermark, not the last stable offset: another worker's open
-        transaction holds that back, and with it committed states of the stream looked for.
-        only: no other partition than this one; nothing where there is none of this number.
+        transaction would hold that back, and hide committed states of the wanted stream.
+        only: return just this partition, or nothing if it does not exist.
         """
         admin = AdminClient(self._connection)
         try:
@@ -298,7 +298,7 @@ class CommittedLog:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
-                # The end of what is there is told by an empty answer: don't wait long for one.
+                # An empty response marks the end of the partition: do not wait long for it.
                 "fetch.wait.max.ms": 10,
             }
         )
@@ -330,33 +330,32 @@ class CommittedLog:
 
 
 def _names_its_content(stream: Stream) -> bool:
-    """Tell whether a stream's id ends as ids do, in what tells its content."""
+    """Return whether a stream's id ends with the id of its content."""
     return stream.stream_id.endswith(f"-{content_id(stream.fingerprint)}")
 
 
 def _undelivered(topic: str, reached: Mapping[int, int], waiting: Mapping[int, int]) -> Unavailable:
-    """Return what to raise where Kafka gives no more of a topic: how far it came, and to where."""
+    """Return the error for records that do not arrive: how far reading came, and its goal."""
     missing = ", ".join(
-        f"of partition {partition} it gives what lies before offset {reached[partition]}, "
-        f"not what lies before {end}"
+        f"partition {partition} was read up to offset {reached[partition]}, not up to {end}"
         for partition, end in sorted(waiting.items())
     )
     return Unavailable(
         f"Kafka does not deliver the records of {topic}: {missing}. "
-        "A transaction that is open may hold them back."
+        "An open transaction may hold them back."
     )
 
 
 def _no_answer(topic: str, error: KafkaException) -> IngestError:
-    """Return what to raise where Kafka does not answer a question on a topic."""
-    raised = judged(error.args[0], f"to tell the state of {topic}")
+    """Return the error for a request on a topic that Kafka does not answer."""
+    raised = judged(error.args[0], f"a request for the state of {topic}")
     if isinstance(raised, Blocked):
         return raised
-    return Unavailable(f"Kafka does not tell the state of {topic}: {error.args[0].str()}.")
+    return Unavailable(f"Kafka does not return the state of {topic}: {error.args[0].str()}.")
 
 
 def _raise_if_blocked(error: KafkaError, topic: str) -> None:
-    """Raise Blocked where a consumer's error says that nothing will come."""
-    raised = judged(error, f"to give the records of {topic}")
+    """Raise Blocked if a consumer's error means that no records will arrive."""
+    raised = judged(error, f"a request for the records of {topic}")
     if isinstance(raised, Blocked):
         raise raised

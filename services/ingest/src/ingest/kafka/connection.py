@@ -17,7 +17,7 @@ from ingest.telemetry.worker_probe import Probe
 
 
 class Connection:
-    """A way to write one content: opened, and after each failure opened again."""
+    """Opens publishers of one content: the first, and another after each failure."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Connection:
     ) -> None:
         """Take the content's fingerprint, a probe and a lookup of streams.
 
-        learned: what workers before have learned of how large records may be.
+        learned: what earlier workers have learned about the largest records.
         """
         self._settings = settings
         self._fingerprint = fingerprint
@@ -39,7 +39,7 @@ class Connection:
         self._ready: tuple[KafkaPublisher, CommittedLog] | None = None
 
     def prepare(self) -> None:
-        """Have what takes time done before; nobody is fenced yet. What fails is tried again."""
+        """Connect early. Fences nobody. If it fails, open tries again."""
         with suppress(Unavailable, Blocked):
             self._ready = self._made()
 
@@ -51,7 +51,7 @@ class Connection:
         return self._ready[1]
 
     def close(self) -> None:
-        """Let go of what was prepared and not opened."""
+        """Close what was prepared and not opened."""
         if self._ready is not None:
             self._ready[0].close()
             self._ready = None
@@ -89,7 +89,7 @@ def connect(settings: Settings, fingerprint: str) -> tuple[KafkaPublisher, Commi
 def reading(
     settings: Settings, foreign: Callable[[bytes, Foreign], None] | None = None
 ) -> Iterator[tuple[CommittedLog, Codec]]:
-    """Give the committed log, and what reads its records, that fence nobody. Raises Unavailable.
+    """Yield the committed log and its codec. Fences nobody. Raises Unavailable.
 
     foreign: see CommittedLog.
     """

@@ -1,4 +1,4 @@
-"""Telling ingest's own records among the streams from others', as far as that costs little."""
+"""Tells ingest's own records of the streams topic from foreign ones, by a cheap check."""
 
 import logging
 from typing import Literal
@@ -14,10 +14,10 @@ _MOST_LENGTH_BYTES = 3
 
 
 class ForeignRecords:
-    """Counts the streams topic's records of others, and tells the first of each kind in the log.
+    """Counts the foreign records of the streams topic, and logs the first of each kind.
 
-    Values are looked at up to their first field, which is the stream's id: all that is read at
-    every start has to be quick. What else is wrong with a record, whoever needs it finds out.
+    Checks a value up to its first field, the stream's id: every start reads all records, so the
+    check must be quick. Any other fault is found when the record is decoded.
     """
 
     def __init__(self, metrics: Metrics) -> None:
@@ -25,7 +25,7 @@ class ForeignRecords:
         self._logged_reasons: set[Reason] = set()
 
     def is_foreign(self, partition: int, offset: int, key: bytes, value: bytes) -> bool:
-        """Whether a record is another's, which is counted then. For one thread."""
+        """Whether a record is foreign. Counts it if so. For one thread."""
         reason = reason_of(key, value)
         if reason is None:
             return False
@@ -35,13 +35,13 @@ class ForeignRecords:
             log.warning(
                 "event=foreign_record reason=%s partition=%d offset=%d key=%r next=%r",
                 reason, partition, offset, key[:200].decode(errors="replace"),
-                "pass by it and its like, and say no more",
+                "skip all of this kind, and log no more of them",
             )  # fmt: skip
         return True
 
 
 def reason_of(key: bytes, value: bytes) -> Reason | None:
-    """Tell why a value can be no record of the stream with this key; None where it may be one."""
+    """Return why a value can't be a record of the stream with this key; None if it may be."""
     if len(value) < _HEADER_BYTES or value[0]:
         return "no_magic"
     length = shift = 0

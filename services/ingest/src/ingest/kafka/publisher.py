@@ -1,4 +1,4 @@
-"""Writing to the log: a batch of frames, its index row and the stream's state, or none of them."""
+"""Writes a batch of frames, its index row and the stream's state in one transaction."""
 
 import logging
 import time
@@ -32,7 +32,7 @@ from ingest.telemetry.worker_probe import Probe
 PARTITION_BY_KEY = -1
 _TRANSACTION_SECONDS = 10.0
 _GIVE_UP_SECONDS = 2 * _TRANSACTION_SECONDS
-# So often a stream asks whether its topics are still the ones that it began in.
+# How often a stream checks that its topics were not recreated.
 _TOPICS_SECONDS = 10.0
 _TOMBSTONES_AT_ONCE = 10_000
 
@@ -43,11 +43,11 @@ Headers = list[tuple[str, str | bytes | None]]
 log = logging.getLogger(__name__)
 
 Advance = Callable[[Stream, Placement | None], Stream]
-"""Gives the stream's next state, once it is known where the batch lies (None: no frames)."""
+"""Returns the stream's next state from the batch's place in the log (None: no frames)."""
 
 
 class Publisher(Protocol):
-    """Commits to the log; of all publishers of one content, the newest alone can."""
+    """Commits to the log. Of all publishers of one content, only the newest can."""
 
     @property
     def limits(self) -> RecordLimits:
@@ -56,23 +56,23 @@ class Publisher(Protocol):
     def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
         """Write batch, its segment and the state that advance gives, in one transaction.
 
-        Returns that state. Raises Fenced when a newer publisher has taken over; Overdue where
-        that, or the transaction's length, is why Kafka has ended it. After one of
-        these, nothing of it is in the log: LimitsChanged; StartOver when a frame, or the batch's
-        segment, is larger than the log takes; Replaced when what was committed of the stream
-        before is lost; Blocked when a person has to mend something. After any other Unavailable
-        it is not known whether it was committed. After any error, this publisher must not be
-        used again.
+        Returns that state. Raises Fenced if a newer publisher has taken over, and Overdue if
+        Kafka ended the transaction for that reason or because it was open for too long. After
+        these errors, nothing of the transaction is in the log: LimitsChanged; StartOver if a
+        frame or the batch's segment is larger than the log accepts; Replaced if the log has lost
+        what was committed of the stream before; Blocked if a person has to fix something. After
+        any other Unavailable it is unknown whether the transaction was committed. After any
+        error, this publisher must not be used again.
         """
 
     def close(self) -> None:
-        """Give up what has not been committed."""
+        """Discard what has not been committed."""
 
 
 class KafkaPublisher:
     """A transactional producer. Opening it fences every earlier one of the same id.
 
-    Raises Unavailable when the broker is away, and Blocked when it refuses.
+    Raises Unavailable if the broker is unavailable, and Blocked if it rejects ingest.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class KafkaPublisher:
         options: dict[str, Any] = {**connection, "logger": ClientLog(log)}
         asking: dict[str, Any] = {**options, "error_cb": self._on_client_error}
         self._admin = AdminClient(asking)
-        self._guard("a question", lambda: self._book.ask(self._admin, _TRANSACTION_SECONDS))
+        self._guard("a request", lambda: self._book.ask(self._admin, _TRANSACTION_SECONDS))
         self._producer = Producer(
             {
                 **options,
@@ -111,7 +111,7 @@ class KafkaPublisher:
                 "partitioner": "murmur2_random",  # the Java clients' default
             }
         )
-        self._guard("a question", self._connect)
+        self._guard("a request", self._connect)
 
     @property
     def limits(self) -> RecordLimits:
@@ -121,7 +121,7 @@ class KafkaPublisher:
     def open(self) -> None:
         """Become the one publisher of this id. Raises as commit does."""
         self._guard(
-            "a producer", lambda: self._producer.init_transactions(_TRANSACTION_SECONDS * 3)
+            "the producer", lambda: self._producer.init_transactions(_TRANSACTION_SECONDS * 3)
         )
 
     def commit(self, stream: Stream, batch: Sequence[Frame], advance: Advance) -> Stream:
@@ -148,8 +148,8 @@ class KafkaPublisher:
         self._codec.close()
 
     def _connect(self) -> None:
-        # Without a connection that is up, init_transactions looks for the coordinator again only
-        # after half a second. The first answer makes one, the second comes over it.
+        # Without an open connection, init_transactions looks for the coordinator again only after
+        # half a second. The first request opens a connection, the second one uses it.
         for _ in range(2):
             self._producer.list_topics(self._frames_topic, _TRANSACTION_SECONDS)
         self._topic_ids = self._ask_topic_ids()
@@ -159,18 +159,18 @@ class KafkaPublisher:
         return topic_ids(self._admin, self._topics[:2], _TRANSACTION_SECONDS)
 
     def _check_sizes(self, stream: Stream, batch: Sequence[Frame], values: Sequence[bytes]) -> None:
-        """Raise StartOver where a record of the batch is larger than its topic takes."""
+        """Raise StartOver if a record of the batch is larger than its topic accepts."""
         key, limits = stream.stream_id.encode(), self.limits
         for frame, value in zip(batch, values, strict=True):
             if record_bytes(key, value) > limits.frames_bytes:
                 raise StartOver(
                     f"Frame {frame.frame_index} is too large for {self._frames_topic}, which "
-                    f"takes records of {limits.frames_bytes} bytes now."
+                    f"now accepts records of at most {limits.frames_bytes} bytes."
                 )
         if batch and len(batch) > limits.segment_frames(stream):
             raise StartOver(
-                f"{self._index_topic} takes records of {limits.index_bytes} bytes now: batches "
-                "have to be smaller."
+                f"{self._index_topic} now accepts records of at most {limits.index_bytes} bytes: "
+                "batches must be smaller."
             )
 
     def _write(
@@ -237,12 +237,12 @@ class KafkaPublisher:
             if fault := self._fault():
                 raise KafkaException(fault)
             if time.monotonic() > give_up:
-                raise Unavailable("The broker does not confirm the frames that it was sent.")
+                raise Unavailable("The broker does not acknowledge the frames that it was sent.")
         topic_id = self._topic_ids[self._frames_topic]
         return Placement(places[0][1], [offset for offset, _ in places], topic_id)
 
     def _check_place(self, stream: Stream, placement: Placement | None) -> None:
-        """Raise Replaced where a batch does not continue what the stream has in the log."""
+        """Raise Replaced if a batch does not follow the stream's frames in the log."""
         if placement is None or not stream.frame_count:
             return
         if stream.last_offset is not None and placement.offsets[0] <= stream.last_offset:
@@ -251,22 +251,22 @@ class KafkaPublisher:
                 "stream's among them."
             )
         if stream.frames_topic_id not in (None, placement.topic_id):
-            raise Replaced(f"{self._frames_topic} has been deleted and made anew.")
+            raise Replaced(f"{self._frames_topic} was deleted and recreated.")
         if time.monotonic() - self._asked > _TOPICS_SECONDS:
             self._check_topics()
 
     def _check_topics(self) -> None:
-        """Raise Replaced where a topic that the stream lies in is another one now."""
+        """Raise Replaced if a topic of the stream was recreated."""
         now = self._ask_topic_ids()
         for topic, topic_id in self._topic_ids.items():
             if now[topic] != topic_id:
-                raise Replaced(f"{topic} has been deleted and made anew.")
+                raise Replaced(f"{topic} was deleted and recreated.")
 
     def _check_state(self, key: bytes, state: bytes) -> None:
         needed, most = record_bytes(key, state), self.limits.streams_bytes
         if needed > most:
             raise Blocked(
-                f"{self._streams_topic} takes records of {most} bytes at most, and this stream's "
+                f"{self._streams_topic} accepts records of at most {most} bytes, but this stream's "
                 f"needs {needed}: raise its max.message.bytes."
             )
 
@@ -280,7 +280,7 @@ class KafkaPublisher:
         headers: Headers | None = None,
         placed: Callable[[Message], None] = lambda _: None,
     ) -> None:
-        """Hand a record to the client, once it has room for it."""
+        """Hand a record to the client. Blocks while the client's queue is full."""
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is None:
@@ -300,14 +300,14 @@ class KafkaPublisher:
                 self._producer.poll(0.1)
                 if time.monotonic() > give_up:
                     raise Unavailable(
-                        "Kafka's client has no more room: the broker does not confirm what it "
-                        "was sent."
+                        "The queue of Kafka's client is full: the broker does not acknowledge the "
+                        "records that it was sent."
                     ) from None
             else:
                 return
 
     def _commit(self) -> None:
-        """Commit; a call of which the client says that it may be repeated is repeated."""
+        """Commit. Repeat the call if the client says that it may be repeated."""
         self._committing = True
         give_up = time.monotonic() + _GIVE_UP_SECONDS
         while True:
@@ -330,7 +330,7 @@ class KafkaPublisher:
         return self._index_partitions
 
     def _transaction(self, act: Callable[[], T]) -> T:
-        """Do all of a transaction; where it fails, abort it if it is not being committed."""
+        """Run a transaction. If it fails before its commit, abort it."""
         self._faults, self._committing, self._connection_error = [], False, None
         self._began = time.monotonic()
         try:
@@ -343,20 +343,20 @@ class KafkaPublisher:
             raise
 
     def _fail(self, error: KafkaException) -> NoReturn:
-        """Raise what a transaction's failure asks for, once it has been aborted if it can be."""
+        """Abort a failed transaction if possible, and raise the error that the failure means."""
         reported: KafkaError = error.args[0]
         with suppress(KafkaException):
-            self._producer.poll(0)  # what else the client has to tell of it
+            self._producer.poll(0)  # to get the client's other errors
         fault = self._fault()
-        # What the client was told of a record says more than that the call came too late.
+        # The error of a record says more than that the call came too late.
         cause = fault if fault is not None and reported.code() in {BAD_STATE, *PURGED} else reported
-        raised = self._ingest_error(cause, "a transaction")
+        raised = self._ingest_error(cause, "the transaction")
         open_seconds = time.monotonic() - self._began
         if isinstance(raised, Fenced) and open_seconds > _TRANSACTION_SECONDS:
-            # Kafka says the same of a transaction that it ends itself, as of one that stood still.
+            # Kafka reports the same error for a transaction that it has ended itself.
             raised = Overdue(
-                f"Kafka has ended a transaction: it was open for {open_seconds:.0f} s, and may be "
-                f"for {_TRANSACTION_SECONDS:.0f} s."
+                f"Kafka has ended the transaction: it was open for {open_seconds:.0f} s, and "
+                f"the limit is {_TRANSACTION_SECONDS:.0f} s."
             )
         if reported.txn_requires_abort() or not self._committing:
             self._abort()
@@ -365,17 +365,17 @@ class KafkaPublisher:
         raise raised from error
 
     def _abort(self) -> None:
-        """Abort the transaction, so that readers need not wait until Kafka does."""
+        """Abort the transaction, so that readers need not wait for its timeout."""
         with suppress(KafkaException):  # it may be fenced, for a second time, or the broker is away
             self._producer.abort_transaction(_TRANSACTION_SECONDS)
 
     def _fault(self) -> KafkaError | None:
-        """Return why the transaction's first record that failed did so."""
+        """Return the error of the first record of the transaction that failed."""
         faults = [fault for fault in self._faults if fault.code() not in PURGED]
         return faults[0] if faults else None
 
     def _on_client_error(self, error: KafkaError) -> None:
-        """Take an error that concerns no call, as a connection's."""
+        """Note an error that belongs to no call, such as a connection's."""
         self._connection_error = error if error.code() in DOORS else self._connection_error
 
     def _on_producer_error(self, error: KafkaError) -> None:
@@ -385,16 +385,16 @@ class KafkaPublisher:
     def _ingest_error(self, error: KafkaError, doing: str) -> IngestError:
         raised = judged(error, doing)
         if isinstance(raised, Unavailable) and self._connection_error is not None:
-            raised = judged(self._connection_error, "a connection")
+            raised = judged(self._connection_error, "the connection")
         return raised
 
     def _guard(self, doing: str, act: Callable[[], T]) -> T:
-        """Run act outside of a transaction, and turn the client's errors into ours."""
+        """Run act outside a transaction, and convert the client's errors to ours."""
         try:
             return act()
         except KafkaException as error:
             with suppress(KafkaException):
-                self._admin.poll(0)  # to be told why
+                self._admin.poll(0)  # to get the reason
             raise self._ingest_error(error.args[0], doing) from error
 
 

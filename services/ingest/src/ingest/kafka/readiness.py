@@ -1,4 +1,4 @@
-"""Whether a video could be ingested now: the folder, Kafka and the registry are asked."""
+"""Checks whether a video could be ingested now: the folder, Kafka and the registry."""
 
 import logging
 import stat
@@ -22,13 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Asks for all that ingest needs, anew each time. It may take some seconds."""
+    """Checks everything that ingest needs. Each check may take some seconds."""
 
     def __init__(self, settings: Settings, blocked: Callable[[], str | None]) -> None:
-        """Take why files can't be ingested, if they can't, as far as is known beside this.
-
-        Only what a person has to mend counts as that.
-        """
+        """Take the settings; blocked returns what a person has to fix before files can proceed."""
         self._settings = settings
         self._blocked = blocked
 
@@ -47,7 +44,7 @@ class Readiness:
         except NotADirectoryError:
             return f"{videos} has to be a folder: move away what lies in its place."
         except OSError as error:
-            return f"The folder {incoming} can't be looked at: {error.strerror}."
+            return f"The folder {incoming} can't be accessed: {error.strerror}."
         return f"{incoming} has to be a folder: move away what lies in its place."
 
     def _no_log(self) -> str | None:
@@ -60,7 +57,7 @@ class Readiness:
             present = admin.list_topics(timeout=_ANSWER_SECONDS).topics
             Codec(registry_options(settings.registry), *topics).close()
         except KafkaException as error:
-            admin.poll(0)  # to be told why
+            admin.poll(0)  # to get the reason
             reasons = (DOORS[one.code()] for one in client_errors if one.code() in DOORS)
             reason = next(reasons, f"does not answer: {error.args[0].str()}.")
             return f"Kafka at {settings.kafka.bootstrap_servers} {reason}"
@@ -72,11 +69,11 @@ class Readiness:
         return None
 
     def _hidden(self, admin: AdminClient, topic: str) -> str | None:
-        """Tell of a topic that ingest may not see; None where there is none of this name."""
+        """Return the sentence on a topic that ingest may not see; None if it does not exist."""
         try:
             error = admin.list_topics(topic, _ANSWER_SECONDS).topics[topic].error
         except KafkaException as raised:
             error = raised.args[0]
         if error is None or error.code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
             return None
-        return str(judged(error, f"to show {topic}"))
+        return str(judged(error, f"a request for {topic}"))

@@ -1,4 +1,4 @@
-"""How large a record may be: what each topic takes, asked for, or learned from refusals."""
+"""The largest record that each topic accepts, as the broker states or its rejections show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _SEGMENT_BYTES = 100
 
 @dataclass(frozen=True)
 class RecordLimits:
-    """The largest batch of records, in bytes, that each topic takes; a record alone is one."""
+    """The largest batch of records, in bytes, that each topic accepts."""
 
     frames_bytes: int = MOST_BYTES
     index_bytes: int = MOST_BYTES
@@ -30,11 +30,11 @@ class RecordLimits:
 
     @property
     def batch_bytes(self) -> int:
-        """What every topic takes."""
+        """The size that every topic accepts."""
         return min(self.frames_bytes, self.index_bytes, self.streams_bytes)
 
     def image_bytes(self, stream: Stream) -> int:
-        """Return how large an image of stream may be. Raises Blocked where none could be sent."""
+        """Return how large an image of stream may be. Raises Blocked if none fits."""
         names = 2 * len(stream.stream_id) + len(stream.run_id) + len(stream.source_name.encode())
         left = self.frames_bytes - _RECORD_BYTES - _FRAME_BYTES - names
         if left < 1:
@@ -42,7 +42,7 @@ class RecordLimits:
         return left
 
     def segment_frames(self, stream: Stream) -> int:
-        """Return how many frames a segment of stream may have. Raises Blocked where none."""
+        """Return how many frames a segment of stream may have. Raises Blocked if none fits."""
         needed = _RECORD_BYTES + _SEGMENT_BYTES + 2 * len(stream.stream_id) + len(stream.run_id)
         count = (self.index_bytes - needed) // _ENTRY_BYTES
         if count < 1:
@@ -51,13 +51,13 @@ class RecordLimits:
 
 
 def record_bytes(key: bytes, value: bytes) -> int:
-    """Return what a record may take, alone in its batch."""
+    """Return an upper bound of a record's size, alone in its batch."""
     return _RECORD_BYTES + len(key) + len(value)
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What refusals have taught where the broker does not tell what it takes.
+    """What rejections have shown about limits that the broker does not state.
 
     most_bytes: by topic. alone: each record goes in a batch of its own.
     """
@@ -67,15 +67,15 @@ class Learned:
 
 
 class LearnedLimits:
-    """What is known of how large records may be; kept while publishers come and go.
+    """The known limits of record sizes; kept while publishers come and go.
 
-    A broker that refuses what it was said to take (or does not say, because ingest may not
-    describe the topics' configuration) is believed: at first each record is sent in a batch of
-    its own, and then only records of half the size of one that was refused.
+    If a broker rejects a size below its stated limit (or states none, because ingest may not
+    describe the topics' configuration), each record is first sent in a batch of its own, and
+    then only records of half the rejected size.
     """
 
     def __init__(self, topics: tuple[str, str, str], learned: Learned | None = None) -> None:
-        """Take the topics of frames, index and streams, and what was learned before."""
+        """Take the topics of frames, index and streams, and what earlier workers learned."""
         self._topics = topics
         self._stated: dict[str, int] = {}
         self._most = dict(learned.most_bytes) if learned else {}
@@ -84,12 +84,12 @@ class LearnedLimits:
 
     @property
     def learned(self) -> Learned:
-        """What refusals have taught so far."""
+        """What rejections have shown so far."""
         return Learned(dict(self._most), self.alone)
 
     @property
     def limits(self) -> RecordLimits:
-        """What each topic takes, as far as is known."""
+        """The known limit of each topic."""
         return RecordLimits(*(self._limit(topic) for topic in self._topics))
 
     def ask(self, admin: AdminClient, seconds: float) -> None:
@@ -107,11 +107,11 @@ class LearnedLimits:
 
     @property
     def was_refused(self) -> bool:
-        """Whether a record was refused since the broker was asked."""
+        """Whether a record was rejected since the broker was asked."""
         return bool(self._refused)
 
     def refuse(self, topic: str, size: int) -> None:
-        """Note that a topic has refused a record of this size."""
+        """Note that a topic has rejected a record of this size."""
         self._refused[topic] = min(size, self._refused.get(topic, size))
 
     def _limit(self, topic: str) -> int:
@@ -122,6 +122,6 @@ class LearnedLimits:
 
 def _too_small(what: str, limit: int, needed: int) -> str:
     return (
-        f"The topic of {what} takes records of {limit} bytes at most, and any of them needs "
+        f"The topic of {what} accepts records of at most {limit} bytes, but the smallest needs "
         f"{needed}: raise its max.message.bytes."
     )

@@ -1,4 +1,4 @@
-"""Where the streams topic has the latest record of each content, kept up to date by a thread."""
+"""Knows where the latest record of each content is; a thread follows the streams topic."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Known:
-    """Where the records of one content's streams lie, up to some offset of each partition.
+    """Where the records of one content are, up to some offset of each partition.
 
-    places: partition and offset of each stream's latest record. ends: by partition, the offset
-    from which on the topic has not been read.
+    places: partition and offset of each stream's latest record. ends: by partition, the first
+    offset that has not been read.
     """
 
     places: tuple[tuple[int, int], ...]
@@ -45,7 +45,7 @@ class _Partition:
 class StreamLookup:
     """Reads the streams topic's keys, so that no worker has to read all of it at its start.
 
-    It takes about 400 bytes a stream. A context manager, which runs the thread.
+    Needs about 400 bytes a stream. A context manager, which runs the thread.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class StreamLookup:
     ) -> None:
         """Take what every Kafka client needs.
 
-        is_foreign is asked of each record, by its partition, offset, key and value, whether it is
-        another's: that one hides no record before it.
+        is_foreign says of each record (partition, offset, key, value) whether it is foreign: a
+        foreign record hides no earlier one.
         """
         self._is_foreign = is_foreign
         self._connection: dict[str, Any] = {**connection, "logger": ClientLog(log)}
@@ -76,7 +76,7 @@ class StreamLookup:
         self.thread.join(_ANSWER_SECONDS)
 
     def known(self, content: str) -> Known:
-        """Tell where records of the content with this id lie, as far as the topic was read."""
+        """Return where the records of the content with this id are, as far as was read."""
         wanted = content.encode()
         with self._lock:
             return Known(
@@ -100,7 +100,7 @@ class StreamLookup:
         """Take in a record; called in the order of offsets."""
         with self._lock:
             known = self._partitions.setdefault(partition, _Partition())
-            if offset < known.end:  # the topic was made anew
+            if offset < known.end:  # the topic was recreated
                 known.streams.clear()
             known.end = offset + 1
             match = _CONTENT_ID.search(key)
@@ -118,7 +118,7 @@ class StreamLookup:
             try:
                 self._follow()
             except Exception:
-                # Workers can do without: they then read more of the topic themselves.
+                # Workers can do without it: they then read more of the topic themselves.
                 log.exception("event=lookup_failed next='try again'")
             self._stopping.wait(_PAUSE_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What brokers state about topics: their ids, and how large a batch they take."""
+"""What brokers state about topics: their ids, and the largest batch that they accept."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from ingest.model.errors import Unavailable
 
 MOST_BYTES = 16 << 20
-"""More is never sent at once, whatever the broker takes."""
+"""The largest batch that ingest ever sends, whatever the broker accepts."""
 
 # A request holds the batches of more than one partition: those of the index and the streams.
 _REQUEST_BYTES = 64 << 10
@@ -24,7 +24,7 @@ _NOT_STATED = frozenset(
 
 
 def topic_ids(admin: AdminClient, topics: Sequence[str], seconds: float) -> dict[str, str | None]:
-    """Return each topic's id as Kafka's tools print it; a topic made anew has another one.
+    """Return each topic's id as Kafka's tools print it; a recreated topic has another one.
 
     None: the broker is too old to have ids. Raises KafkaException, and Unavailable when there
     is no such topic.
@@ -48,7 +48,7 @@ def no_topic(topic: str) -> str:
 
 
 def batch_limits(admin: AdminClient, topics: tuple[str, ...], seconds: float) -> dict[str, int]:
-    """Return how large a batch each topic takes, as far as the brokers state it.
+    """Return the largest batch that each topic accepts, as far as the brokers state it.
 
     They state nothing to a client that may not ask. Raises KafkaException when no broker answers.
     """
