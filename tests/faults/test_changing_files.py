@@ -135,7 +135,7 @@ def test_a_file_that_is_changed_again_and_again_is_said_to_be(
         with path.open("ab") as file:
             file.write(content[half : half + 188 * 7])
     note = ingest.wait_for_file(f"failed/{film.name}.reason.txt").read_text(encoding="utf-8")
-    assert note.startswith("The file was changed while it was read, again and again. The ")
+    assert note.startswith("The file was changed repeatedly while it was read. The ")
     (stream,) = streams(cluster, topics)
     assert (stream["state"], stream["error"] in note) == ("TRUNCATED", True)
 

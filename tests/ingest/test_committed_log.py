@@ -142,7 +142,7 @@ def test_what_an_open_transaction_holds_back_is_told(cluster: Cluster, topics: T
         committed_log = CommittedLog(
             connection, topics.frames, topics.streams, codec, lambda: next(hours)
         )
-        told = "of partition 0 it gives what lies before offset 0, not what lies before 1. A trans"
+        told = "partition 0 was read up to offset 0, not up to 1. An open trans"
         with pytest.raises(Unavailable, match=told):
             committed_log.find(CONTENT)
     stranger.abort_transaction(30)

@@ -296,7 +296,7 @@ def test_one_whose_commit_failed_does_not_fence_who_has_taken_over(fault: Fault)
     older = session_on(log, wait=take_over)
     send_rest(older, stop=3)
     log.faults[len(log.calls)] = fault
-    with pytest.raises(Fenced, match="Another worker has moved the stream on"):
+    with pytest.raises(Fenced, match="Another worker has continued the stream"):
         send_rest(older)
     check_whole(log, send_rest(newcomers[0]))
 
@@ -312,7 +312,7 @@ def test_a_new_run_is_not_begun_over_what_another_has_sent_of_the_old_one() -> N
     send_rest(session_on(log), stop=3)
     older = Session(lambda: log.connect(CONTENT), take_over, lambda: NOW_US)
     log.faults[len(log.calls) + 2] = Fault.LOST
-    with pytest.raises(Fenced, match="Another worker has moved the stream on"):
+    with pytest.raises(Fenced, match="Another worker has continued the stream"):
         older.open(fresh("c" * 32), lambda *_: True)
     check_whole(log, send_rest(newcomers[0]))
 
@@ -362,7 +362,7 @@ def test_another_run_of_the_same_content_is_not_mixed_with_its_own() -> None:
 
     older = session_on(log, wait=take_over)
     log.faults[len(log.calls)] = Fault.LOST
-    with pytest.raises(Fenced, match="Another worker has moved the stream on"):
+    with pytest.raises(Fenced, match="Another worker has continued the stream"):
         send_rest(older)
     assert {written.run_id for written in log.frames} == {OTHER_RUN}
 

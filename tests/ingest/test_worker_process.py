@@ -28,7 +28,7 @@ def settings() -> Settings:
         (Unreadable("There is no video."), "There is no video."),
         (
             ZeroDivisionError("division by zero"),
-            "Ingest has a fault that shows on it: ZeroDivisionError, division by zero. "
+            "Ingest failed on it by a fault of its own: ZeroDivisionError, division by zero. "
             "Its log has the trace.",
         ),
     ],

@@ -14,9 +14,7 @@ from ingest.worker.messages import Ended
 MOST_CHANGES = 3
 """How often a file that is changed while it is read is begun again."""
 
-_CHANGED = (
-    "The file was changed again and again while it was read: what came last is not in the log."
-)
+_CHANGED = "The file was changed repeatedly while it was read: its latest bytes are not in the log."
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Finding out what is to be done with a file, by asking the log about its content."""
+"""Looks up whether the log has a file's content already, and decides what to do."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from ingest.worker.duplicate_rules import (
 
 @dataclass(frozen=True)
 class Resolved:
-    """Under what the log is to have a file, what is to be done with it, and a way to the log."""
+    """A file's content, the decision about it, and the connection to write it."""
 
     content: Content
     decision: Decision
@@ -37,25 +37,25 @@ class Resolved:
     """The run that was begun from this very file, if there is one."""
 
     def supersedes(self, stream: Stream, committed_log: CommittedLog) -> bool:
-        """Whether a new run is to be begun in place of what a stream is committed as by now.
+        """Whether to begin a new run in place of the stream that is committed now.
 
-        Where it is not the run that was looked at, another worker has come in between. That one
-        is fenced by now, so it is as good as lost. Raises Fenced where its content differs.
+        If its run is not the one that was looked up, another worker has begun it meanwhile. That
+        worker is fenced now, so it counts as lost. Raises Fenced if its content differs.
         """
         decided = self.decision
         if isinstance(decided, BeginStream) or decided.stream.run_id != stream.run_id:
             lost = Claim(abandoned=(stream.run_id, stream.segment_count))
             decided = self.decide_again([stream], lost, committed_log)
         if isinstance(decided, CompareAllBytes):
-            raise Fenced("Another worker has begun with content that is alike.")
+            raise Fenced("Another worker has begun a stream of similar content.")
         return isinstance(decided, BeginNewRun)
 
 
 class DuplicateLookup:
-    """Asks the log about one file's content; fences nobody but by forget.
+    """Asks the log about one file's content. Fences nobody, except in forget.
 
-    wait is told why the cluster can't be used, and pauses. alive is called in the midst of what
-    takes long.
+    wait is called with the reason if the cluster is unavailable, and pauses. alive is called
+    repeatedly during long work.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class DuplicateLookup:
         self._marks = Marks(settings.videos)
 
     def connection(self, content: Content) -> Connection:
-        """Return a way to write this content, which is not opened."""
+        """Return a connection to write this content, not opened yet."""
         return self._to(content.fingerprint)
 
     def _to(self, fingerprint: str) -> Connection:
@@ -93,10 +93,10 @@ class DuplicateLookup:
         is_resumed: bool,
         abandoned: tuple[str, int] | None,
     ) -> Resolved:
-        """Return what is to be done. Blocks for as long as the cluster is away.
+        """Decide what to do. Blocks while the cluster is unavailable.
 
         is_resumed: the file was claimed before. abandoned: see Claim. Raises Unreadable, and
-        Fenced where a stream that was to be forgotten has been moved on by another worker.
+        Fenced if another worker has continued a stream that had to be forgotten.
         """
         begun = self._marks.begun(self._held.state.inode) if is_resumed else None
         own = None if begun is None else self._own_run(begun, content)
@@ -116,9 +116,9 @@ class DuplicateLookup:
             connection = self.connection(content)
 
     def forget(self, fingerprint: str, run_id: str) -> None:
-        """Take the stream of a run out of the log: the bytes that it was begun from are no more.
+        """Remove the stream of a run from the log: the bytes that it was begun from are gone.
 
-        One that has ended with frames stays. Raises Fenced.
+        An ended stream with frames stays. Raises Fenced.
         """
         connection = self._to(fingerprint)
         while True:
@@ -139,9 +139,9 @@ class DuplicateLookup:
                 publisher.close()
 
     def _own_run(self, begun: Begun, content: Content) -> Stream | None:
-        """Return the stream of the run that was begun from just these bytes.
+        """Return the stream of the run that was begun from exactly these bytes.
 
-        One that was begun from what the file held before is forgotten: nothing could end it.
+        A run that was begun from earlier bytes of the file is forgotten: nothing could end it.
         """
         stream = self._stream_of(begun)
         if stream is None or self._is_of_these_bytes(stream, begun, content):

@@ -1,4 +1,4 @@
-"""What is to be done with a file, going by what the log has of its content: rules alone."""
+"""Decides what to do with a file whose content the log may have: pure rules."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,26 +9,26 @@ from ingest.model.stream import Stream
 
 @dataclass(frozen=True)
 class BeginStream:
-    """Begin a stream: the log has nothing of this content."""
+    """Begin a stream: the log does not have this content."""
 
 
 @dataclass(frozen=True)
 class ResumeRun:
-    """Go on with the run of this stream: it is of this content, and nobody else is at it."""
+    """Continue the run of this stream: it has this content, and no other worker writes it."""
 
     stream: Stream
 
 
 @dataclass(frozen=True)
 class BeginNewRun:
-    """Begin a new run in place of this stream's, of which not all can be used or read."""
+    """Begin a new run in place of this stream's run, which is not usable as a whole."""
 
     stream: Stream
 
 
 @dataclass(frozen=True)
 class AlreadyFinished:
-    """Move the file: its own run has ended, and only that was left to do."""
+    """Move the file: its own run has ended, and only the move is left to do."""
 
     stream: Stream
 
@@ -49,7 +49,7 @@ class WaitForOther:
 
 @dataclass(frozen=True)
 class CompareAllBytes:
-    """Look the whole content's hash up: this stream's content is alike in samples alone."""
+    """Look up the hash of all bytes: this stream's content is equal only in samples."""
 
     stream: Stream
 
@@ -67,11 +67,11 @@ Decision = (
 
 @dataclass(frozen=True)
 class Claim:
-    """What gives a file a right to a stream.
+    """What entitles a file to a stream.
 
-    run_id: the run that was begun from this very file. superseded: the ended run in place of
-    which it is to be sent again. abandoned: run and number of segments of a stream that has not
-    moved for long, so that its worker is taken for lost.
+    run_id: the run that was begun from this file. superseded: the ended run that a new run
+    replaces. abandoned: run and number of segments of a stream that has made no progress for
+    long, so that its worker counts as lost.
     """
 
     run_id: str | None = None
@@ -86,10 +86,10 @@ def decide(
     sha256: Callable[[], str],
     is_readable: Callable[[Stream], bool],
 ) -> Decision:
-    """Decide; found are the streams under the content's fingerprint, the latest change last.
+    """Decide; found are the streams with the content's fingerprint, the latest change last.
 
-    sha256 gives the hash of all the file's bytes, which may take long: it is asked only where it
-    decides. is_readable tells whether every frame of an ended stream can be read from the log.
+    sha256 returns the hash of all the file's bytes, which may take long: it is called only if
+    it decides. is_readable says whether every frame of an ended stream can be read.
     """
     holding = [stream for stream in found if stream.holds_frames]
     if not holding:
@@ -120,7 +120,7 @@ def _of_another_file(
 
 
 def _is_same(stream: Stream, content: Content, sha256: Callable[[], str]) -> bool | None:
-    """Whether all bytes of a file are those that the stream was made from; None: not known."""
+    """Whether a file has exactly the bytes that the stream was made from; None: unknown."""
     if content.is_whole:
         return True
     return None if stream.content_sha256 is None else stream.content_sha256 == sha256()

@@ -1,4 +1,4 @@
-"""Everything that is done for one file."""
+"""Ingests one file: opens it, resolves duplicates, sends its frames and ends its stream."""
 
 import logging
 import os
@@ -44,10 +44,10 @@ from ingest.worker.service_link import Link
 from ingest.worker.stream_session import Session
 
 _RETRY_SECONDS = 1.0
-# Streams that are to keep a schedule come before those that are sent as quickly as possible.
+# Paced streams have priority over those that are sent as fast as possible.
 _UNHURRIED = 10
 _FEWER = "Fewer frames could be decoded than in the run before it was interrupted."
-_CHANGED = "The file was changed while it was read, again and again."
+_CHANGED = "The file was changed repeatedly while it was read."
 _BEING_WRITTEN = "A program has it open for writing."
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ P = TypeVar("P")
 
 
 class Worker:
-    """Opens a file, begins or goes on with its stream, and sends what is not in the log."""
+    """Opens a file, begins or resumes its stream, and sends what is not in the log."""
 
     def __init__(
         self, settings: Settings, job: Job, link: Link, probe: Probe, lines: Lines
@@ -98,18 +98,18 @@ class Worker:
             raise
 
     def _check_there(self, held: HeldFile) -> None:
-        """Raise Unfinished or Fenced where the file's name leads to other bytes, or to none."""
+        """Raise Unfinished or Fenced if the file was replaced or removed."""
         if not held.is_at(self._job.path):
             if self._job.is_resumed:
-                raise Fenced("The file has been taken away.")
-            raise Unfinished("Another file has taken its place.")
+                raise Fenced("The file was removed.")
+            raise Unfinished("Another file has replaced it.")
 
     def _is_begun(self, held: HeldFile) -> bool:
-        """Whether a run was begun from the file: of one in a claimed folder none may have been."""
+        """Whether a run was begun from the file; in a claimed folder, that is not certain."""
         return self._job.is_resumed and self._marks.begun(held.state.inode) is not None
 
     def _check_whole(self, held: HeldFile, source: PictureSource) -> None:
-        """Raise Unfinished where more of a file may be on its way."""
+        """Raise Unfinished if the file may be incomplete."""
         self._check_there(held)
         if self._is_begun(held):
             return
@@ -117,9 +117,9 @@ class Worker:
         if held.is_being_written() and (self._job.may_grow or not says_whole):
             raise Unfinished(_BEING_WRITTEN, is_being_written=True)
         if self._job.may_grow and source.end is End.MISSING:
-            raise Unfinished("Its end is missing, and may be on its way.")
+            raise Unfinished("Its end is missing, and may still arrive.")
         if self._job.may_grow and not says_whole:
-            raise Unfinished("Nothing in it tells where it ends: more may be on its way.")
+            raise Unfinished("Its container does not state where it ends: more may still arrive.")
 
     def _ingest(
         self,
@@ -128,7 +128,7 @@ class Worker:
         source: PictureSource | None,
         reason: str = "",
     ) -> Ended | Busy | Changed:
-        """Do for a held file what is to be done; without a source, end its stream with reason."""
+        """Ingest a held file; without a source, only end its stream with reason."""
         resolved, name = self._resolved(held)
         match resolved.decision:
             case duplicate_rules.Duplicate(stream):
@@ -140,7 +140,7 @@ class Worker:
                 return Busy(stream.stream_id, stream.run_id, stream.segment_count, is_paced)
         fresh = self._fresh(held, description, resolved.content, name)
         session = self._session(resolved, fresh)
-        if session.stream.ended:  # between the look at it and the fencing of whoever ended it
+        if session.stream.ended:  # another worker ended it before it was fenced
             is_own = session.stream.run_id == resolved.own_run
             return _ended(session.stream, held, duplicate=not is_own)
         self._note_begun(held, session.stream)
@@ -164,13 +164,13 @@ class Worker:
 
     @property
     def learned(self) -> Learned | None:
-        """What is known of how large records may be, once a stream was begun."""
+        """What is known about record sizes, once a stream was begun."""
         return self._job.learned if self._connection is None else self._connection.book.learned
 
     def _send(self, source: PictureSource, session: Session, held: HeldFile) -> None:
         """Publish every frame that is not in the log yet: the pipeline. Raises FileChanged."""
         settings, timing = self._settings, self._probe.pulling.timing
-        # What the run began with, not what is asked for now: its indices depend on it.
+        # The choices of the run, not today's settings: frame indices depend on them.
         choices = with_named(Choices(), session.stream.choices)
         largest_bytes = min(
             settings.largest_frame_bytes, session.limits.image_bytes(session.stream)
@@ -193,9 +193,9 @@ class Worker:
         picked = sampled(self._alive(decoded), choices.every_nth, choices.rate)
         unsent = (picture for picture in picked if picture.index >= session.stream.frame_count)
         frames = timing("encode", encoding.frames(timing("pace", pacer.due(unsent))))
-        # What a lost worker had decoded and not committed: one batch, and the next one's frames.
+        # A lost worker may have decoded two batches that it had not committed.
         in_doubt = 2 * settings.batch_frames if self._job.after_loss else 0
-        alone = max(1, in_doubt)  # the first one in any case, so that it can be watched soon
+        alone = max(1, in_doubt)  # the first frame always, so that it is visible soon
         with ThreadPoolExecutor(1, "commit") as committer:
             committing: Future[None] | None = None
             for batch in batches(first_alone(frames, alone), limits, time.monotonic):
@@ -203,11 +203,11 @@ class Worker:
                 missing = None
                 if batch[-1].is_last:
                     missing = self._missing(self._shortfall(source), session, held)
-                # Taken here, while nothing of the next batch has been pulled.
+                # Measured here, before anything of the next batch is pulled.
                 pulled = self._probe.pulled(pacer.take_late_seconds())
                 session.content_sha256 = held.known_sha256
                 committing = committer.submit(self._commit, session, batch, missing, pulled)
-                held.begin_hash()  # not before: reading the file must not delay the first frame
+                held.begin_hash()  # not earlier: hashing must not delay the first frame
                 if self._job.after_loss and len(batch) == 1:
                     self._await(committing)
             self._await(committing)
@@ -237,15 +237,15 @@ class Worker:
             return f"It can't be read: {error.strerror or error}."
 
     def _missing(self, sentence: str | None, session: Session, held: HeldFile) -> str | None:
-        """Return what a stream that is about to end lacks, and have its content's hash told.
+        """Return what a stream that is about to end lacks, and set its content's hash.
 
-        Raises FileChanged where that would be said of what the file does not hold any more.
+        Raises FileChanged if the file no longer has the bytes that were read.
         """
         try:
             with self._link.showing_life():
                 session.content_sha256 = self._sha256(held)
                 is_changed = held.is_changed(self._link.show_life)
-        except Unreadable as error:  # by another way than the decoder's, which may have it all
+        except Unreadable as error:  # the decoder may have read it all, another way
             return sentence or str(error)
         if not is_changed:
             return sentence
@@ -254,9 +254,9 @@ class Worker:
         return _CHANGED
 
     def _sha256(self, held: HeldFile) -> str | None:
-        """Return the hash of all bytes; of a file that is given up, only if that is known soon.
+        """Return the hash of all bytes; for a file that is given up, only if it is known soon.
 
-        Such a file may be a sparse one of terabytes, whose worker hung in the midst of it.
+        Such a file may be a sparse one of terabytes, on which a worker hung.
         """
         if self._job.give_up is None:
             return held.sha256(self._link.show_life)
@@ -268,13 +268,13 @@ class Worker:
             session.end(missing or reason)
 
     def _alive(self, pictures: Iterable[P]) -> Iterator[P]:
-        """Show the service that pictures come, also while none of them is sent."""
+        """Send signs of life while pictures are decoded, even if none of them is sent."""
         for picture in pictures:
             self._link.show_life()
             yield picture
 
     def _end_with(self, reason: str) -> Ended | Busy | Changed:
-        """Record that nothing, or nothing more, of the file can be decoded."""
+        """End the stream: nothing, or nothing more, of the file can be decoded."""
         try:
             with HeldFile(self._job.path) as held:
                 return self._ingest(held, NOTHING_KNOWN, None, reason)
@@ -282,7 +282,7 @@ class Worker:
             return self._end_unread(reason)
 
     def _end_unread(self, reason: str) -> Ended:
-        """Record what becomes of a file that can't be read: its name is all that is known of it."""
+        """End the stream of a file that can't be read, of which only the name is known."""
         called = b"unreadable " + os.fsencode(self._called())
         content = Content(sha256(called).hexdigest(), is_whole=True)
         self._link.send(Opened(content.fingerprint))
@@ -302,14 +302,14 @@ class Worker:
         return _ended(session.stream, None, duplicate=is_known)
 
     def _called(self) -> Path:
-        """Return the file's path from the folder on in which it waits or is claimed."""
+        """Return the file's path within incoming/ or the replica's folder."""
         _, *within = self._job.path.relative_to(self._settings.videos).parts
         return Path(*(within[1:] if self._job.is_resumed else within))
 
     def _resolved(self, held: HeldFile) -> tuple[Resolved, str]:
-        """Tell what the file holds, wait for the claim, and find out what is to be done with it.
+        """Report the file's content, wait for the claim, and look up duplicates.
 
-        Returns that, and the name under which the file was claimed.
+        Returns the decision, and the name under which the file was claimed.
         """
         with self._probe.trace.span("fingerprint"):
             content = held.identify(self._link.show_life)
@@ -322,7 +322,7 @@ class Worker:
         with self._probe.trace.span("claim"):
             name = self._link.wait_for_go().name
         if not self._job.is_resumed:
-            self._marks.end(held.state.inode)  # one that is left is of another file
+            self._marks.end(held.state.inode)  # a mark that is left belongs to another file
         with self._link.showing_life(), self._probe.trace.span("resolve"):
             resolved = asking.resolve(
                 content,
@@ -358,7 +358,7 @@ class Worker:
         )
 
     def _session(self, resolved: Resolved, fresh: Stream) -> Session:
-        """Become the one writer of the stream."""
+        """Become the only writer of the stream."""
         self._connection = resolved.connection
         session = Session(
             resolved.connection.open,
@@ -373,14 +373,14 @@ class Worker:
         return session
 
     def _note_begun(self, held: HeldFile, stream: Stream) -> None:
-        """Note from what the run was begun, before anything of it is in the log."""
+        """Mark from which file the run was begun, before the log has anything of it."""
         try:
             self._marks.begin(Begun(stream.fingerprint, stream.run_id, held.state))
         except OSError as error:
             log.warning("event=not_noted reason=%r", str(error))
 
     def _lookup(self, content: str) -> Known | None:
-        """Ask the service where records of a content lie; again only for another content."""
+        """Ask the service where the records of a content are, once for each content."""
         if content not in self._known:
             self._known[content] = self._link.ask(Lookup(content))
         return self._known[content]

@@ -1,4 +1,4 @@
-"""What a worker and the service say to each other."""
+"""The messages between a worker and the service."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +14,14 @@ from ingest.telemetry.worker_probe import Progress
 
 @dataclass(frozen=True)
 class Job:
-    """A file to ingest. With give_up, only record that its video ends, and this reason.
+    """A file to ingest. With give_up, only end its stream with this reason.
 
-    may_grow: where nothing says that the file has its end, more of it may be on its way.
-    is_resumed: the file was claimed before, so that a run may have been begun from it. is_final:
-    it was changed again and again while it was read, so that what is read now has to do.
-    abandoned: run and number of segments of a stream whose worker is taken for lost. after_loss:
-    the worker before was lost, so that what this one decodes is to be in the log before it is
-    lost too. span: the one in which the worker's spans lie; None when nothing is traced.
-    learned: what workers before have learned of how large records may be.
+    may_grow: unless the file has its end, it may still be incomplete. is_resumed: the file was
+    claimed before, so a run may have been begun from it. is_final: the file was changed
+    repeatedly while it was read, so this reading counts. abandoned: run and number of segments
+    of a stream whose worker counts as lost. after_loss: the worker before was lost, so this one
+    commits each frame of the doubtful range by itself. span: the parent of the worker's spans;
+    None if nothing is traced. learned: what earlier workers have learned about record sizes.
     """
 
     path: Path
@@ -39,21 +38,21 @@ class Job:
 
 @dataclass(frozen=True)
 class Opened:
-    """The file's content is known, and it has a first frame. The worker waits for Proceed."""
+    """The content is identified, the first frame decoded. The worker waits for Proceed."""
 
     fingerprint: str
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """The worker asks where records of the content with this id lie, and waits for Answer."""
+    """The worker asks where the records of this content id are, and waits for Answer."""
 
     content: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service knows of that; None where it has not read the log yet."""
+    """The reply to Lookup; None if the service has not read the log yet."""
 
     known: Known | None
 
@@ -67,9 +66,9 @@ class Proceed:
 
 @dataclass(frozen=True)
 class Begun:
-    """The stream is open; of this run, frame_count frames were in the log before.
+    """The stream is open; frame_count frames of this run were in the log before.
 
-    estimated_frame_count: how many there will be, None where the file does not say.
+    estimated_frame_count: how many there will be; None if the file does not say.
     """
 
     stream_id: str
@@ -87,7 +86,7 @@ class NotAVideo:
 
 @dataclass(frozen=True)
 class FileIncomplete:
-    """More of the file may be on its way, for this reason. The worker ends."""
+    """The file may be incomplete, for this reason. The worker ends."""
 
     reason: str
     is_being_written: bool = False
@@ -97,8 +96,8 @@ class FileIncomplete:
 class Busy:
     """Another worker may be sending the same content, in this stream. The worker ends.
 
-    segment_count: how far that one was. is_paced: it keeps a schedule, so that it may stand
-    still for a while.
+    segment_count: the other worker's progress. is_paced: its stream is paced, so it may make no
+    progress for a while.
     """
 
     stream_id: str
@@ -109,12 +108,12 @@ class Busy:
 
 @dataclass(frozen=True)
 class Changed:
-    """The file was changed while it was read; what was sent of it is forgotten. The worker ends."""
+    """The file was changed while it was read; its stream is forgotten. The worker ends."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """The cluster is away, for this reason; the worker goes on by itself."""
+    """The cluster is unavailable, for this reason; the worker retries by itself."""
 
     reason: str
 
@@ -123,9 +122,9 @@ class Waiting:
 class Ended:
     """The stream has ended and is committed. The worker ends.
 
-    duplicate: the log had this content before, of a file of the name source_name, and no frame
-    was sent. fingerprint: the stream's. file_state: how the file was that all this is said of; None
-    where it could not be opened.
+    duplicate: the log had this content already, from a file named source_name, and no frame was
+    sent. fingerprint: the stream's. file_state: the state of the file that was read; None if it
+    could not be opened.
     """
 
     stream_id: str
@@ -141,21 +140,21 @@ class Ended:
 
 @dataclass(frozen=True)
 class StreamTakenOver:
-    """Another worker has taken the stream over. The worker ends."""
+    """Another worker has taken over the stream. The worker ends."""
 
 
 @dataclass(frozen=True)
 class ClusterRefused:
-    """Kafka or the registry refuse, for this reason, what no retry mends. The worker ends."""
+    """Kafka or the registry rejects ingest, for this reason. The worker ends."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class MustStartOver:
-    """What was read can't be sent as it is: another worker begins at what is committed.
+    """What was read can't be sent as it is: another worker starts from the committed state.
 
-    learned: what is known by now of how large records may be. The worker ends.
+    learned: what is known now about record sizes. The worker ends.
     """
 
     reason: str
@@ -164,10 +163,10 @@ class MustStartOver:
 
 @dataclass(frozen=True)
 class FileProgress:
-    """A claimed file as it is told to people; the stream's id is empty until it is known.
+    """The progress of a claimed file, for people; the stream id is empty until it is known.
 
-    waits_for: why its worker waits for the cluster, None when it does not. blocked: it is not
-    tried all the time, as a person has to mend what waits_for says.
+    waits_for: why its worker waits; None if it does not. blocked: a person has to fix what
+    waits_for says, so ingest retries rarely.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Sending frames when they are due, for streams that are to arrive like live ones."""
+"""Paces a stream: yields each frame when it is due, as a live source would."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -11,8 +11,8 @@ P = TypeVar("P")
 class Pacer:
     """Holds each picture back until it is due: pace seconds of video a second.
 
-    A pace of None holds nothing back. The first picture is due at once. A late picture is
-    never held, and the schedule does not move: lateness is caught up.
+    With a pace of None, all pictures are due at once. The first picture is always due at once.
+    The schedule does not move: after a delay, pictures catch up.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class Pacer:
         sleep: Callable[[float], None],
         patience_seconds: float,
     ) -> None:
-        """Take a monotonic clock in seconds, and what pauses for at most so many seconds."""
+        """Take a monotonic clock in seconds, and a function that sleeps up to its argument."""
         self._pace = pace
         self._now = now
         self._sleep = sleep
@@ -32,8 +32,8 @@ class Pacer:
     def due(self, pictures: Iterable[Timed[P]]) -> Iterator[Timed[P] | None]:
         """Yield pictures when they are due.
 
-        Before a wait of more than patience_seconds there is a None, so that what was gathered
-        is not kept waiting too.
+        Yields None before a wait of more than patience_seconds, so that the frames gathered so
+        far are sent first.
         """
         if self._pace is None:
             yield from pictures
@@ -51,6 +51,6 @@ class Pacer:
             yield picture
 
     def take_late_seconds(self) -> float | None:
-        """Return how late the latest picture since the last call was; None for an unpaced one."""
+        """Return the greatest delay since the last call; None for an unpaced stream."""
         taken, self._late_seconds = self._late_seconds, None
         return taken

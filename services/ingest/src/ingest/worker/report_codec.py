@@ -1,7 +1,7 @@
-"""What workers say, as bytes on their line. A worker may be in the hands of its file.
+"""Encodes and decodes the reports of workers. A hostile file may control its worker.
 
-So nothing that comes is unpickled: a report is a JSON object whose every field has to be of the
-type that the report states, in as many bytes as multiprocessing's connections put before it.
+So the service unpickles nothing: a report is a JSON object, and each field must have the type that
+the report declares. The length prefix is that of multiprocessing's connections.
 """
 
 import json
@@ -18,7 +18,7 @@ from ingest.worker.messages import Report
 _LENGTH_BYTES = 4
 _MOST_BYTES = 1 << 20
 _NAME = "report"
-# Whoever is told a count takes a long; only the ids of traces are wider.
+# Counts are 64-bit; only the ids of traces are wider.
 _LONGS = range(-(1 << 63), 1 << 63)
 _TRACE_IDS = range(1 << 128)
 _WRONG = (ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError)
@@ -26,11 +26,11 @@ _REPORTS = {kind.__name__: kind for kind in get_args(Report)}
 
 
 class InvalidReport(ValueError):
-    """Have no more to do with this worker: what it sends is no report."""
+    """Kill this worker: it sent something that is not a report."""
 
 
 def encoded(report: Report) -> bytes:
-    """Return a report as it is sent."""
+    """Return a report as bytes."""
     named = {_NAME: type(report).__name__, **asdict(report)}
     return json.dumps(named, default=_value).encode()
 
@@ -47,7 +47,7 @@ def decoded(data: bytes) -> Report:
 
 
 class ReportReader:
-    """Puts the bytes that were read together, as they come."""
+    """Assembles reports from the bytes that arrive."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -104,7 +104,7 @@ def _built(kind: Any, value: Any, ints: range = _LONGS) -> Any:
         and (kind is not int or value in ints)
     ):
         return value
-    raise InvalidReport(f"There is something that is no {kind}.")
+    raise InvalidReport(f"A value is not of type {kind}.")
 
 
 def _any(kinds: Sequence[Any], value: Any) -> Any:
@@ -113,4 +113,4 @@ def _any(kinds: Sequence[Any], value: Any) -> Any:
             return _built(kind, value)
         except (TypeError, ValueError):
             continue
-    raise InvalidReport("There is something of another type.")
+    raise InvalidReport("A value has none of the declared types.")

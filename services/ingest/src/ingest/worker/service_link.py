@@ -1,4 +1,4 @@
-"""A worker's end of the line to the service."""
+"""A worker's end of the pipe to the service."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ class Link:
     def __init__(
         self, service: Connection, now: Callable[[], float], sign_of_life_seconds: float
     ) -> None:
-        """Take a monotonic clock in seconds, and for how long to be silent at most."""
+        """Take a monotonic clock in seconds, and the longest silence."""
         self.sign_of_life_seconds = sign_of_life_seconds
         self._service = service
         self._now = now
@@ -25,27 +25,26 @@ class Link:
         self._sent = now()
 
     def send(self, report: Report) -> None:
-        """Tell the service."""
+        """Send a report."""
         with self._lock:
             self._service.send_bytes(encoded(report))
             self._sent = self._now()
 
     def show_life(self) -> None:
-        """Tell the service that work goes on, unless it has heard something lately."""
+        """Send a sign of life, unless a report was sent recently."""
         if self._now() - self._sent >= self.sign_of_life_seconds:
             self.send(Progress())
 
     @contextmanager
     def showing_life(self) -> Iterator[None]:
-        """Show life for as long as the cluster is asked for something.
+        """Send signs of life from a thread while the block runs.
 
-        Every call to it ends in its own time, but that may be longer than a decoder, of which
-        nothing is known, may be silent.
+        For calls that end by their own timeout, which may be longer than the stall limit.
         """
         over = threading.Event()
 
         def show() -> None:
-            with suppress(OSError):  # the service is gone, as the next report finds out
+            with suppress(OSError):  # the service is gone; the next report fails too
                 while not over.wait(self.sign_of_life_seconds):
                     self.show_life()
 
@@ -58,7 +57,7 @@ class Link:
             shower.join()
 
     def ask(self, question: Lookup) -> Known | None:
-        """Ask where records of a content lie; None while the service does not know."""
+        """Ask where the records of a content are; None if the service does not know."""
         self.send(question)
         answer = self._service.recv()
         if not isinstance(answer, Answer):
@@ -66,7 +65,7 @@ class Link:
         return answer.known
 
     def wait_for_go(self) -> Proceed:
-        """Return under which name the service has claimed the file."""
+        """Wait until the service has claimed the file; return the name that it claimed."""
         answer = self._service.recv()
         if not isinstance(answer, Proceed):
             raise EOFError  # noqa: TRY004  (as recv does: the service does not want this file)

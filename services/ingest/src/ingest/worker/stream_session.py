@@ -1,4 +1,4 @@
-"""One stream being written: where it stands, and what to do when the cluster goes away."""
+"""Writes one stream, batch by batch, and recovers after failures of the cluster."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -21,22 +21,21 @@ from ingest.model.errors import (
 from ingest.model.frame import Frame
 from ingest.model.stream import Placement, Stream
 
-# So many publishers in a row may fail by what is not known to pass, until a person is asked for.
+# After so many Broken publishers in a row, a person is asked for.
 _MOST_BROKEN = 3
-# Each halves the size of the records that are still sent, or nearly.
+# Each about halves the largest record size.
 _MOST_LIMITS = 40
-_MOVED_ON = "Another worker has moved the stream on."
+_CONTINUED = "Another worker has continued the stream."
 
 T = TypeVar("T")
 
 
 class Session:
-    """Continues a stream from its committed state, and moves it on batch by batch.
+    """Continues a stream from its committed state, batch by batch.
 
-    After any failure there is one way on: see whether another worker has taken the stream over,
-    open a new publisher, which fences what is left of the old one, and read the committed state
-    back. It tells whether the batch in doubt is in the log, so that no frame is lost and none is
-    sent twice.
+    After any failure it looks whether another worker has taken the stream over, opens a new
+    publisher, which fences the old one, and reads the committed state back. That state shows
+    whether the batch in doubt is in the log, so no frame is lost and none is sent twice.
     """
 
     def __init__(
@@ -46,16 +45,17 @@ class Session:
         now_us: Callable[[], int],
         step: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """Take how to open a publisher, and the wall clock in microseconds.
+        """Take a function that opens a publisher, and the wall clock in microseconds.
 
-        wait is told why the cluster can't be used, and pauses. step times a stage of a commit.
+        wait is called with the reason if the cluster is unavailable, and pauses. step times a
+        stage of a commit.
         """
         self._connect = connect
         self._wait = wait
         self._now_us = now_us
         self._step = step
         self.content_sha256: str | None = None
-        """Of the file's bytes, once it is known; it goes into the next state."""
+        """The hash of the file's bytes, once it is known; the next state includes it."""
         self._publisher: Publisher | None = None
         self._broken = 0
         self._limits_changed = 0
@@ -65,9 +65,9 @@ class Session:
     ) -> Stream:
         """Return the stream to write: fresh, or the committed one of the same content.
 
-        The committed one may have ended: then there is nothing to do. Where supersedes says so of
-        it, fresh's run is begun in its place, and that is committed before anything else: whoever
-        takes over from here goes on with the new run.
+        If the committed one has ended, there is nothing to do. If supersedes returns true for it,
+        fresh's run replaces it. That is committed before anything else, so that any worker that
+        takes over continues the new run.
         """
         self._fresh = fresh
         committed = self._reopen(fresh)
@@ -92,16 +92,16 @@ class Session:
 
     @property
     def limits(self) -> RecordLimits:
-        """How large the records may be that are sent."""
+        """The largest records that may be sent."""
         return self._writer().limits
 
     def commit(self, batch: Sequence[Frame], missing: str | None) -> Stream:
-        """Send the next frames. With the last of them, the stream ends: missing says how.
+        """Send the next frames. The last frame ends the stream: missing says how.
 
         missing is a sentence on what of the video is not in the log, or None. Raises Fenced;
-        Blocked when a person has to mend something first; StartOver when what has been read
-        can't be sent as it is: then another session goes on from what is committed, which may
-        be a new run that has no frames yet.
+        Blocked if a person has to fix something first; StartOver if what was read can't be sent
+        as it is. Another session then continues from the committed state, which may be a new
+        run without frames.
         """
         with self._step("serialize"):
             digest = None if self._digest is None else self._digest.copy()
@@ -123,11 +123,11 @@ class Session:
         return self.stream
 
     def end(self, missing: str) -> Stream:
-        """End the stream without a further frame, because of missing."""
+        """End the stream without a further frame; missing says why."""
         return self.commit([], missing)
 
     def close(self) -> None:
-        """Let go of the stream."""
+        """Close the publisher."""
         if self._publisher is not None:
             self._publisher.close()
             self._publisher = None
@@ -163,7 +163,7 @@ class Session:
             else:
                 self._broken = self._limits_changed = 0
                 return
-            # Whoever has taken the stream over meanwhile is not to be fenced: look first.
+            # Do not fence a worker that has taken over the stream meanwhile.
             self._take_over_state(before, attempted, self._committed(before))
             found = self._reopen(before)
             is_committed = self._take_over_state(before, attempted, found)
@@ -188,7 +188,7 @@ class Session:
             raise self._start_over(found, reason)
 
     def _start_over(self, old: Stream, reason: str) -> StartOver:
-        """Begin a new run in place of one that is lost; return what to raise then."""
+        """Begin a new run in place of a lost one; return the error to raise."""
         now_us = self._now_us()
         run_id = uuid.uuid4().hex
         fresh = replace(self._fresh, run_id=run_id, started_at_us=now_us, updated_at_us=now_us)
@@ -211,12 +211,12 @@ class Session:
         if _is_earlier(found, before) or _position(found) == _position(before):
             return False
         if _position(found) not in map(_position, attempted):
-            raise Fenced(_MOVED_ON)
+            raise Fenced(_CONTINUED)
         self.stream = found
         return True
 
     def _pause(self, error: Unavailable) -> None:
-        """Wait before the next try. Raises Blocked where tries like it have not helped."""
+        """Wait before the next try. Raises Blocked after several tries without success."""
         if isinstance(error, LimitsChanged) and self._limits_changed < _MOST_LIMITS:
             self._limits_changed += 1
             return
@@ -226,7 +226,7 @@ class Session:
         self._wait(str(error))
 
     def _ask_log(self, ask: Callable[[CommittedLog], T]) -> T:
-        """Ask the committed log, and wait for its answer for as long as it takes."""
+        """Ask the committed log; retry until it answers."""
         while True:
             try:
                 return ask(self._committed_log)
@@ -245,17 +245,17 @@ class Session:
                 found = ask(new)
                 is_begun = found is not None and found.run_id == new.run_id
                 if not is_begun and (found is None or _position(found) != _position(old)):
-                    raise Fenced(_MOVED_ON)
+                    raise Fenced(_CONTINUED)
             if is_begun:
                 assert found is not None
                 return found
 
     def _committed(self, own: Stream) -> Stream | None:
-        """Return what is committed of own's content, if anything is; fences nobody."""
+        """Return the committed stream of own's content, if there is one. Fences nobody."""
         return self._ask_log(lambda committed_log: _latest(committed_log.find(own.fingerprint)))
 
     def _reopen(self, own: Stream) -> Stream | None:
-        """Open a new publisher and return what is committed of own's content, if anything is."""
+        """Open a new publisher; return the committed stream of own's content, if there is one."""
         while True:
             self.close()
             try:
@@ -266,7 +266,7 @@ class Session:
 
 
 def _latest(found: Sequence[Stream]) -> Stream | None:
-    """Return the stream that was changed last of those that hold frames, or will."""
+    """Return the stream that was changed last, of those that have not failed."""
     holding = [stream for stream in found if stream.holds_frames]
     return holding[-1] if holding else None
 

@@ -1,4 +1,4 @@
-"""A worker's process, from its start to its last words."""
+"""A worker's process: from its start to its final report."""
 
 import logging
 import resource
@@ -26,7 +26,7 @@ from ingest.worker.messages import (
 )
 from ingest.worker.service_link import Link
 
-# So often in the time that a worker may be silent it shows that it lives.
+# How many signs of life a worker sends within the stall limit.
 _SIGNS_OF_LIFE = 5
 _LONGEST_SILENCE_SECONDS = 5.0
 
@@ -34,21 +34,21 @@ log = logging.getLogger(__name__)
 
 
 def main(settings: Settings, job: Job, service: Connection) -> None:
-    """Ingest a file and tell how it went; the process's whole life."""
+    """Ingest a file and report the result; the entry point of the process."""
     lines = logs.set_up(settings.log_level, settings.log_format, Repeats(time.monotonic))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service decides when its workers stop
     signal.signal(signal.SIGTERM, _exit_on_signal)
-    signal.signal(signal.SIGIO, signal.SIG_IGN)  # see content: of a lease that is broken
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # sent when a lease is broken; see open_file
     resource.setrlimit(resource.RLIMIT_DATA, (settings.memory_bytes, settings.memory_bytes))
     silence_seconds = min(settings.stall_seconds / _SIGNS_OF_LIFE, _LONGEST_SILENCE_SECONDS)
     link = Link(service, time.monotonic, silence_seconds)
     try:
-        link.send(Progress())  # from now on a silence means something
+        link.send(Progress())  # the stall limit counts from here
         lines.concern(file=job.path.name)
         probe = Probe(time.perf_counter, time.time_ns, settings.statistics_seconds, job.span)
         final_report = final_report_of(Worker(settings, job, link, probe, lines), settings)
         link.send(Progress(kafka=probe.kafka.take(), spans=probe.trace.take()))
-        # The service ends the process once it has heard this; there is nothing to clean up.
+        # The service terminates the process after this report; there is nothing to clean up.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         link.send(final_report)
     except (EOFError, ConnectionError) as error:
@@ -56,7 +56,7 @@ def main(settings: Settings, job: Job, service: Connection) -> None:
 
 
 def final_report_of(worker: Worker, settings: Settings) -> Report:
-    """Let a worker run, and return what is to be told of its end, whatever that was."""
+    """Run a worker; return its final report, whatever happened."""
     try:
         return worker.run()
     except (Unreadable, Unfinished, Fenced, Blocked, StartOver) as error:
@@ -82,11 +82,11 @@ def final_report_of(worker: Worker, settings: Settings) -> Report:
     except Exception as error:
         log.exception("event=worker_failed")
         return NotAVideo(
-            f"Ingest has a fault that shows on it: {type(error).__name__}, {error}. "
+            f"Ingest failed on it by a fault of its own: {type(error).__name__}, {error}. "
             "Its log has the trace."
         )
 
 
 def _exit_on_signal(*_: object) -> NoReturn:
-    """End on a signal: a commit under way is finished, whatever is open is closed."""
+    """Exit on a signal: finish the commit under way, and close what is open."""
     raise SystemExit(0)
