@@ -88,7 +88,7 @@ def test_a_killed_fork_server_ends_no_worker_and_is_replaced(
     worker.kill()
     ingest.wait_for_file("done/film.mp4", "failed/film.mp4")
     check_exactly_once(cluster, topics, film)
-    assert "nobody knows how" in ingest.log.read_text()
+    assert "ended with an unknown status" in ingest.log.read_text()
     assert ingest.fork_server() not in {None, server}
 
 

@@ -47,7 +47,7 @@ if "forkserver" in " ".join(sys.orig_argv) and broken.exists():
 """
 SENTENCES = {
     "crash.mp4": "Its worker was killed by signal 11, 2 times at the same place.",
-    "hang.mp4": "Its worker hung and was ended, 2 times at the same place.",
+    "hang.mp4": "Its worker hung and was killed, 2 times at the same place.",
     "unreadable.mp4": "It can't be read: Input/output error.",
     "swell.mp4": "Decoding it takes more memory than FRAMELOG_INGEST_MEMORY_BYTES allows, "
     "536870912.",
@@ -97,7 +97,7 @@ def test_all_before_the_place_that_breaks_a_worker_is_kept(
         file.truncate(1 << 40)
     path.rename(ingest.videos / "incoming" / path.name)
     note = ingest.wait_for_file("failed/zeros.mkv.reason.txt").read_text(encoding="utf-8")
-    assert note.startswith("Its worker hung and was ended, 2 times at the same place.")
+    assert note.startswith("Its worker hung and was killed, 2 times at the same place.")
     stream = LogReader(cluster).read(topics.streams)[-1].value
     # Of the last one nobody knows how long it is shown; a decoder's thread may hold another.
     assert 57 <= stream["frame_count"] <= 60

@@ -175,7 +175,7 @@ def hear(pool: WorkerPool, rounds: int, seconds: float = 30) -> list[Report | Ex
 def test_a_worker_that_sends_garbage_is_lost_and_ended(pool: WorkerPool) -> None:
     running = start(pool, says, framed(b"garbage"))
     [exited] = hear(pool, 1)
-    assert exited == Exited("sent what is no report and was ended", hung=False, begun=False)
+    assert exited == Exited("sent an invalid report and was killed", hung=False, begun=False)
     assert (running.process.exitcode, pool.jobs) == (-9, [])
 
 
@@ -212,7 +212,7 @@ def test_a_worker_that_never_reads_does_not_keep_the_service(pool: WorkerPool) -
     serving.join(60)
     running.process.kill()
     assert not serving.is_alive()
-    how = "read no answers and was ended"
+    how = "did not read replies and was killed"
     assert heard[-1] == Exited(how, hung=False, begun=True)
 
 

@@ -122,7 +122,7 @@ def test_what_was_cut_off_holds_its_own_bytes_back_and_says_whose_reason_it_repe
     note = ended(ingest, "copy.mkv")
     assert note is not None
     assert note.startswith(NOTE.format(stream["stream_id"]))
-    assert note.endswith(f"Of 'cut.mkv' it was said: {stream['error']}")
+    assert note.endswith(f"Its note, for 'cut.mkv': {stream['error']}")
     ingest.drop(film)
     assert ended(ingest, "film.mkv") is None, "the whole copy is another content"
 

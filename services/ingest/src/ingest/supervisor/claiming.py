@@ -1,4 +1,4 @@
-"""Claims files: their workers have opened them, and they have settled."""
+"""Claims files that their workers have opened and that have settled."""
 
 import logging
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 class Claimer:
     """Moves files to processing/ and tells their workers to go on. For the main thread.
 
-    Until it is told to go on, a worker has written nothing to the log.
+    Before Proceed, a worker writes nothing to the log.
     """
 
     def __init__(self, files: TrackedFiles, folders: Folders, rescan_seconds: float) -> None:

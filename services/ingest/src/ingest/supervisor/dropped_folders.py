@@ -122,7 +122,7 @@ class DroppedFolders:
             if dropped.left or dropped.not_before > self._now():
                 continue
             if _has_grown(dropped):
-                log.info("event=folder_grew file=%r next='go on'", dropped.path.name)
+                log.info("event=folder_grew file=%r next='ingest new videos'", dropped.path.name)
                 continue
             folder = self._folders.done if dropped.is_whole else self._folders.failed
             try:

@@ -1,4 +1,4 @@
-"""One file can't stop the service: what is raised while a file is handled stops here."""
+"""One file can't stop the service: exceptions raised while a file is handled stop here."""
 
 import logging
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ log = logging.getLogger(__name__)
 
 
 class FaultBarrier:
-    """Stands around each step that is done for a file. For the main thread."""
+    """Surrounds each step of handling a file. For the main thread."""
 
     def __init__(self, files: TrackedFiles, finisher: Finisher, rescan_seconds: float) -> None:
-        """Take the pause before a file is tried again that the disk or the memory failed."""
+        """Take the pause after a failure of the disk or the memory."""
         self._files = files
         self._finisher = finisher
         self._rescan_seconds = rescan_seconds
 
     @contextmanager
     def around(self, file: TrackedFile) -> Iterator[None]:
-        """Let whatever is raised within fail this file, and no other.
+        """Let an exception within the block fail this file and no other.
 
-        OSError and MemoryError are no fault of the file: it is tried again.
+        OSError and MemoryError are not the file's fault: it is tried again.
         """
         try:
             yield
@@ -39,10 +39,10 @@ class FaultBarrier:
             self._fail(file, error)
 
     def _fail(self, file: TrackedFile, error: Exception) -> None:
-        """Start a worker that records the failure or, if that is not possible, do without."""
+        """Start a worker that records the failure; if that fails too, move the file directly."""
         file.faults += 1
         said = f"{type(error).__name__}: {error}"[:_MOST_LETTERS]
-        note = f"Ingest itself failed on it ({said}); its log has the whole trace."
+        note = f"Ingest itself failed on it ({said}). Its log has the whole trace."
         if file.faults == 1 and file.ended is None:
             file.give_up = file.give_up or note
             self._back_off(file, 0.0)

@@ -22,7 +22,7 @@ from ingest.worker.messages import FileProgress, Job
 
 
 class FileScheduler:
-    """Looks at the folders, and starts workers; what these say, ReportHandler acts on."""
+    """Scans the folders and starts workers. ReportHandler handles their reports."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class FileScheduler:
         """
 
     def scan(self) -> float | None:
-        """Scan the folders, take over what dead replicas left, and start what there is room for.
+        """Scan the folders, take over files of dead replicas, and start files if workers are free.
 
         Returns when a file is expected to be ready, on the clock; None where none is expected.
         """
@@ -102,7 +102,7 @@ class FileScheduler:
                 self._files.drop(file)
 
     def fill(self) -> None:
-        """Start what there is room for among the files of the latest scan, in their order."""
+        """Start files of the latest scan, in their order, while workers are free."""
         while self._waiting and self._attend_safely(self._waiting[0]):
             self._waiting.popleft()
 
@@ -114,7 +114,7 @@ class FileScheduler:
 
     @property
     def has_backlog(self) -> bool:
-        """Whether so many files wait that no new one can be the next."""
+        """Whether more files wait than there are workers."""
         return len(self._waiting) > self._settings.workers
 
     def _measure(self) -> None:
@@ -132,20 +132,20 @@ class FileScheduler:
         )
 
     def _drop_changed(self, steady_files: Mapping[str, SteadyFile]) -> None:
-        """Drop files that have changed: what was found in them may be wrong."""
+        """Stop tracking files that have changed: what is known of them may be wrong."""
         for file in self._files:
             if not file.claimed and str(file.path) not in steady_files:
                 self._files.drop(file)
 
     def _attend_safely(self, file: TrackedFile) -> bool:
-        """Attend to a file behind the barrier; False if it waits for a worker."""
-        waits = False  # a file whose step raises does not wait either
+        """Advance a file within the fault barrier; False if it waits for a worker."""
+        waits = False  # a file whose step raises an exception does not wait
         with self._barrier.around(file):
             waits = not self._attend(file)
         return not waits
 
     def _attend(self, file: TrackedFile) -> bool:
-        """Take a file one step further; False if it waits for a worker."""
+        """Advance a file by one step; False if it waits for a worker."""
         if file.worker is not None or file.not_before > self._files.now():
             return True
         if file.ended is not None:
@@ -168,7 +168,7 @@ class FileScheduler:
         return file.is_held
 
     def _begin(self, file: TrackedFile) -> bool:
-        """Start a worker for a file, if it is time; False if it has to wait for a free one."""
+        """Start a worker for a file if it is time; False if no worker is free."""
         if self._is_to_wait(file):
             return True
         choices = self._choices(file) if file.settled else self._settings.choices
@@ -194,7 +194,7 @@ class FileScheduler:
 
     def _is_to_wait(self, file: TrackedFile) -> bool:
         if not file.settled and (file.crashes or sidecar(file.path)):
-            return True  # do not start early when in doubt
+            return True  # do not start early if in doubt
         return self._follows(file) or not self._is_still(file)
 
     def _follows(self, file: TrackedFile) -> bool:
@@ -212,7 +212,7 @@ class FileScheduler:
         if now == file.changed_to:
             return True
         file.changed_to = now
-        file.waits_for = "It was changed while it was read, and has to be still for a while."
+        file.waits_for = "It was changed while it was read; ingest waits until it stops changing."
         file.not_before = self._files.now() + self._settings.incomplete_seconds
         return False
 
@@ -232,7 +232,7 @@ class FileScheduler:
 
 
 def has_room(jobs: Sequence[Job], choices: Choices, settings: Settings) -> bool:
-    """Whether a worker is free for a file of these choices. Paced streams have their own."""
+    """Whether a worker is free for these choices. Paced streams have workers of their own."""
     paced = sum(job.choices.pace is not None for job in jobs)
     if choices.pace is not None:
         return paced < settings.paced_workers

@@ -1,4 +1,4 @@
-"""The main loop: scan the folders, handle reports of workers, and go on whatever is raised."""
+"""The main loop: scans the folders and handles workers' reports, and survives any exception."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class MainLoop:
-    """Goes round in the main thread for as long as the service runs."""
+    """Runs in the main thread as long as the service runs."""
 
     def __init__(
         self,
@@ -30,13 +30,13 @@ class MainLoop:
         self._pool = pool
         self._report_handler = report_handler
         self.unusable: str | None = None
-        """Why the latest scan could not read the folders, as a sentence; for any thread."""
+        """Why the latest scan could not read the folders, as a sentence. For any thread."""
 
     def go_round(self, watcher: Watcher) -> bool:
-        """Scan, and handle reports; False if a part of it failed by a fault of our own.
+        """Scan, and handle reports; return False after a fault of ingest's own.
 
-        Then the next round tries again. An error of the disk is no fault of our own. Blocks
-        until a report or a hint comes, or the next scan or beat is due.
+        The next round then tries again. An error of the disk is not ingest's fault. Blocks until
+        a report or a hint arrives, or the next scan or heartbeat is due.
         """
         scanned = self._scan()
         return self._handle_reports(watcher) and scanned
@@ -54,7 +54,7 @@ class MainLoop:
             self.unusable = _sentence(error, self._folders.root)
             log.error("event=folder_unusable reason=%r next='try again'", str(error))
         except Exception:
-            log.exception("event=look_failed next='try again'")
+            log.exception("event=scan_failed next='try again'")
             return False
         return True
 
@@ -66,7 +66,7 @@ class MainLoop:
             for running, report in self._pool.listen(watcher, pause_seconds):
                 try:
                     self._report_handler.on_report(running, report)
-                except Exception:  # the reports behind it are handled all the same
+                except Exception:  # later reports are still handled
                     log.exception(
                         "event=report_failed next='go on'", extra={"file": running.job.path.name}
                     )
@@ -76,13 +76,13 @@ class MainLoop:
                 self._schedule.hint()
             watcher.mend()
         except Exception:
-            log.exception("event=not_heard next='try again'")
+            log.exception("event=listening_failed next='try again'")
             return False
         return is_well
 
 
 def _sentence(error: OSError, root: Path) -> str:
-    """Tell people what the folders lack; errors of ours are sentences already."""
+    """Return the sentence on an unusable folder; ingest's own errors are sentences already."""
     if error.strerror is None:
         return str(error)
     return f"The folders in {root} can't be used: {error.strerror}."

@@ -1,17 +1,17 @@
-"""When to scan the folders: after a hint, when a file is due, and now and then."""
+"""Decides when to scan the folders: after a hint, when a file is due, and periodically."""
 
 from collections.abc import Callable
 
-# A scan takes time for each file that lies there. However many arrive, one after the other,
-# scans take a tenth of one core at most, or are made as seldom as when nothing happens; while
-# nobody waits for what they find, a fiftieth, or are made once in five seconds.
+# A scan takes time for each file in the folder. Scans use at most a tenth of one core, or run at
+# the idle interval if that is shorter. While a backlog waits, they use at most a fiftieth, or run
+# every five seconds.
 _IDLE_TIMES = 9
 _UNHURRIED_TIMES = 49
 _UNHURRIED_SECONDS = 5.0
 
 
 class ScanTimer:
-    """Scans, and spaces scans so that they take a bounded share of a core. For one thread."""
+    """Scans, and spaces scans so that they use a bounded share of a core. For one thread."""
 
     def __init__(
         self,
@@ -24,8 +24,8 @@ class ScanTimer:
     ) -> None:
         """Take the scan, which returns when the next one is due if that is known.
 
-        While has_backlog is true, nobody waits for what a scan would find.
-        now is a monotonic clock, used returns the CPU time of this thread, in seconds.
+        While has_backlog is true, a new file could not start at once anyway. now is a monotonic
+        clock, used returns the CPU time of this thread, in seconds.
         """
         self._scan = scan
         self._rescan_seconds = rescan_seconds
@@ -36,12 +36,12 @@ class ScanTimer:
 
     @property
     def pause_seconds(self) -> float:
-        """For how long no scan is due; 0 when one is."""
+        """The time until a scan is due; 0 if one is due now."""
         due = self._unhurried if self._has_backlog() else self._due
         return max(0.0, due - self._now())
 
     def hint(self) -> None:
-        """Note that something has changed."""
+        """Note that something has changed: scan soon."""
         self._due = min(self._due, max(self._earliest, self._now()))
 
     def scan(self) -> None:

@@ -1,4 +1,4 @@
-"""What is known of one file while it waits or a worker has it, and what follows from that."""
+"""The state of one file while it waits or a worker has it."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,7 +44,7 @@ class OtherWorker:
         if (
             before is None
             or before.state != state
-            or now - before.checked_at > planned_seconds  # this service stood still itself
+            or now - before.checked_at > planned_seconds  # this service itself was suspended
         ):
             return cls(state, now, now, min(_FIRST_PAUSE_SECONDS, limit_seconds))
         return replace(
@@ -181,7 +181,7 @@ class TrackedFile:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of a file: done/ if whole, else failed/; the note beside it; a word for it."""
+    """The result of a file: done/ if whole, else failed/; the note beside it; its metric label."""
 
     whole: bool
     note: str | None
@@ -189,14 +189,14 @@ class Outcome:
 
 
 def outcome_of(ended: Ended) -> Outcome:
-    """Judge. A file that is not all in the log is not done: it may be the only whole copy."""
+    """Return the outcome. A file that is not wholly in the log goes to failed/, never to done/."""
     whole = ended.state is State.COMPLETE
     note = ended.error
     if ended.duplicate:
         note = f"Its content is in the log already, as {ended.stream_id}: no frame was sent."
         if not whole:
-            note += f" What is missing there is missing here too. Of {ended.source_name!r} it was "
-            note += f"said: {ended.error}"
+            note += f" That stream is not complete either. Its note, for {ended.source_name!r}: "
+            note += f"{ended.error}"
         return Outcome(whole, note, "duplicate")
     if ended.state is State.TRUNCATED:
         note = (

@@ -24,9 +24,9 @@ _READ_BYTES = 1 << 16
 _MOST_READS = 16
 # The exit code that multiprocessing gives when the fork server is gone, which alone knows it.
 _STATUS_UNKNOWN = 255
-# Loaded by the process that workers are forked from alone: it decodes, this one never does.
+# Only the fork server loads it: workers decode, the service never does.
 _WORKER = "ingest.worker.worker_process"
-# What the registry's client loads at its first request: a tenth of a second of each worker's.
+# The registry's client loads it at its first request, which takes a tenth of a second.
 _LOADED_LATE = "httpcore2"
 _MOST_LETTERS = 300
 
@@ -44,8 +44,7 @@ class Readable(Protocol):
 class Exited:
     """The worker's process is gone; how is a sentence's end, such as 'was killed by signal 9'.
 
-    hung: it was ended because it had been silent for too long. begun: it had come so far as to
-    take its job.
+    hung: it was killed because it had been silent for too long. begun: it had taken its job.
     """
 
     how: str
@@ -152,7 +151,10 @@ class WorkerPool:
             name="ingest worker",
             daemon=True,
         )
-        with theirs, suppress(EOFError, OSError):  # the server has just died: the next has another
+        with (
+            theirs,
+            suppress(EOFError, OSError),
+        ):  # the fork server has just died: the next worker gets a new one
             process.start()
         running = WorkerHandle(job, process, ours, time.monotonic())
         self._running.append(running)
@@ -186,7 +188,7 @@ class WorkerPool:
         """Stop all workers, and wait for them. They finish an open transaction if Kafka answers."""
         for running in list(self._running):
             self._let_go(running, is_reported=False)
-        give_up = time.monotonic() + 2 * _GRACE_SECONDS  # for one that not even a kill ends
+        give_up = time.monotonic() + 2 * _GRACE_SECONDS  # even a kill may not end one
         while self._leaving and time.monotonic() < give_up:
             wait([leaving.sign for leaving in self._leaving], _MOMENT_SECONDS)
             list(self._gone())
@@ -219,12 +221,12 @@ class WorkerPool:
     def _read(self, running: WorkerHandle) -> Iterator[tuple[WorkerHandle, Report | Exited]]:
         """Yield a worker's reports from one read of its pipe, so that every worker gets its turn.
 
-        Whatever is raised meanwhile loses this worker, and no other.
+        Any exception meanwhile ends this worker and no other.
         """
         if running not in self._running:  # it was dismissed since
             return
         try:
-            # Only what is there now: a worker that announces a report need not send it.
+            # Only what is there now: a worker may announce a report and never send it.
             data = os.read(running.pipe.fileno(), _READ_BYTES)
             if not data:
                 raise EOFError
@@ -251,7 +253,7 @@ def _work(settings: Settings, job: Job, service: Connection) -> None:
 def _has_hung_up(pipe: Connection) -> bool:
     """Whether a pipe is at EOF; what came before that is discarded."""
     try:
-        for _ in range(_MOST_READS):  # one that never stops sending must not hold the loop
+        for _ in range(_MOST_READS):  # a worker that never stops sending must not block the loop
             if not pipe.poll():
                 break
             if not os.read(pipe.fileno(), _READ_BYTES):
@@ -264,14 +266,14 @@ def _has_hung_up(pipe: Connection) -> bool:
 def _exit_reason(running: WorkerHandle) -> str:
     code = running.process.exitcode
     if running.hung:
-        return "hung and was ended"
+        return "hung and was killed"
     if running.stopped_reading or running.sent_invalid:
-        did = "read no answers" if running.stopped_reading else "sent what is no report"
-        return f"{did} and was ended"
+        did = "did not read replies" if running.stopped_reading else "sent an invalid report"
+        return f"{did} and was killed"
     if code is None:
         return "could not be started"
     if code == _STATUS_UNKNOWN:
-        return "ended, nobody knows how: the process that starts workers had ended before"
+        return "ended with an unknown status: the fork server had ended before it"
     if code < 0:
         return f"was killed by signal {-code}"
     return f"ended with status {code}"

@@ -1,4 +1,4 @@
-"""Handles the reports of workers."""
+"""Handles the reports of workers: what each report changes in the state of its file."""
 
 import logging
 from collections.abc import Callable
@@ -32,11 +32,11 @@ from ingest.worker.messages import (
     Waiting,
 )
 
-# How often a file is begun anew because of what became of the log, until its stream is ended.
+# How often a file is started over because the log changed, before ingest gives it up.
 _MOST_FRESH_STARTS = 20
 _SHORTEST_BLOCK_SECONDS = 1.0
 _LONGEST_BLOCK_SECONDS = 60.0
-# A stream with a schedule may stand still for as long as one of its pictures is shown.
+# A paced stream may make no progress for as long as one of its frames is shown.
 _PACED_TIMES = 6
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class ReportHandler:
             case Waiting(reason):
                 self._metrics.waits.inc()
                 file.waits_for, file.is_cluster_away = reason, True
-                file.elsewhere = None  # whoever else sends it waits too
+                file.elsewhere = None  # another worker that sends it waits too
                 log.warning("event=waiting reason=%r", reason, extra=file.about)
             case Exited(how, hung, begun):
                 self._metrics.restarts.labels("hung" if hung else "crash").inc()
@@ -135,7 +135,7 @@ class ReportHandler:
     def _begun(self, file: TrackedFile, begun: Begun) -> None:
         file.stream_id, file.run_id = begun.stream_id, begun.run_id
         file.elsewhere = file.waits_for = None
-        file.is_blocked = False  # it may be refused again: the pauses stay
+        file.is_blocked = False  # it may be rejected again: the pauses stay
         file.is_cluster_away = False
         file.frame_count = begun.frame_count
         file.estimated_frame_count = begun.estimated_frame_count
@@ -167,7 +167,7 @@ class ReportHandler:
         """Check again when the file may be whole; one that is open for writing, sooner."""
         about, file.waits_for = file.about, incomplete.reason
         file.refusals, file.is_blocked = 0, False
-        log.info("event=unfinished reason=%r next='look again'", incomplete.reason, extra=about)
+        log.info("event=unfinished reason=%r next='check again'", incomplete.reason, extra=about)
         patience_seconds = self._patience_seconds(file)
         if not patience_seconds:
             pause_seconds = self._settings.incomplete_seconds
@@ -184,14 +184,14 @@ class ReportHandler:
         file.elsewhere = there
         file.refusals, file.is_blocked = 0, False
         file.waits_for = (
-            f"The same content is being sent as {busy.stream_id}, by another worker: "
-            "this file waits for that to end."
+            f"Another worker is sending the same content, as {busy.stream_id}: this file waits "
+            "until that stream has ended."
         )
         log.info("event=busy stream_id=%s", busy.stream_id, extra={"file": file.name})
         self._files.back_off(file, 0.0 if there.is_abandoned else there.pause_seconds)
 
     def _patience_seconds(self, file: TrackedFile) -> float:
-        """Return for how much longer a file in incoming/ may still be being written."""
+        """Return how much longer a file in incoming/ may still be incomplete."""
         unchanged_seconds = file.unchanged_seconds(self._files.now())
         return max(0.0, self._settings.incomplete_seconds - unchanged_seconds)
 
@@ -205,7 +205,7 @@ class ReportHandler:
                 self._folders.marks.end(there.inode)
             self._files.back_off(file, self._settings.takeover_seconds)
         else:
-            log.warning("event=fenced next='let go'", extra=file.about)
+            log.warning("event=fenced next='stop tracking it'", extra=file.about)
             self._files.drop(file)
 
     def _refused(self, file: TrackedFile, reason: str) -> None:
@@ -224,7 +224,7 @@ class ReportHandler:
         log.warning("event=begun_anew reason=%r", anew.reason, extra=file.about)
         if file.fresh_starts >= _MOST_FRESH_STARTS:
             file.give_up = (
-                f"It was begun anew {file.fresh_starts} times, at last because: {anew.reason}"
+                f"It was started over {file.fresh_starts} times, at last because: {anew.reason}"
             )
         self._files.back_off(file, 0.0)
 
