@@ -23,7 +23,7 @@ class FileState:
 
 
 def state_of(path: str | Path, status: os.stat_result) -> FileState | str:
-    """Return the state of a file or a folder, or a text that says why it is left alone."""
+    """Return the state of a file or folder, or a text that says why it is ignored."""
     if stat.S_ISREG(status.st_mode):
         return FileState(status.st_ino, status.st_size, status.st_mtime_ns)
     if not stat.S_ISDIR(status.st_mode):
@@ -45,7 +45,7 @@ def state_of(path: str | Path, status: os.stat_result) -> FileState | str:
 
 
 def current_state(path: Path) -> FileState | str:
-    """Return the state of one file or folder now, or a text: why it is left alone or unreadable."""
+    """Return the state of a file or folder now, or a text: why it is ignored or unreadable."""
     try:
         return state_of(path, path.lstat())
     except OSError as error:
@@ -53,7 +53,7 @@ def current_state(path: Path) -> FileState | str:
 
 
 def waits(name: str) -> bool:
-    """Whether a file of this name is not, or not yet, a video to take."""
+    """Whether a file of this name is no video, or not one yet."""
     return name.startswith(".") or is_partial(name) or name.lower().endswith(SIDECAR_SUFFIX)
 
 

@@ -1,4 +1,4 @@
-"""Hints that something has changed in a folder, so that nobody waits for the next rescan."""
+"""Notifications of changes in a folder: hints that make the next scan come sooner."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from watchdog.observers.api import BaseObserver
 
 _CHANGES = frozenset({"created", "moved", "closed", "modified"})
 
-# A watch that has ended is put up again, but not more often.
+# How often a watch that has ended is started again, at most.
 _MEND_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Watcher(FileSystemEventHandler):
         os.close(self._write)
 
     def mend(self) -> None:
-        """Watch again if the watch has ended: its folder was made anew, or a thread has died."""
+        """Start the watch again if it has ended: its folder was recreated, or a thread died."""
         if self._watches or self._now() - self._put_up < _MEND_SECONDS:
             return
         log.info("event=watched_again folder=%r", str(self._folder))
@@ -72,7 +72,7 @@ class Watcher(FileSystemEventHandler):
             observer.schedule(self, str(self._folder))
         except (OSError, RuntimeError) as error:
             # No folder, no more watches, no more threads.
-            log.warning("event=not_notified reason=%r next='look now and then'", str(error))
+            log.warning("event=not_notified reason=%r next='rescan periodically'", str(error))
 
     def _end(self) -> None:
         observer, self._observer = self._observer, None
@@ -85,7 +85,7 @@ class Watcher(FileSystemEventHandler):
         return self._read
 
     def clear(self) -> bool:
-        """Forget the hints so far, and return whether there were any."""
+        """Discard the hints so far; return whether there were any."""
         hinted = False
         with suppress(BlockingIOError):
             while os.read(self._read, 4096):
@@ -98,10 +98,10 @@ class Watcher(FileSystemEventHandler):
             os.write(self._write, b"!")
         except BlockingIOError:
             log.debug("event=hints_pending")
-        except OSError:  # it has just been closed: the service ends
+        except OSError:  # just closed: the service is stopping
             log.debug("event=hint_too_late")
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Take a notification; called by watchdog's thread."""
+        """Handle a notification. Called by watchdog's thread."""
         if event.event_type in _CHANGES:
             self.wake()

@@ -1,4 +1,4 @@
-"""The watched folder: incoming/, processing/, done/ and failed/. Nothing is ever overwritten.
+"""The folders incoming/, processing/, done/ and failed/. Nothing is ever overwritten.
 
 A claim is a move to processing/<replica>/: of several replicas, one succeeds.
 """

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from ingest.inbox.file_state import FileState, state_of, waits
 
-# So long before a file has settled it may be opened: about what that takes, and not sooner than
-# a further write would show in its time of change.
+# How long before it has settled a file may be opened: about the time that opening takes, but not
+# so early that a further write would not show in its mtime.
 _AHEAD_SECONDS = 0.4
 _GLANCE_SECONDS = 0.1
-# To read a folder takes time for each file in it: it is done so seldom that it takes a twentieth
-# of the time. The claim checks once more that the folder has not changed.
+# Reading a folder takes time for each file in it, so it uses at most a twentieth of the time. The
+# claim checks again that the folder has not changed.
 _TIMES = 20
 
 log = logging.getLogger(__name__)
@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SteadyFile:
-    """A file whose state has not changed since some time, in seconds, as far as scans show.
+    """A file whose state has not changed since a time, in seconds, as far as scans show.
 
-    Still so at settles_at, it is taken for whole. From opens_at on it may be looked into, since
-    it is about to be; what is found holds for as long as its state is the same.
+    If it has not changed at settles_at, it counts as complete. A worker may open it from opens_at
+    on; what the worker finds is valid as long as the state is the same.
     """
 
     state: FileState
@@ -35,10 +35,10 @@ class SteadyFile:
 
 
 class Settling:
-    """Compares each scan of the folder with the one before; writers' clocks play no part.
+    """Compares each scan of the folder with the one before. Ignores the clocks of writers.
 
-    A folder has to be still for longer than a file: between two of its images nothing tells
-    that there are more to come.
+    A folder settles later than a file: between two of its images, nothing shows that more will
+    come.
     """
 
     def __init__(self, settle_seconds: float, folder_seconds: float) -> None:
@@ -49,13 +49,13 @@ class Settling:
         )
         self._previous: dict[str, SteadyFile] = {}
         self.due: float | None = None
-        """When, as of the latest scan, some file will have been still for long enough."""
+        """When, as of the latest scan, the next file will have settled."""
 
     def update(self, states: dict[str, FileState], now: float) -> dict[str, SteadyFile]:
         """Return the files that may be opened, in the order of states; now in seconds.
 
-        Of those that have not settled, none that was ever seen to change: they may be copied
-        for minutes, and be still for a moment now and then.
+        A file that has changed between scans may be opened only once it has settled: a copy may
+        take minutes, with pauses.
         """
         current = {}
         for path, state in states.items():
@@ -64,7 +64,7 @@ class Settling:
                 before = self._first_seen(state, now, is_new=before is None)
             current[path] = before
         self._previous = current
-        # A folder alone causes no scan: the next rescan is soon enough, and a folder takes longer.
+        # A folder needs no scan of its own: the next rescan is soon enough.
         due = (
             one.opens_at if now < one.opens_at else one.settles_at
             for one in current.values()
@@ -74,7 +74,7 @@ class Settling:
         return {path: one for path, one in current.items() if now >= one.opens_at}
 
     def _first_seen(self, state: FileState, now: float, *, is_new: bool) -> SteadyFile:
-        """Begin to wait for a file that is new or has changed."""
+        """Start the wait for a file that is new or has changed."""
         settles_at = now + (self._folder_seconds if state.is_folder else self._settle_seconds)
         is_early = is_new and not state.is_folder
         opens_at = now + self._early_seconds if is_early else settles_at
@@ -83,7 +83,7 @@ class Settling:
 
 @dataclass(frozen=True)
 class _FolderState:
-    """The state of a folder with this inode and mtime, and until when it need not be read anew."""
+    """The state of a folder with this inode and mtime, and until when it is valid."""
 
     inode: int
     mtime_ns: int
@@ -92,7 +92,7 @@ class _FolderState:
 
 
 class IncomingScan:
-    """Scans the folder. For one thread."""
+    """Scans incoming/. For one thread."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class IncomingScan:
         now: Callable[[], float],
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take the folder, a monotonic clock in seconds, and what to call now and then."""
+        """Take the folder, a monotonic clock in seconds, and a heartbeat to call between files."""
         self._beat = beat
         self._folder = folder
         self._now = now
@@ -114,11 +114,11 @@ class IncomingScan:
 
     @property
     def due(self) -> float | None:
-        """When a file is expected to be ready, on the clock; None where none is expected."""
+        """When the next file is expected to settle, on the clock; None if none is expected."""
         return self._settling.due
 
     def scan(self) -> dict[str, SteadyFile]:
-        """Return the files that may be opened; warn once of each thing that is no video."""
+        """Return the files that may be opened. Log each ignored entry once."""
         self._folders, self._folders_now = self._folders_now, {}
         files, strange = scan_folder(self._folder, self._state_of)
         for path, reason in strange.items():
@@ -148,13 +148,13 @@ class IncomingScan:
 def scan_folder(
     folder: Path, inspect: Callable[[str, os.stat_result], FileState | str] | None = None
 ) -> tuple[dict[str, FileState], dict[str, str]]:
-    """Scan a folder: return what may be videos, oldest first, and what is left alone, and why.
+    """Scan a folder: return what may be videos, oldest first, and what is ignored, and why.
 
-    Paths are strings: to make a Path of each would take as long as the rest of the scan.
+    Paths are strings: Path objects would double the time of a scan.
 
-    Left alone are links, devices, pipes, and folders of neither images alone nor a video. inspect
-    returns the state of one entry. Names that wait (hidden ones, unfinished downloads, settings
-    that lie beside a video) are in neither. Raises OSError.
+    Links, devices, pipes, and folders with neither a video nor only images are ignored. inspect
+    returns the state of one entry. Names that wait (hidden files, unfinished downloads, settings
+    of a video) are in neither. Raises OSError.
     """
     files: dict[str, FileState] = {}
     strange: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What people have asked for, as files in the videos folder: replicas share them."""
+"""Marker files in the videos folder, which replicas share: paused, send again, run begun."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Begun:
-    """Which run was begun from a file, and how the file was when it was opened for that."""
+    """Which run was begun from a file, and the state of the file then."""
 
     fingerprint: str
     run_id: str
@@ -37,43 +37,42 @@ class Marks:
 
     @property
     def paused(self) -> bool:
-        """Whether no new file is to be taken; `touch .paused` says so too."""
+        """Whether intake is paused; `touch .paused` pauses it too."""
         return os.path.lexists(self._paused)
 
     def pause(self) -> None:
-        """Have no replica take a new file."""
+        """Pause intake of all replicas."""
         if not self.paused:
             self._paused.touch()
 
     def resume(self) -> None:
-        """Have replicas take files again."""
+        """Resume intake."""
         self._paused.unlink(missing_ok=True)
 
     def supersede(self, fingerprint: str, run_id: str) -> None:
-        """Have the content of this fingerprint sent again, in place of this run and no other.
+        """Have the content sent again, in place of this run and no other.
 
-        Once another run has begun the mark has no effect, so one that a crash leaves behind
-        does no harm.
+        Once another run has begun, the mark has no effect, so a mark that a crash leaves behind
+        is harmless.
         """
         self._again.mkdir(exist_ok=True)
         _write(self._mark(fingerprint), run_id)
 
     def superseded(self, fingerprint: str) -> str | None:
-        """Return the run that this content is to be sent in place of."""
+        """Return the run that a new run of this content replaces."""
         run_id = _read(self._mark(fingerprint)) or ""
         return run_id if _RUN_ID.fullmatch(run_id) else None
 
     def clear(self, fingerprint: str) -> None:
-        """Take the mark off this content."""
+        """Remove the mark of this content."""
         if fingerprint:
             _remove(self._mark(fingerprint))
 
     def begin(self, begun: Begun) -> None:
-        """Note which run is being begun from a file, for whoever goes on with it after a crash.
+        """Mark which run is begun from a file, for a worker that resumes it after a crash.
 
-        The file is known by its inode, which it keeps wherever in the videos folder it is moved
-        to. Raises OSError, as on a full disk: to go on without the mark is right too, but may
-        begin a run anew that could have been resumed.
+        The inode identifies the file, wherever in the videos folder it is moved. Raises OSError,
+        for example on a full disk: without the mark, a run may be started over instead of resumed.
         """
         self._begun.mkdir(exist_ok=True)
         fields = {
@@ -84,7 +83,7 @@ class Marks:
         _write(self._begun / str(begun.file_state.inode), json.dumps(fields))
 
     def begun(self, inode: int) -> Begun | None:
-        """Return what was noted of the file with this inode; None where nothing usable was."""
+        """Return the mark of the file with this inode; None if there is no usable one."""
         try:
             fields = json.loads(_read(self._begun / str(inode)) or "")
             state = FileState(**fields["sight"])
@@ -94,24 +93,24 @@ class Marks:
         return begun if _RUN_ID.fullmatch(begun.run_id) else None
 
     def end(self, inode: int) -> None:
-        """Take the note off a file that is through."""
+        """Remove the mark of a finished file."""
         _remove(self._begun / str(inode))
 
     def _mark(self, fingerprint: str) -> Path:
-        # Workers tell it: no path is to be made of what may be one.
+        # Workers report it, so it must not be able to form a path.
         return self._again / re.sub("[^0-9a-z]", "_", fingerprint)[:64]
 
 
 def _write(mark: Path, text: str) -> None:
     whole = mark.with_suffix(f".{os.urandom(4).hex()}")
-    whole.write_text(text, encoding="utf-8")  # a run's id may be of a stranger's record
+    whole.write_text(text, encoding="utf-8")  # a run's id may come from a foreign record
     whole.replace(mark)
 
 
 def _read(mark: Path) -> str | None:
-    """Return what a mark says; None where there is none that can be read."""
+    """Return the text of a mark; None if it is missing or unreadable."""
     try:
-        # Whatever lies there: no link is followed, no pipe waited for, and little read.
+        # Anything may be there: follow no link, wait for no pipe, and read little.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with open(os.open(mark, flags), "rb") as file:  # noqa: PTH123
             return file.read(_MOST_BYTES).decode("ascii", "replace")

@@ -1,4 +1,4 @@
-"""A file that is held open while it is ingested: what identifies its bytes, and their change."""
+"""A file that is held open while it is ingested: its fingerprint, hash, and changes."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from ingest.model.errors import Unreadable
 
 _BLOCK_BYTES = 1 << 20
 _OWN_SIGNS_SECONDS = 0.5
-# Looking through /proc takes a while where many processes run; it is a hint, and is cut short.
+# A search of /proc takes long if many processes run. It is only a hint, so its time is limited.
 _LONGEST_SEARCH_SECONDS = 0.25
 _WRITING = os.O_WRONLY | os.O_RDWR
 
 
 @dataclass(frozen=True)
 class Content:
-    """What the log calls a content by; is_whole: equal only where all bytes are equal."""
+    """The identity of a content in the log; is_whole: it depends on all bytes, not a sample."""
 
     fingerprint: str
     is_whole: bool
 
 
 class HeldFile:
-    """A file, or a folder of images, held open from before it is looked into.
+    """A file, or a folder of images, that is opened before anything of it is read.
 
-    The descriptor stays with the bytes whatever becomes of their name. A context manager. Raises
-    Unreadable, with a sentence, when it can't be opened or read. For one thread; the hash of all
-    bytes is made by another beside it.
+    The descriptor keeps the bytes, whatever happens to the name. A context manager. Raises
+    Unreadable, with a sentence, if it can't be opened or read. For one thread; another thread
+    computes the hash of all bytes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class HeldFile:
         self._hash: _Hash | None = None
         self._sha256: str | None = None
         self._hashed: FileState | str = ""
-        """How the file was once all its bytes had been hashed."""
+        """The state of the file once all its bytes had been hashed."""
         try:
             state = _state_of(self._descriptor)
         except OSError as error:
@@ -71,21 +71,21 @@ class HeldFile:
         os.close(self._descriptor)
 
     def is_at(self, path: Path) -> bool:
-        """Whether the name still leads to these bytes."""
+        """Whether the path still leads to this file."""
         try:
             return os.path.samestat(path.lstat(), os.fstat(self._descriptor))
         except OSError:
             return False
 
     def is_being_written(self) -> bool:
-        """Whether somebody has the file open for writing, as far as the system can tell."""
+        """Whether a program has the file open for writing, as far as the system shows."""
         if self.state.is_folder:
             return False
         is_leased = _lease_is_refused(self._descriptor)
         return _is_open_elsewhere(self._descriptor) if is_leased is None else is_leased
 
     def identify(self, alive: Callable[[], None]) -> Content:
-        """Return the name of its content that is known soonest; alive is called now and then."""
+        """Return the identity that is known soonest; alive is called repeatedly."""
         try:
             found = fingerprint_of(self._descriptor, alive)
             self._hashed = _state_of(self._descriptor)
@@ -95,19 +95,19 @@ class HeldFile:
         return Content(found.fingerprint, found.is_whole)
 
     def begin_hash(self) -> None:
-        """Have all bytes hashed by a thread beside, unless identify has done it."""
+        """Start the thread that hashes all bytes, unless identify has done it."""
         if self._sha256 is None and self._hash is None:
             self._hash = _Hash(self._descriptor)
 
     @property
     def known_sha256(self) -> str | None:
-        """SHA-256 over all bytes where it is known already."""
+        """SHA-256 over all bytes, if it is known already."""
         if self._sha256 is None and self._hash is not None and self._hash.is_done:
             self._sha256 = self.sha256(lambda: None)
         return self._sha256
 
     def sha256_within(self, seconds: float, alive: Callable[[], None]) -> str | None:
-        """Return SHA-256 over all bytes where it is known by then. Raises Unreadable."""
+        """Return SHA-256 over all bytes, if it is known within seconds. Raises Unreadable."""
         self.begin_hash()
         if self._hash is not None:
             self._hash.wait(seconds, alive)
@@ -126,11 +126,10 @@ class HeldFile:
         return self._sha256
 
     def is_changed(self, alive: Callable[[], None]) -> bool:
-        """Whether its bytes may not be those that were read since it was opened.
+        """Whether the bytes may have changed since the file was opened.
 
-        A file whose time alone has changed is hashed again, and its bytes compared with those
-        that were hashed while it was as it was opened: so `touch` changes nothing. Asked once
-        its hash is known.
+        If only the time has changed, the file is hashed again and compared with the first hash,
+        so `touch` is no change. Call it once the hash is known.
         """
         try:
             now = _state_of(self._descriptor)
@@ -139,7 +138,7 @@ class HeldFile:
             if not isinstance(now, FileState) or now.size_bytes != self.state.size_bytes:
                 return True
             if self._hashed != self.state:
-                return True  # what was read before the hash was made, nobody can tell any more
+                return True  # the bytes that were read before the hash are unknown
             if now.is_folder:
                 again = fingerprint_of(self._descriptor, alive).sha256
             else:
@@ -153,14 +152,14 @@ class HeldFile:
 
 
 class _Hash:
-    """SHA-256 over an open file, made by a thread of its own."""
+    """SHA-256 over an open file, computed by a thread of its own."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._digest = hashlib.sha256()
         self._error: OSError | None = None
         self.state: FileState | str = ""
-        """How the file was at the end."""
+        """The state of the file at the end."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hash", daemon=True)
         self._thread.start()
@@ -170,7 +169,7 @@ class _Hash:
         return not self._thread.is_alive()
 
     def wait(self, seconds: float, alive: Callable[[], None]) -> None:
-        """Wait until it is done, or the time is over."""
+        """Wait until it is done, at most so many seconds."""
         over = time.monotonic() + seconds
         while self._thread.is_alive() and time.monotonic() < over:
             self._thread.join(_OWN_SIGNS_SECONDS)
@@ -199,10 +198,9 @@ class _Hash:
 
 
 def holds(path: Path, fingerprint: str, sha256: str | None) -> bool:
-    """Whether a file has the content that a stream was made from, going by what that says of it.
+    """Whether a file has the content of a stream with this fingerprint and hash.
 
-    Where the stream knows the hash of all bytes, all are compared; a long file takes as long as
-    reading it does. Raises Unreadable.
+    If the hash of all bytes is given, reads the whole file. Raises Unreadable.
     """
     with HeldFile(path) as held:
         content = held.identify(lambda: None)
@@ -221,16 +219,16 @@ def _blocks(descriptor: int) -> Iterator[bytes]:
 
 
 def _state_of(descriptor: int) -> FileState | str:
-    """Look at an open file as settling does at one by its name; a text says why it is none."""
+    """Return the state of an open file, or a text: why it is ignored."""
     return state_of(f"/proc/self/fd/{descriptor}", os.fstat(descriptor))
 
 
 def _lease_is_refused(descriptor: int) -> bool | None:
-    """Whether a read lease (fcntl(2)) can't be had since a writer exists; None: it can't be told.
+    """Whether a read lease (fcntl(2)) is refused because a writer exists; None: unknown.
 
-    The kernel knows of writers in other containers too, but leases are given to the file's owner
-    alone, and by local file systems. The lease is given back at once: whoever opens the file for
-    writing at just this moment waits for no longer than that.
+    The kernel knows writers in other containers too, but only the file's owner gets leases, and
+    only on local file systems. The lease is returned at once: a program that opens the file for
+    writing at this moment waits no longer than that.
     """
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
@@ -241,10 +239,10 @@ def _lease_is_refused(descriptor: int) -> bool | None:
 
 
 def _is_open_elsewhere(descriptor: int) -> bool:
-    """Whether a process that may be looked into has the file open for writing."""
+    """Whether a process whose descriptors are visible has the file open for writing."""
     own, give_up = os.fstat(descriptor), time.monotonic() + _LONGEST_SEARCH_SECONDS
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError):  # it is another's, or has just ended
+        with suppress(OSError, ValueError):  # not visible, or it has just ended
             for entry in (process / "fd").iterdir():
                 if time.monotonic() > give_up:
                     return False

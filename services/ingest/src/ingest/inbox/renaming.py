@@ -1,4 +1,4 @@
-"""Renaming files so that nothing is ever overwritten."""
+"""Renames files without ever overwriting one."""
 
 import ctypes
 import errno
@@ -12,15 +12,15 @@ LONGEST_NAME_BYTES = 255
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 
 GONE = frozenset({errno.ENOENT, errno.ESTALE})
-"""What is said of a path, or an open file, that is no more: on NFS the latter of those which
-another host has removed."""
+"""Errors of a path or an open file that no longer exists; ESTALE: on NFS, if another host has
+removed it."""
 
-# What a kernel, a file system or a sandbox says that has no such call.
+# Errors of a kernel, file system or sandbox without this call.
 _NOT_HAD = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 
 
 def rename_no_replace(source: Path, target: Path) -> None:
-    """Rename in one step; raises FileExistsError where os.rename would overwrite target.
+    """Rename in one step; raises FileExistsError if os.rename would overwrite target.
 
     Of several that rename one source, one succeeds and the others get FileNotFoundError.
     """
@@ -28,7 +28,7 @@ def rename_no_replace(source: Path, target: Path) -> None:
         return
     if stat.S_ISDIR(source.lstat().st_mode):
         target.mkdir()
-        # Which replaces a folder only if it is empty, as this one is.
+        # A rename replaces a folder only if it is empty, as this one is.
         _rename_over(source, target, target.rmdir)
         return
     try:
@@ -43,7 +43,7 @@ def rename_no_replace(source: Path, target: Path) -> None:
 
 
 def _renameat2(source: Path, target: Path) -> bool:
-    """Rename by Linux's own call; False where that can't be had."""
+    """Rename by Linux's renameat2; False if it is not available."""
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "renameat2"):
         return False
@@ -58,7 +58,7 @@ def _renameat2(source: Path, target: Path) -> bool:
 
 
 def _take(source: Path, target: Path) -> None:
-    """Remove the source of a link; whoever else has linked it too finds it gone."""
+    """Remove the source of a link; another replica that has linked it too finds it gone."""
     try:
         if not os.path.samestat(source.lstat(), target.lstat()):
             raise FileNotFoundError(errno.ENOENT, "Another file has its name now", str(source))
@@ -70,7 +70,7 @@ def _take(source: Path, target: Path) -> None:
 
 
 def _rename_over(source: Path, target: Path, undo: Callable[[], None]) -> None:
-    """Rename over what has just been made to hold the name; undo removes that again."""
+    """Rename over the placeholder that was just created; undo removes the placeholder."""
     try:
         source.rename(target)
     except OSError:
@@ -80,16 +80,16 @@ def _rename_over(source: Path, target: Path, undo: Callable[[], None]) -> None:
 
 
 def numbered(name: str, number: int) -> str:
-    """Return 'name (2).mp4' for 'name.mp4', within the length that file systems take."""
+    """Return 'name (2).mp4' for 'name.mp4', within the length that file systems allow."""
     stem, suffix = os.path.splitext(name)  # noqa: PTH122  (Path knows no bare names like '.mp4')
     tail = os.fsencode(f" ({number})") + os.fsencode(suffix)[-100:]
     return os.fsdecode(os.fsencode(stem)[: LONGEST_NAME_BYTES - len(tail)] + tail)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, where they are missing.
+    """Make a folder and its parents, if they are missing.
 
-    Raises FileExistsError or NotADirectoryError where something else lies in its place.
+    Raises FileExistsError or NotADirectoryError if something else is in its place.
     """
     while True:
         try:
@@ -103,7 +103,7 @@ def make_folder(folder: Path) -> None:
 
 
 def set_aside(path: Path) -> None:
-    """Make room where ingest's own file is to lie, if something else than a file lies there."""
+    """Rename whatever occupies the place of ingest's own file, unless it is a file."""
     number = 1
     while os.path.lexists(path) and not is_file(path):
         number += 1
@@ -112,7 +112,7 @@ def set_aside(path: Path) -> None:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a regular file is there, and no link to one."""
+    """Whether the path is a regular file, not a link to one."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except FileNotFoundError:

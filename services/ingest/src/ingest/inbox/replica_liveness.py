@@ -1,9 +1,9 @@
-"""Signs of life of the replicas that share a folder: a time that moves on, and a lock.
+"""How a replica's death is noticed: by the mtime of its heartbeat file, and by a lock on it.
 
-The time decides. Where a lock is seen by those who look is known of one place alone: the same
-file system of the same running kernel. NFS with local locks, FUSE, virtiofs and 9p lock for each
-host by itself, so that the lock of a replica that lives elsewhere seems to be free. Each replica
-therefore writes into its file where it has locked it; only there its lock proves a death.
+The mtime decides. A lock is certainly visible only within the same file system of the same running
+kernel. NFS with local locks, FUSE, virtiofs and 9p lock per host, so the lock of a replica on
+another host seems free. Each replica therefore writes into its file where it has locked it. Only
+there does a free lock prove a death.
 """
 
 import errno
@@ -20,13 +20,13 @@ from ingest.inbox.renaming import GONE, make_folder, set_aside
 
 ALIVE = ".alive"
 
-# What file systems say that have no such locks, or no room for one.
+# Errors of file systems without such locks, or without room for one.
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOLCK, errno.EPERM})
-# A replica that looks at the file holds its lock for some microseconds, and one that takes over
-# what was left removes the file: then it is tried again.
+# A replica that checks the file holds its lock for some microseconds, and one that takes over
+# removes the file: then try again.
 _TRIES = 20
 _TRY_SECONDS = 0.05
-# Whatever lies in the file's place, it is not followed, waited for or inherited.
+# Anything may be in the file's place: follow no link, wait for no pipe, let no child inherit it.
 _SAFELY = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _LONGEST_PLACE_BYTES = 200
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -35,18 +35,18 @@ log = logging.getLogger(__name__)
 
 
 class OwnHeartbeat:
-    """The file by which one replica shows that it lives."""
+    """The heartbeat file of this replica."""
 
     def __init__(self, folder: Path, pause: Callable[[float], None] = time.sleep) -> None:
-        """Take the replica's folder, which is made where it is missing."""
+        """Take the replica's folder, which is made if it is missing."""
         self._folder = folder
         self._pause = pause
         self._descriptor: int | None = None
 
     def beat(self) -> None:
-        """Show life, and that no other replica has this name.
+        """Update the heartbeat, and check that no other replica has this name.
 
-        Raises OSError: one has it, or the folder can't be written.
+        Raises OSError if one has it, or if the folder can't be written.
         """
         if self._descriptor is not None and not _is_at(self._descriptor, self._folder / ALIVE):
             self._let_go()  # the folder was deleted, or taken over by mistake
@@ -56,14 +56,14 @@ class OwnHeartbeat:
         os.utime(self._descriptor)
 
     def end(self) -> None:
-        """Show no more life. Others take over at once what is left in the folder."""
+        """End the heartbeat. Other replicas take over the folder's files at once."""
         if self._descriptor is None:
             return
         try:
             if {path.name for path in self._folder.iterdir()} <= {ALIVE}:
                 (self._folder / ALIVE).unlink(missing_ok=True)
                 self._folder.rmdir()
-        except OSError as error:  # another is just taking over, or the disk is gone
+        except OSError as error:  # another replica is taking over, or the disk is gone
             log.debug("event=replica_folder_left reason=%r", str(error))
         self._let_go()
 
@@ -74,7 +74,7 @@ class OwnHeartbeat:
                 os.close(descriptor)
 
     def _taken(self) -> int:
-        """Open the file, locked if it can be, and made anew if another removes it meanwhile."""
+        """Open the file, locked if possible. Create it again if another replica removes it."""
         for _ in range(_TRIES):
             make_folder(self._folder)
             descriptor = self._tried(self._folder / ALIVE)
@@ -88,7 +88,7 @@ class OwnHeartbeat:
 
     @classmethod
     def _tried(cls, path: Path) -> int | None:
-        """Open and mark the file; None where another holds it, or removes it just now."""
+        """Open and mark the file; None if another replica holds or removes it."""
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | _SAFELY, 0o644)
         except OSError as error:
@@ -105,7 +105,7 @@ class OwnHeartbeat:
 
     @staticmethod
     def _mark(descriptor: int, path: Path) -> bool:
-        """Lock the file and write where; False where another holds it, or it has been removed."""
+        """Lock the file and write where; False if another holds it, or it was removed."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             place = _place(descriptor)
@@ -114,23 +114,23 @@ class OwnHeartbeat:
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
-            log.info("event=not_locked reason=%r next='by its time alone'", str(error))
+            log.info("event=not_locked reason=%r next='use its mtime alone'", str(error))
             place = b""
         if not _is_at(descriptor, path):
             return False
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, place, 0)
-        except OSError as error:  # a full disk: then others go by its time alone
+        except OSError as error:  # a full disk: other replicas then use the mtime alone
             log.info("event=place_not_written reason=%r", str(error))
         return True
 
 
 class OtherReplicas:
-    """Tells which other replicas are dead.
+    """Determines which other replicas are dead.
 
-    Their clocks are not trusted: a time is old when it has not changed for takeover_seconds of
-    this replica's own time.
+    Ignores their clocks: a heartbeat is old if its mtime has not changed for takeover_seconds on
+    this replica's own clock.
     """
 
     def __init__(self, takeover_seconds: float, now: Callable[[], float]) -> None:
@@ -140,7 +140,7 @@ class OtherReplicas:
         self._beats: dict[Path, tuple[int, float]] = {}
 
     def is_dead(self, folder: Path) -> bool:
-        """Whether the replica of a folder is dead, as far as can be told now."""
+        """Whether the replica of a folder is dead, as far as is known now."""
         alive = folder / ALIVE
         beat = 0
         try:
@@ -148,12 +148,12 @@ class OtherReplicas:
             beat = status.st_mtime_ns
             if stat.S_ISREG(status.st_mode):
                 with _opened(alive) as descriptor:
-                    # Opened: so a network's file system asks its server for the latest time.
+                    # Opening makes a network file system ask its server for the latest mtime.
                     beat = os.fstat(descriptor).st_mtime_ns
                     if _is_lock_seen(descriptor) and _lock_is_free(descriptor):
                         self._beats[folder] = (beat, self._now())
                         return True
-        except OSError:  # gone, or not to be opened: then its time alone tells
+        except OSError:  # gone, or it can't be opened: then the mtime alone decides
             log.debug("event=life_unknown replica=%r", folder.name)
         last, since = self._beats.get(folder, (None, 0.0))
         if last != beat:
@@ -162,16 +162,16 @@ class OtherReplicas:
         return self._now() - since > self._takeover_seconds
 
     def remove_heartbeat(self, folder: Path) -> None:
-        """Remove the sign of life of a replica that was found dead, unless it lives again."""
+        """Remove the heartbeat file of a dead replica, unless it is alive again."""
         last, _ = self._beats.pop(folder, (None, 0.0))
         alive = folder / ALIVE
         try:
             if not stat.S_ISREG(alive.lstat().st_mode):
-                alive.unlink()  # none of ours
+                alive.unlink()  # not a heartbeat file
                 return
             with _opened(alive, to_lock=True) as descriptor:
                 is_as_before = os.fstat(descriptor).st_mtime_ns == last
-                # Locked until it is removed: one that starts under this name waits for that.
+                # Locked until it is removed: a replica that starts under this name waits for that.
                 if is_as_before and _locked(descriptor) and _is_at(descriptor, alive):
                     alive.unlink(missing_ok=True)
         except OSError as error:
@@ -182,10 +182,9 @@ class OtherReplicas:
 
 @contextmanager
 def _opened(path: Path, *, to_lock: bool = False) -> Iterator[int]:
-    """Give a descriptor of another's file. Raises OSError.
+    """Yield a descriptor of another replica's file. Raises OSError.
 
-    to_lock: it is to be locked for itself alone, for which NFS and CIFS want a file that is open
-    for writing.
+    to_lock: for an exclusive lock, NFS and CIFS need a file that is open for writing.
     """
     descriptor = os.open(path, (os.O_RDWR if to_lock else os.O_RDONLY) | _SAFELY)
     try:
@@ -195,9 +194,9 @@ def _opened(path: Path, *, to_lock: bool = False) -> Iterator[int]:
 
 
 def _place(descriptor: int) -> bytes:
-    """Return what tells the running kernel, and the file system as it knows it; empty if unknown.
+    """Return the identity of the running kernel and the file system; empty if unknown.
 
-    The same file, by two mounts that do not know of each other, has two numbers of devices.
+    The same file on two independent mounts has two device numbers.
     """
     try:
         boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
@@ -207,13 +206,13 @@ def _place(descriptor: int) -> bytes:
 
 
 def _is_lock_seen(descriptor: int) -> bool:
-    """Whether the file was locked where a lock is seen from here."""
+    """Whether the file was locked where this replica can see the lock."""
     place = _place(descriptor)
     return bool(place) and os.pread(descriptor, _LONGEST_PLACE_BYTES, 0) == place
 
 
 def _lock_is_free(descriptor: int) -> bool:
-    """Whether nobody holds the lock. Raises OSError where that can't be told."""
+    """Whether nobody holds the lock. Raises OSError if that is unknown."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -222,7 +221,7 @@ def _lock_is_free(descriptor: int) -> bool:
 
 
 def _locked(descriptor: int) -> bool:
-    """Lock the file, where there are locks; False where another holds it."""
+    """Lock the file, if the file system has locks; False if another replica holds it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,8 +1,8 @@
-"""Settings that lie beside a video go where it goes, and are never another's.
+"""Moves the settings beside a video together with it, and never to another video.
 
-Crashes leave nothing half done: settings are linked to their new place before the video is
-renamed, and taken from the old one after it. Whichever of the three steps was the last, the
-video has its settings beside it, and StraySettings removes the link that is too many.
+A crash leaves no half-done move: settings are linked to the new place before the video is renamed,
+and removed from the old place afterwards. After each of the three steps, the video has its settings
+beside it, and StraySettings removes the spare link.
 """
 
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Beside:
-    """Settings as they were seen beside a video."""
+    """The settings file beside a video, as it was when it was read."""
 
     name: str
     inode: int
@@ -32,7 +32,7 @@ class Beside:
 
 
 def beside(video: Path) -> Beside | None:
-    """Look at the settings beside a video."""
+    """Return the settings file beside a video; None if there is none."""
     path = sidecar(video)
     try:
         status = path.lstat() if path is not None else None
@@ -45,9 +45,9 @@ def beside(video: Path) -> Beside | None:
 
 @contextmanager
 def carried(own: Path | None, video: Path, target: Path) -> Iterator[None]:
-    """Have its own settings go with a video, which is renamed to target within.
+    """Move a video's own settings with it; the block renames the video to target.
 
-    Raises FileExistsError where settings wait at target that are not its own.
+    Raises FileExistsError if other settings wait at target.
     """
     there = sidecar(target)
     if there is not None and (own is None or not is_same(own, there)):
@@ -61,7 +61,7 @@ def carried(own: Path | None, video: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # A rename may fail, and have been done: over a network, or at a signal.
+        # A rename may raise although it was done: over a network, or at a signal.
         if is_placed and (os.path.lexists(video) or not os.path.lexists(target)):
             at.unlink(missing_ok=True)
         raise
@@ -70,12 +70,12 @@ def carried(own: Path | None, video: Path, target: Path) -> Iterator[None]:
             own.unlink()
         elif not is_placed:
             rename_no_replace(own, at)
-    except OSError as error:  # the video has moved: what is chosen for it must not stop it
+    except OSError as error:  # the video has moved: its settings must not stop it
         log.warning("event=settings_not_moved file=%r reason=%r", own.name, str(error))
 
 
 class Names:
-    """The names in a folder as they were read once: each of many settings asks for its videos."""
+    """The names in a folder, read once, because each settings file looks up its videos."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._sorted = sorted(names)
@@ -87,9 +87,9 @@ class Names:
         return cls(os.listdir(folder))  # noqa: PTH208  (a Path of each takes far longer)
 
     def owners(self, settings: Path) -> list[Path]:
-        """Return the files whose settings these are, or which wait to be whole under such a name.
+        """Return the files whose settings these are, also those that are still being copied.
 
-        The settings lie, or are to lie, in the folder of these names.
+        The settings are, or will be, in the folder of these names.
         """
         full = settings.with_suffix("")
         if full.name in self._all:
@@ -106,7 +106,7 @@ class Names:
 
 
 def settings_in(folder: Path) -> tuple[list[tuple[Path, os.stat_result]], Names]:
-    """Return the files of settings in a folder, and all names in it. Raises OSError."""
+    """Return the settings files in a folder, and all names in it. Raises OSError."""
     found, names = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -122,7 +122,7 @@ def settings_in(folder: Path) -> tuple[list[tuple[Path, os.stat_result]], Names]
 
 
 def _is_shared(own: Path, video: Path) -> bool:
-    """Whether film.toml is also that of another file that lies there: film.mov beside film.mp4."""
+    """Whether film.toml also belongs to another file: film.mov beside film.mp4."""
     if own.name == f"{video.name}{SIDECAR_SUFFIX}":
         return False
     there = Names.of(own.parent).owners(own)
@@ -136,7 +136,7 @@ def _place(video: Path) -> Path:
 
 
 def _place_at(own: Path, target: Path, *, copy: bool) -> bool:
-    """Have settings lie at target too; False where the file system has no such links.
+    """Link or copy settings to target; False if the file system has no links.
 
     Raises FileExistsError.
     """

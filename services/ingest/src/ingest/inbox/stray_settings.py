@@ -1,4 +1,4 @@
-"""Settings that lie apart from their video, as crashes and latecomers leave them."""
+"""Moves settings to their video if a crash or a late arrival has separated them."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -64,7 +64,7 @@ class StraySettings:
         while self._parted:
             own = self._parted.pop()
             if own.exists() and own.lstat().st_nlink > 1:
-                own.unlink()  # it could not be taken away when its video went
+                own.unlink()  # it could not be removed when its video moved
         if self._tidied is not None and now - self._tidied < _TIDY_SECONDS:
             return
         self._tidied = now
@@ -100,7 +100,7 @@ class StraySettings:
         found, names = settings_in(self._incoming)
         for path, status in self._beating(found):
             if status.st_nlink > 1 and (status.st_dev, status.st_ino) in claimed:
-                path.unlink(missing_ok=True)  # of a claim that a crash cut short
+                path.unlink(missing_ok=True)  # left by a claim that crashed
             elif not names.owners(path):
                 alone[path] = self._alone.get(path, now)
         self._alone = alone
@@ -131,7 +131,7 @@ def _linked(folder: Path) -> list[tuple[int, int]]:
         found, names = settings_in(folder)
         shared = [(path, status) for path, status in found if status.st_nlink > 1]
         return [(status.st_dev, status.st_ino) for path, status in shared if names.owners(path)]
-    except OSError:  # no folder, or another's business
+    except OSError:  # no folder, or another replica's problem
         return []
 
 
