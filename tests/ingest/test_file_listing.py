@@ -43,7 +43,7 @@ def test_files_are_listed_with_state_progress_and_reason(desk: Desk) -> None:
     )
     assert files["bad.mp4"]["reason"] == "It is not a video."
     assert files["new.mp4"]["reason"] is None
-    assert files["folder"]["reason"] == "It is an empty folder, so it is left alone."
+    assert files["folder"]["reason"] == "It is an empty folder, so it is ignored."
     assert "unfinished" in files["half.mp4.part"]["reason"]
 
 
@@ -170,8 +170,8 @@ def test_strange_things_anywhere_are_listed_or_left_out(desk: Desk, folder: str)
     assert ("bad.mp4", "failed") in names
     if folder == "incoming":
         reasons = {file["name"]: file["reason"] for file in told["files"]}
-        assert reasons["pipe odd.toml"] == "It is not a regular file, so it is left alone."
-        assert reasons["link film.mp4"] == "It is not a regular file, so it is left alone."
+        assert reasons["pipe odd.toml"] == "It is not a regular file, so it is ignored."
+        assert reasons["link film.mp4"] == "It is not a regular file, so it is ignored."
 
 
 def test_ended_files_are_looked_at_again_only_if_their_folder_has_changed(

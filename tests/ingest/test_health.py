@@ -100,7 +100,7 @@ def test_a_main_loop_that_stands_still_ends_the_service(check: Check, clock: Fak
     clock.sleep(60)
     assert health.alive() is None
     clock.sleep(1)
-    assert "has not gone round for 61 s" in (health.alive() or "")
+    assert "has stood still for 61 s" in (health.alive() or "")
     health.tick()
     assert health.alive() is None
 

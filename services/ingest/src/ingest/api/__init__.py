@@ -1,1 +1,1 @@
-"""The HTTP server: health, metrics, and the routes that steer ingest."""
+"""The HTTP server: health, metrics, and the routes and commands that control ingest."""

@@ -1,4 +1,4 @@
-"""The service's few HTTP routes."""
+"""The routes of health and metrics."""
 
 from collections.abc import Callable, Collection
 
@@ -16,9 +16,9 @@ def create_app(
     registry: CollectorRegistry,
     hosts: Collection[str] = (),
 ) -> Flask:
-    """Return the application; alive and ready give None or a sentence on what is wrong.
+    """Return the application; alive and ready return None, or a sentence on what is wrong.
 
-    hosts: names under which it may be asked, besides addresses and localhost.
+    hosts: accepted host names, besides addresses and localhost.
     """
     app = Flask("ingest", static_folder=None)
     refuse_strange_hosts(app, hosts)

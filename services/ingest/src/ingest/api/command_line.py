@@ -1,4 +1,4 @@
-"""The command line: `python -m ingest COMMAND`, and asking the running service what it says."""
+"""The command line, `python -m ingest COMMAND`: sends commands to the running service."""
 
 import argparse
 import json
@@ -20,27 +20,27 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the command and what belongs to it; exits with 2 and usage when it can't be read."""
+    """Return the parsed command; exits with status 2 and the usage if it is invalid."""
     parser = argparse.ArgumentParser(
         "framelog-ingest", description="Publishes every frame of every video in a folder to Kafka."
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("serve", help="run the service (so does no command)")
     files = commands.add_parser("files", help="list files: state, progress, reason")
-    files.add_argument("--newest", type=int, default=100, help="at most so many of each state")
+    files.add_argument("--newest", type=int, default=100, help="list at most so many of each state")
     retry = commands.add_parser("retry", help="move a file of failed/ back to incoming/")
     retry.add_argument("name", metavar="NAME", type=printable)
     for command, what in (
         ("reprocess", "send an ended stream again, as a new run"),
-        ("forget", "take an ended stream out of the catalogue and the index"),
+        ("forget", "remove an ended stream from the catalogue and the index"),
     ):
         of_stream = commands.add_parser(command, help=what)
         of_stream.add_argument("name", metavar="STREAM_ID", type=printable)
-    commands.add_parser("pause", help="take no new file; what is at work goes on")
+    commands.add_parser("pause", help="take no new files; files being processed continue")
     commands.add_parser("resume", help="take new files again")
-    verify = commands.add_parser("verify", help="read the log back, and say whether it is whole")
+    verify = commands.add_parser("verify", help="read the log back, and check that it is complete")
     verify.add_argument("stream", metavar="STREAM_ID|all")
-    verify.add_argument("--file", type=Path, help="the video, to compare its pictures too")
+    verify.add_argument("--file", type=Path, help="the video file, to compare its frames too")
     chosen = parser.parse_args(arguments)
     chosen.command = chosen.command or "serve"
     if chosen.command == "verify" and chosen.stream == "all" and chosen.file is not None:
@@ -49,21 +49,21 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def ask(settings: Settings, chosen: argparse.Namespace) -> int:
-    """Have the running service do what was chosen, and print its answer.
+    """Send a command to the running service, and print its answer.
 
-    Returns the exit status: 0, 1 when the service refuses, 2 when none answers.
+    Returns the exit status: 0, 1 if the service refuses, 2 if no service answers.
     """
     method, path, show = _request(chosen)
     host = _WILDCARDS.get(settings.host, settings.host)
     url = f"http://{host}:{settings.port}/api/{path}"
     try:
-        # Without proxies: what the environment names for the web has no business here.
+        # Without proxies: those of the environment are for the web.
         opener = build_opener(ProxyHandler({}))
         request = Request(url, method=method)
         if method != "GET":
             request.add_header("Content-Type", "application/json")
         if settings.token is not None:
-            # Not to be sent along to wherever another program, on this port, may redirect.
+            # Another program on this port may redirect: do not send the token along.
             request.add_unredirected_header("Authorization", f"Bearer {settings.token.value}")
         with opener.open(request, timeout=_ANSWER_SECONDS) as answer:
             sys.stdout.write(show(json.load(answer)))
@@ -74,8 +74,8 @@ def ask(settings: Settings, chosen: argparse.Namespace) -> int:
     except (URLError, HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         sys.stderr.write(
-            f"No ingest answers at {url} ({reason}): see that it runs, and that "
-            "FRAMELOG_INGEST_HOST and FRAMELOG_INGEST_PORT are the ones that it runs with.\n"
+            f"No ingest answers at {url} ({reason}): check that it runs, and that it has the same "
+            "FRAMELOG_INGEST_HOST and FRAMELOG_INGEST_PORT.\n"
         )
         return 2
 
@@ -97,7 +97,7 @@ def _request(chosen: argparse.Namespace) -> tuple[str, str, Callable[[Mapping[st
 
 def listing(answer: Mapping[str, Any]) -> str:
     """Return the list of files as lines for people."""
-    lines = ["Intake is paused: no new file is taken."] if answer["paused"] else []
+    lines = ["Intake is paused: ingest takes no new files."] if answer["paused"] else []
     for file in answer["files"]:
         words = [f"{file['state']:<9}", plain(file["name"]), size(file["bytes"])]
         if file["frame_count"] is not None:
@@ -110,7 +110,7 @@ def listing(answer: Mapping[str, Any]) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text that can't steer a terminal or pretend to be another line."""
+    """Return text without control characters: it can't control a terminal or fake a line."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 

@@ -1,4 +1,4 @@
-"""The routes by which people steer the service: files, streams and the intake."""
+"""The routes of the operators' commands: files, streams and intake."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ _STATUSES: Mapping[type[IngestError], int] = {
 def command_routes(control: OperatorCommands, token: Secret | None = None) -> Blueprint:
     """Return the routes below /api. Answers are JSON; errors have a sentence in `error`.
 
-    With a token, all of them ask for it.
+    If there is a token, all routes require it.
     """
     routes = Blueprint("control", "ingest", url_prefix="/api")
 
@@ -47,12 +47,12 @@ def command_routes(control: OperatorCommands, token: Secret | None = None) -> Bl
 
     @routes.errorhandler(OSError)
     def on_os_error(error: OSError) -> Response:
-        return _error(503, f"The videos folder does not allow it: {error}.")
+        return _error(503, f"The videos folder can't be used: {error}.")
 
     @routes.get("/files")
     def files() -> Response:
         newest = request.args.get("newest", str(_NEWEST))
-        is_short = len(newest) <= len(str(_MOST))  # else even int() may refuse
+        is_short = len(newest) <= len(str(_MOST))  # else int() itself may raise
         if not (is_short and newest.isascii() and newest.isdigit() and 1 <= int(newest) <= _MOST):
             return _error(400, f"newest is {newest[:20]!r}, but it must be from 1 to {_MOST}.")
         return jsonify(control.files(int(newest)))

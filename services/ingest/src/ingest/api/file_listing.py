@@ -1,4 +1,4 @@
-"""The files of the videos folder as they are told to people. Only reads; safe from any thread."""
+"""Lists the files of the videos folder for people. Only reads; any thread may call it."""
 
 import heapq
 import os
@@ -20,7 +20,7 @@ _LONGEST_REASON_LETTERS = 2000
 _KEPT = 100
 _TICK_NS = 2_000_000_000
 _NOTE = re.compile(r"\.reason( \(\d+\))?\.txt\Z")
-_UNFINISHED = "Its name is that of an unfinished download or of settings, so it waits."
+_UNFINISHED = "Its name marks an unfinished download or settings, so it waits."
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Entry:
 def waiting(
     incoming: Path, at_work: Sequence[FileProgress], newest: int
 ) -> tuple[int, list[Entry]]:
-    """Return how many files wait, and the newest, with what they wait for if known."""
+    """Return how many files wait, and the newest, with the reason if it is known."""
     reasons = {work.path: work.waits_for for work in at_work}
     total, found = _newest(_visible(incoming), newest)
     return total, [_waiting(path, status, reasons.get(path)) for status, path in found]
@@ -49,7 +49,7 @@ def waiting(
 def ingesting(
     processing: Path, at_work: Sequence[FileProgress], newest: int
 ) -> tuple[int, list[Entry]]:
-    """Return how many files are being ingested, and the newest, with what is known of them."""
+    """Return how many files are being ingested, and the newest, with their progress."""
     known = {work.path: work for work in at_work}
     files = [file for file in _claimed(processing) if not waits(file[1].name)]
     within: dict[Path, list[FileProgress]] = {path: [] for _, path in files}
@@ -68,7 +68,7 @@ def ingesting(
 
 
 def claimed(processing: Path) -> list[Path]:
-    """Return all that lies in the folders of all replicas, which come and go meanwhile."""
+    """Return all files in the folders of all replicas."""
     return [path for _, path in _claimed(processing)]
 
 
@@ -80,7 +80,7 @@ def _claimed(processing: Path) -> Iterator[tuple[os.stat_result, Path]]:
 
 @dataclass(frozen=True)
 class _Listing:
-    """How many files lay in a folder that had this time of change, and the newest of them."""
+    """The number of files in a folder with this mtime, and the newest of them."""
 
     mtime_ns: int
     total: int
@@ -88,22 +88,21 @@ class _Listing:
 
 
 class EndedFiles:
-    """The files of done/ or failed/, where very many may lie. Safe to use from any thread.
+    """The files of done/ or failed/, of which there may be very many. For any thread.
 
-    All are looked at only if the folder has changed since: a file comes and goes by a rename,
-    which sets the folder's time.
+    Reads the folder again only if its mtime has changed: every rename sets it.
     """
 
     def __init__(
         self, folder: Path, state: str, now_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
-        """Take the folder, the state of what lies there, and a monotonic clock."""
+        """Take the folder, the state of its files, and a monotonic clock."""
         self._now_ns = now_ns
         self._folder = folder
         self._state = state
         self._listing: _Listing | None = None
         self._seen = (0, 0)
-        """The folder's time, and since when it has been that, on the monotonic clock."""
+        """The folder's mtime, and since when it has been that, on the monotonic clock."""
 
     def newest(self, count: int) -> tuple[int, list[Entry]]:
         """Return how many files there are, and the newest, with their reasons."""
@@ -117,7 +116,7 @@ class EndedFiles:
         if listing is None or listing.mtime_ns != changed_ns or not is_enough:
             total, found = _newest(_ended_in(self._folder), max(count, _KEPT))
             listing = _Listing(changed_ns, total, found)
-            # A further change so soon could set the same time.
+            # A further change so soon could set the same mtime.
             self._listing = listing if now_ns - since_ns > _TICK_NS else None
         newest = listing.newest[:count]
         return listing.total, [
@@ -128,8 +127,8 @@ class EndedFiles:
 def find(folder: Path, name: str) -> Path | None:
     """Return the file of done/ or failed/ that is listed under this name.
 
-    The name is compared with what lies in the folder, and no path is made of it: whatever it
-    holds, it can't lead elsewhere.
+    Compares the name with the folder's entries and forms no path from it, so no name can lead
+    elsewhere.
     """
     for status, path in _visible(folder):
         if printable(path.name) == name and _is_video(path, status):
@@ -140,7 +139,7 @@ def find(folder: Path, name: str) -> Path | None:
 def with_size(folder: Path, size_bytes: int) -> list[Path]:
     """Return the files, and folders of images, of done/ or failed/ of exactly this size.
 
-    Among them are the videos in folders, however deep.
+    Includes the videos in folders, at any depth.
     """
     return [
         path
@@ -176,10 +175,10 @@ def _visible(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
 
 
 def _ended_in(folder: Path) -> Iterator[tuple[os.stat_result, str]]:
-    """Yield the files of done/ or failed/, of which there may be very many, as cheaply as can be.
+    """Yield the files of done/ or failed/ cheaply: there may be very many.
 
-    The name tells first, as of notes, what need not be looked at; a Path of each would take
-    longer than all the rest.
+    Checks the name first, because notes need no stat. Path objects would take longer than all
+    the rest.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -194,7 +193,7 @@ def _ended_in(folder: Path) -> Iterator[tuple[os.stat_result, str]]:
 
 
 def _readable(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
-    """Yield what lies in another's folder, if that can be read: it must not hide all the rest."""
+    """Yield the entries of a replica's folder; an unreadable one must not hide the others."""
     with suppress(OSError):
         yield from _visible(folder)
 
@@ -236,7 +235,7 @@ def _at_work(
 ) -> Entry:
     name, work = name or printable(path.name), known.get(path)
     if work is None:
-        reason = f"The replica {printable(path.parent.name)} has it, and knows how far it is."
+        reason = f"The replica {printable(path.parent.name)} has it, and knows its progress."
         return Entry(name, "ingesting", _bytes(path, status), status.st_ctime, reason)
     return Entry(
         name,
@@ -251,7 +250,7 @@ def _at_work(
 
 
 def _video_at_work(work: FileProgress, folder: Path) -> Entry:
-    """Tell of a video in a folder that is being ingested."""
+    """Return the entry of a video in a folder that is being ingested."""
     name = printable(str(work.path.relative_to(folder.parent)))
     try:
         status = work.path.lstat()
@@ -262,12 +261,12 @@ def _video_at_work(work: FileProgress, folder: Path) -> Entry:
 
 def _waiting(path: Path, status: os.stat_result, waits_for: str | None) -> Entry:
     name, changed_at = printable(path.name), status.st_ctime
-    state = state_of(path, status)  # once: of a large folder it takes a while
+    state = state_of(path, status)  # once: it takes long for a large folder
     size = state.size_bytes if isinstance(state, FileState) else status.st_size
     is_odd = isinstance(state, str) and not stat.S_ISDIR(status.st_mode)
     if waits(path.name) and not is_odd:
         return Entry(name, "waiting", size, changed_at, _UNFINISHED)
-    reason = f"It is {state}, so it is left alone." if isinstance(state, str) else waits_for
+    reason = f"It is {state}, so it is ignored." if isinstance(state, str) else waits_for
     return Entry(name, "waiting", size, changed_at, reason)
 
 

@@ -1,7 +1,6 @@
-"""Whether the service lives, and whether it could ingest a video now.
+"""Whether the service is alive, and whether it could ingest a video now.
 
-Answers are read from memory, so they wait for nothing: what takes time, or may never answer, is
-asked by a thread beside them.
+Answers come from memory, so they never block. A thread checks what takes time or may never answer.
 """
 
 import threading
@@ -15,7 +14,7 @@ _LOOP_SECONDS = 60.0
 # Between the end of a check and the next, when all is well and when it is not.
 _PAUSE_SECONDS = 5.0
 _SHORT_PAUSE_SECONDS = 1.0
-# A verdict that is older says nothing any more: whatever is asked takes too long to answer.
+# An older result no longer counts: the check takes too long.
 _STALE_SECONDS = 20.0
 
 
@@ -23,13 +22,13 @@ _STALE_SECONDS = 20.0
 class _CheckResult:
     wrong: str | None
     ended: float
-    """When the check ended: what it found held then at the latest."""
+    """When the check ended."""
 
 
 class Health:
-    """Answers for /healthz and /readyz: None when all is well, else a sentence.
+    """The answers of /healthz and /readyz: None if all is well, else a sentence.
 
-    A context manager, which runs the checks. Its answers may be asked for from any thread.
+    A context manager, which runs the checks. Any thread may ask.
     """
 
     def __init__(
@@ -38,9 +37,9 @@ class Health:
         now: Callable[[], float],
         threads: Callable[[], Iterable[threading.Thread]] = tuple,
     ) -> None:
-        """Take the check of what the service needs, which gives None or what is wrong.
+        """Take the check of what the service needs: it returns None, or what is wrong.
 
-        now is a monotonic clock in seconds; threads are those without which there is no service.
+        now is a monotonic clock in seconds; threads are those that the service needs.
         """
         self._check = check
         self._now = now
@@ -61,36 +60,36 @@ class Health:
         self._rounds.__exit__(*error)
 
     def tick(self) -> None:
-        """Note that the main loop goes round, and does what it has to."""
+        """Note that the main loop has completed a round without a fault of its own."""
         self._ticked = self._now()
 
     def alive(self) -> str | None:
-        """Tell what is wrong with the process itself."""
+        """Return what is wrong with the process itself."""
         silent_seconds = self._now() - self._ticked
         if silent_seconds > _LOOP_SECONDS:
-            return f"The main loop has not gone round for {silent_seconds:.0f} s: restart ingest."
+            return f"The main loop has stood still for {silent_seconds:.0f} s: restart ingest."
         for thread in (self._rounds.thread, *self._threads()):
             if thread.ident is not None and not thread.is_alive():
                 return f"The thread {thread.name!r} has ended: restart ingest."
         return None
 
     def ready(self) -> str | None:
-        """Tell what was wrong with the folder, the broker or the registry at the latest check."""
+        """Return what was wrong with the folder, the broker or the registry at the latest check."""
         latest = self._latest
         seconds = self._now() - (self._began if latest is None else latest.ended)
         if seconds > _STALE_SECONDS:
             return (
-                f"What ingest needs was last looked at {seconds:.0f} s ago: the videos' disk, "
+                f"The last check of what ingest needs was {seconds:.0f} s ago: the videos' disk, "
                 "Kafka or the registry takes too long to answer."
                 if latest is not None
                 else f"What ingest needs has not answered since its start, {seconds:.0f} s ago."
             )
         if latest is None:
-            return "Ingest has just been started, and is still asking Kafka and the registry."
+            return "Ingest has just been started, and is still checking Kafka and the registry."
         return latest.wrong
 
     def _run_check(self) -> None:
-        wrong: str | None = "What ingest needs can't be looked at: its log says why."
+        wrong: str | None = "What ingest needs can't be checked: its log says why."
         try:
             wrong = self._check()
         finally:

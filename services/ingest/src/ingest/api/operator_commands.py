@@ -1,4 +1,4 @@
-"""What people can have done to files and streams while the service runs."""
+"""The commands of operators: files, retry, reprocess, forget, pause and resume."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +19,14 @@ from ingest.worker.messages import FileProgress
 
 
 class OperatorCommands:
-    """Answers people. Its methods may be called from any thread.
+    """Carries out the commands. Any thread may call its methods.
 
-    It never touches what the intake holds: it moves files and sets marks, which the intake
-    sees at its next look as if a person had done so, and reads the intake's latest list of
-    files at work. So whatever is asked, and however long Kafka takes, the main loop goes round.
+    It shares no state with the scheduler: it moves files and sets marks, which the next scan
+    finds as if a person had done so, and reads the latest list of files at work. So no command
+    blocks the main loop, however long Kafka takes.
 
-    Raises Unknown, Refused, and Unavailable when Kafka or the registry is away; then nothing
-    has been changed.
+    Raises Unknown, Refused, and Unavailable if Kafka or the registry is unavailable. Then nothing
+    has changed.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class OperatorCommands:
         self._changing = threading.Lock()
 
     def files(self, newest: int) -> dict[str, Any]:
-        """List the files: of each state the newest ones, and how many there are."""
+        """List the newest files of each state, and how many there are."""
         folders = self._folders
         by_state = {
             "waiting": file_listing.waiting(folders.incoming, self._at_work(), newest),
@@ -59,7 +59,7 @@ class OperatorCommands:
         }
 
     def retry(self, name: str) -> dict[str, Any]:
-        """Move a file of failed/ back to incoming/; what the log has of it is sent anew."""
+        """Move a file of failed/ back to incoming/; its TRUNCATED stream is sent as a new run."""
         with self._one_at_a_time():
             path = file_listing.find(self._folders.failed, name)
             if path is None:
@@ -76,21 +76,21 @@ class OperatorCommands:
             stream = self._stream(stream_id)
             if not stream.ended:
                 raise Refused(
-                    f"{stream_id} is being ingested. If its file has been taken away, drop the "
-                    "file into incoming/ again: ingest goes on where it stopped."
+                    f"{stream_id} is being ingested. If its file was removed, drop the file into "
+                    "incoming/ again: ingest continues where it stopped."
                 )
             path = self._file_of(stream)
             if path is None:
                 raise Refused(
-                    f"Neither done/ nor failed/ has the file of {stream_id} any more: to send it "
-                    "again, put the file back there and repeat this."
+                    f"The file of {stream_id} is neither in done/ nor in failed/: to send it "
+                    "again, put the file back there and repeat the command."
                 )
             if stream.holds_frames:
                 self._marks.supersede(stream.fingerprint, stream.run_id)
             return {**self._give_back(_dropped(path, self._folders)), "stream_id": stream_id}
 
     def forget(self, stream_id: str) -> dict[str, Any]:
-        """Take a stream out of the catalogue and the index; its frames stay until they expire."""
+        """Remove a stream from the catalogue and the index; its frames stay until they expire."""
         with self._one_at_a_time():
             stream = self._stream(stream_id)
             if self._is_at_work(stream):
@@ -100,20 +100,20 @@ class OperatorCommands:
             return {"message": f"{stream_id} is forgotten.", "stream_id": stream_id}
 
     def pause(self) -> dict[str, Any]:
-        """Have no new file taken, by any replica, until resume; what is at work goes on."""
+        """Pause intake of all replicas until resume; files being processed continue."""
         self._marks.pause()
-        return {"message": "Intake is paused; files at work go on.", "paused": True}
+        return {"message": "Intake is paused; files being processed continue.", "paused": True}
 
     def resume(self) -> dict[str, Any]:
-        """Have new files taken again."""
+        """Resume intake."""
         self._marks.resume()
-        return {"message": "Intake goes on.", "paused": False}
+        return {"message": "Intake is resumed.", "paused": False}
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
-        """Keep one slow request from taking every thread: health checks need some, too."""
+        """Allow one change at a time, so that slow requests do not occupy every thread."""
         if not self._changing.acquire(blocking=False):
-            raise Refused("Another change is being made: ask again in a moment.")
+            raise Refused("Another change is in progress: try again in a moment.")
         try:
             yield
         finally:
@@ -130,7 +130,7 @@ class OperatorCommands:
             return True
         elsewhere = file_listing.claimed(self._folders.processing)
         names = {printable(path.name) for path in elsewhere}
-        # Of a video in a folder the name begins with the folder's.
+        # The name of a video in a folder begins with the folder's name.
         return not stream.ended and stream.source_name.partition("/")[0] in names
 
     def _file_of(self, stream: Stream) -> Path | None:
@@ -144,7 +144,7 @@ class OperatorCommands:
         return None
 
     def _holding(self, path: Path) -> Stream | None:
-        """Return the stream that holds, or is getting, a file's content."""
+        """Return the stream that has, or receives, a file's content."""
         with _readable(path), HeldFile(path) as file:
             content = file.identify(lambda: None)
             held = self._catalogue.holding(content.fingerprint)
@@ -156,20 +156,20 @@ class OperatorCommands:
     def _give_back(self, path: Path) -> dict[str, Any]:
         moved = self._folders.give_back(path)
         if moved is None:
-            raise Unknown(f"{printable(path.name)!r} has just been taken away.")
+            raise Unknown(f"{printable(path.name)!r} was removed meanwhile.")
         name = printable(moved.name)
         return {"message": f"{name} is in incoming/ again.", "name": name}
 
 
 def _dropped(path: Path, folders: Folders) -> Path:
-    """Return what was dropped: the file, or the folder of done/ or failed/ in which it lies."""
+    """Return the file, or the dropped folder of done/ or failed/ that contains it."""
     ends = (folders.done, folders.failed)
     return next((each for each in (path, *path.parents) if each.parent in ends), path)
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Refuse what can't be done because a file can't be read."""
+    """Raise Refused if a file can't be read."""
     try:
         yield
     except Unreadable as error:

@@ -1,4 +1,4 @@
-"""Who may ask what: names of the host, a token, and what a web page of others may not do."""
+"""Checks requests: the host name, the token, and requests from other sites' web pages."""
 
 import ipaddress
 import secrets
@@ -11,24 +11,24 @@ from framelog_service.environment import Secret
 from werkzeug.datastructures import Headers
 
 ANY = "*"
-"""In place of a name, whatever name there is."""
+"""Stands for any name."""
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A request that is not answered, and a sentence on what to do."""
+    """Why a request is rejected, and a sentence on what to do."""
 
     status: int
     sentence: str
 
 
 def refuse_strange_hosts(app: Flask, hosts: Collection[str]) -> None:
-    """Refuse requests to a name that is none of ours, on all routes.
+    """Reject requests with a foreign Host name, on all routes.
 
-    A web page can have its own name lead to this machine (DNS rebinding), and is then free to
-    ask; the name stays in Host. An address there can't be made so, nor can a missing one.
+    A web page can point a name of its own to this machine (DNS rebinding) and then send
+    requests; the Host header still has that name. An address, or no Host, can't come from that.
     """
 
     @app.before_request
@@ -37,8 +37,8 @@ def refuse_strange_hosts(app: Flask, hosts: Collection[str]) -> None:
         if is_own_host(host, hosts):
             return None
         answer = jsonify(
-            error=f"Ingest is not asked under the name {_name(host)[:100]!r}: use an address or "
-            "localhost, or put the name into FRAMELOG_INGEST_HOSTS."
+            error=f"Ingest does not accept the host name {_name(host)[:100]!r}: use an address or "
+            "localhost, or add the name to FRAMELOG_INGEST_HOSTS."
         )
         answer.status_code = 421
         return answer
@@ -57,7 +57,7 @@ def is_own_host(host: str, hosts: Collection[str]) -> bool:
 
 
 def check_token(headers: Headers, token: Secret | None) -> Refusal | None:
-    """Refuse who does not show the token, where there is one."""
+    """Reject a request without the token, if there is one."""
     if token is None:
         return None
     scheme, _, shown = headers.get("Authorization", "").partition(" ")
@@ -67,16 +67,16 @@ def check_token(headers: Headers, token: Secret | None) -> Refusal | None:
         return None
     return Refusal(
         401,
-        "Ingest asks for its token: send Authorization: Bearer, a space and what "
-        "FRAMELOG_INGEST_TOKEN holds.",
+        "Ingest requires its token: send Authorization: Bearer, a space and the value of "
+        "FRAMELOG_INGEST_TOKEN.",
     )
 
 
 def check_change(method: str, host: str, headers: Headers) -> Refusal | None:
-    """Refuse to change anything for a web page of others.
+    """Reject changes from a web page of another site.
 
-    Browsers say who asks; and a page of others can't send JSON without asking first. What has no
-    body need not say what it is.
+    Browsers state the origin, and such a page can't send JSON without a preflight request. A
+    request without a body needs no Content-Type.
     """
     if method in _READS:
         return None
@@ -85,11 +85,11 @@ def check_change(method: str, host: str, headers: Headers) -> Refusal | None:
     if site not in {"same-origin", "none"} or (
         origin is not None and _origin_host(origin) != host.lower()
     ):
-        return Refusal(403, "Requests of web pages of others are not taken.")
+        return Refusal(403, "Ingest rejects requests from web pages of other sites.")
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and (kind or _has_body(headers)):
         return Refusal(
-            415, "What changes something is asked for with Content-Type: application/json."
+            415, "A request that changes something needs Content-Type: application/json."
         )
     return None
 

@@ -1,8 +1,8 @@
-"""The HTTP server: waitress, with a bound on all that a client can take of it.
+"""The HTTP server: waitress, with limits on everything that a client can use.
 
-One thread reads heads and bodies and writes answers, of all connections at once, and waits for
-none; other threads answer whole requests. Each kind of request has threads of its own, so that
-nothing can keep those of health and metrics.
+One thread reads requests and writes answers for all connections, and never blocks on one. Other
+threads answer complete requests. Each kind of request has its own threads, so that nothing delays
+health and metrics.
 """
 
 import errno
@@ -27,19 +27,19 @@ from waitress.utilities import Error
 from ingest.telemetry.service_thread import RepeatingThread
 
 MOST_CONNECTIONS = 2048
-# Descriptors that are left to all else that the service does.
+# Descriptors that are left to the rest of the service.
 _OTHER_DESCRIPTORS = 512
 _FEWEST_CONNECTIONS = 64
 LARGEST_HEAD_BYTES = 16 << 10
 LARGEST_BODY_BYTES = 64 << 10
 _AGAIN_SECONDS = 0.5
 _MAINTENANCE_SECONDS = 1.0
-# So many are accepted before anything else is done, and so many wait to be accepted.
+# Connections accepted in one go, and connections that wait to be accepted.
 _ACCEPTED_AT_ONCE = 64
 _BACKLOG = 2048
 # Requests of one kind that wait for a thread.
 _MOST_WAITING = 32
-# Of answers that clients have not taken yet, together: they lie in memory and in files.
+# Answers that clients have not received yet, all together, in memory and in files.
 _MOST_UNSENT_BYTES = 64 << 20
 _CONTROL_THREADS = 4
 _END_SECONDS = 2
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 
 class Stage(Enum):
-    """What a connection is at; its value is for how many seconds it may be at that, as a whole."""
+    """The stage of a connection; the value is the longest time in this stage, in seconds."""
 
     SERVED = float("inf")
     ANSWER = 60.0
@@ -57,15 +57,15 @@ class Stage(Enum):
     IDLE = 59.0
 
 
-# One that has sent nothing yet may be about to: for so long it counts as the last to be shed.
+# A connection this young may be about to send a request: it is dropped last.
 _YOUNG_SECONDS = 1.0
-# In which order connections are shed for others, when there are too many; of a kind, the oldest.
+# The order in which connections are dropped if there are too many; within a stage, oldest first.
 _SHED = {Stage.IDLE: 0, Stage.HEAD: 1, Stage.BODY: 1, Stage.ANSWER: 2}
 _SHED_LAST = 3
 
 
 class _Busy(Error):
-    """What is answered when too many requests of its kind wait already."""
+    """The answer if too many requests of its kind wait already."""
 
     code = 503
     reason = "Service Unavailable"
@@ -73,10 +73,10 @@ class _Busy(Error):
 
 class _Parser(HTTPRequestParser):
     path = ""
-    """Of a request that can't be read: waitress has none then, and names it in its log."""
+    """The path of an invalid request: waitress sets none, but logs it."""
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Take whatever can't be parsed for a bad request: a number, an address."""
+        """Treat everything that can't be parsed, such as a number, as a bad request."""
         try:
             super().parse_header(header_plus)
         except ValueError as error:
@@ -84,7 +84,7 @@ class _Parser(HTTPRequestParser):
 
 
 class _Channel(HTTPChannel):
-    """One connection, which knows what it is at and since when."""
+    """One connection, with its stage and since when."""
 
     parser_class = _Parser
     server: "_Server"
@@ -96,19 +96,19 @@ class _Channel(HTTPChannel):
         super().__init__(*of_waitress, **named)
 
     def del_channel(self, map: Any = None) -> None:  # noqa: A002
-        """Note that it is about to be closed."""
+        """Clean up before the connection is closed."""
         self.server.at_work.discard(self)
         self.server.poller.forget(self)
         super().del_channel(map)
 
     def close(self) -> None:
-        """Close, at the server's end too, what is still to be written: it may lie in a file."""
+        """Close, and discard unsent answers: they may be in a file."""
         self.handle_close()
 
     def received(self, data: bytes) -> bool:
-        """Take what has come: one request, and its answer is the last where more came with it.
+        """Handle received bytes: one request. If more follow with it, its answer is the last.
 
-        A client that sends many at once would have each read of it take as long as all of them.
+        Otherwise one client's pipelined requests would delay all others.
         """
         with cast("Any", self).requests_lock:
             if self.will_close or self.close_when_flushed:
@@ -116,7 +116,7 @@ class _Channel(HTTPChannel):
             while data and not self.requests:
                 request = self.request = self.request or self.parser_class(self.adj)
                 data = data[request.received(data) :]
-                # One that is complete by its head is answered, and none of its body asked for.
+                # A request that is complete with its head is answered; its body is not requested.
                 if request.expect_continue and request.headers_finished and not request.completed:
                     self.send_continue()
                 if request.completed:
@@ -134,25 +134,25 @@ class _Channel(HTTPChannel):
         self.server.add_task(cast("Any", self))
 
     def handle_write(self) -> None:
-        """Write what the client takes."""
+        """Write what the client can receive."""
         super().handle_write()
         self.note()
 
     def service(self) -> None:
-        """Answer one request; called by a thread that answers."""
+        """Answer one request. Called by an answering thread."""
         super().service()
         self.note()
 
     def handle_error(self) -> None:
-        """End a connection that a fault of ours has met, and say so."""
+        """Log a fault of ingest's own, and close the connection."""
         log.exception("event=connection_failed")
         self.handle_close()
 
     def note(self) -> None:
-        """See what the connection is at now."""
+        """Update the stage of the connection."""
         request = self.request
         if self.total_outbufs_len:
-            # Also while a thread writes: it waits for the client, who may never take it.
+            # Also while a thread writes: it waits for the client, which may never receive it.
             stage = Stage.ANSWER
         elif self.requests:
             stage = Stage.SERVED
@@ -165,9 +165,9 @@ class _Channel(HTTPChannel):
 
 
 class _Poller:
-    """Waits for all connections at once; what it costs goes by what happens, not by how many.
+    """Waits for all connections by epoll: its cost depends on events, not on connections.
 
-    waitress's own loop asks each connection before each wait what it is to be woken for.
+    waitress's own loop asks every connection before each wait.
     """
 
     def __init__(self, sockets: dict[int, Any]) -> None:
@@ -176,7 +176,7 @@ class _Poller:
         self._watched: dict[int, int] = {}
 
     def watch(self, those: Any) -> None:
-        """Be woken for what a connection or a listener wants to be woken for now."""
+        """Watch a connection or a listener for the events that it wants now."""
         descriptor: int | None = those._fileno  # noqa: SLF001  (its only name)
         if descriptor is None or self._sockets.get(descriptor) != those:
             return  # it has been closed
@@ -191,14 +191,14 @@ class _Poller:
         self._watched[descriptor] = wanted
 
     def forget(self, those: Any) -> None:
-        """Be woken no more for what is about to be closed."""
+        """Stop watching what is about to be closed."""
         descriptor = those._fileno  # noqa: SLF001
         if self._watched.pop(descriptor, None) is not None:
             with suppress(OSError):
                 self._epoll.unregister(descriptor)
 
     def go_round(self, seconds: float) -> None:
-        """Wait for what happens, for so long at most, and have it dealt with."""
+        """Wait for events, at most so many seconds, and handle them."""
         for descriptor, flags in self._epoll.poll(seconds):
             those = self._sockets.get(descriptor)
             if those is not None:
@@ -206,12 +206,12 @@ class _Poller:
                 self.watch(those)
 
     def close(self) -> None:
-        """Wait no more."""
+        """Close the poller."""
         self._epoll.close()
 
 
 class _Lanes:
-    """Threads for each kind of request: none can take another's."""
+    """Threads for each kind of request, so that no kind delays another."""
 
     def __init__(self) -> None:
         self._health = ThreadedTaskDispatcher()
@@ -232,7 +232,7 @@ class _Lanes:
         self._others.set_thread_count(_CONTROL_THREADS)
 
     def add_task(self, channel: Any) -> None:
-        """Have the next request of a connection answered."""
+        """Queue the next request of a connection for an answer."""
         request = channel.requests[0]
         lane = self._paths.get(request.path, self._others)
         if request.error is None:
@@ -241,9 +241,9 @@ class _Lanes:
 
     def _refusal(self, lane: ThreadedTaskDispatcher, server: "_Server") -> _Busy | None:
         if lane is not self._health and len(lane.queue) >= _MOST_WAITING:
-            return _Busy("Too many requests wait: ask again in a moment.")
+            return _Busy("Too many requests wait: try again in a moment.")
         if lane is self._others and server.unsent_bytes > _MOST_UNSENT_BYTES:
-            return _Busy("Clients have left too many answers untaken: ask again in a minute.")
+            return _Busy("Clients have not received too many answers yet: try again in a minute.")
         return None
 
     def shutdown(self) -> None:
@@ -253,7 +253,7 @@ class _Lanes:
 
 
 class _Server(TcpWSGIServer):
-    """Accepts connections, and ends those that take too long or are too many."""
+    """Accepts connections, and drops those that take too long or are too many."""
 
     channel_class = _Channel
 
@@ -282,10 +282,10 @@ class _Server(TcpWSGIServer):
         return self.accepting and self.now() >= self._accepts_from
 
     def maintain(self) -> None:
-        """See to connections between two waits of the loop."""
+        """Maintain the connections between two waits of the loop."""
         self.poller.watch(self)
         for channel in list(self.at_work):
-            # Another thread is at its answer, or was, and may have left something to be written.
+            # Another thread answers it, or has answered, and may have left data to write.
             if not channel.requests:
                 self.at_work.discard(channel)
             self.poller.watch(channel)
@@ -295,14 +295,14 @@ class _Server(TcpWSGIServer):
             self.maintenance(now)
 
     def maintenance(self, now: float) -> None:
-        """End what has been at one thing for too long, however busily."""
+        """Drop connections that have been in one stage for too long."""
         for channel in self._channels:
             channel.note()
             if now - channel.since > channel.stage.value:
                 self._drop(channel, channel.stage.name.lower())
 
     def handle_accept(self) -> None:
-        """Accept what has come: one at a time, with a wait after each, would be slow."""
+        """Accept several connections at once: one for each wait would be slow."""
         for _ in range(_ACCEPTED_AT_ONCE):
             try:
                 accepted = self.accept()
@@ -319,14 +319,14 @@ class _Server(TcpWSGIServer):
                 connection.close()
                 self._dropped("crowd")
                 continue
-            with suppress(OSError):  # it is gone already
+            with suppress(OSError):  # it is closed already
                 self.set_socket_options(connection)
             address = self.fix_addr(address)
             self.poller.watch(_Channel(self, connection, address, self.adj, map=self._sockets))
 
     @property
     def unsent_bytes(self) -> int:
-        """How much of answers clients have not taken yet."""
+        """The bytes of answers that clients have not received yet."""
         return sum(channel.total_outbufs_len for channel in self._channels)
 
     @property
@@ -334,7 +334,7 @@ class _Server(TcpWSGIServer):
         return list(cast("dict[int, _Channel]", self.active_channels).values())
 
     def _shed(self) -> bool:
-        """End the connection that can best be done without; False where there is none."""
+        """Drop the least valuable connection; False if there is none."""
         now = self.now()
 
         def rank(channel: _Channel) -> tuple[int, float]:
@@ -347,12 +347,12 @@ class _Server(TcpWSGIServer):
         return bool(those)
 
     def handle_error(self) -> None:
-        """Go on after a fault of ours: the listener must stay."""
+        """Log a fault of ingest's own: the listener must survive it."""
         log.exception("event=not_accepted next='go on'")
 
     def _drop(self, channel: _Channel, reason: str) -> None:
         self._dropped(reason)
-        # At once, and not when its client can be written to: it may never take anything.
+        # At once, not when its client becomes writable: it may never do.
         channel.handle_close()
 
 
@@ -366,11 +366,11 @@ def serving(
     now: Callable[[], float] = time.monotonic,
     most: int = MOST_CONNECTIONS,
 ) -> Iterator[int]:
-    """Serve app from threads; gives the port, which is a free one where 0 was asked for.
+    """Serve app from threads; yields the port, a free one if port is 0.
 
-    dropped is told why a connection was ended: what it was at for too long, or crowd. now is
-    a monotonic clock in seconds, most how many connections there may be. Raises OSError when
-    the port is taken.
+    dropped is called with the reason if a connection is dropped: its stage, or crowd. now is a
+    monotonic clock in seconds, most the largest number of connections. Raises OSError if the port
+    is in use.
     """
     adjustments = Adjustments(
         host=host,
@@ -407,7 +407,7 @@ def serving(
                 server.maintain()
             poller.go_round(_MAINTENANCE_SECONDS)
 
-    # A line for each request that waits for a thread would be all of the log.
+    # waitress would log a line for each request that waits.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     lanes.start()
     try:
@@ -424,7 +424,7 @@ def serving(
 
 
 def _most_connections(most: int) -> int:
-    """Return how many connections there may be: as many as the system lets the process have."""
+    """Return how many connections the system's limit of open files allows, at most most."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = most + _OTHER_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""The streams of the log, for those who ask about one or have it forgotten."""
+"""The streams of the log, for the operators' commands."""
 
 from typing import Protocol
 
@@ -9,23 +9,23 @@ from ingest.model.stream import Stream
 
 
 class Catalogue(Protocol):
-    """What control needs of the log. Each method raises Unavailable when the cluster is away."""
+    """What the commands need of the log. Methods raise Unavailable without the cluster."""
 
     def stream(self, stream_id: str) -> Stream | None:
         """Return the state of a stream."""
 
     def holding(self, fingerprint: str) -> Stream | None:
-        """Return the state of the stream that holds, or is getting, this content."""
+        """Return the state of the stream that has, or receives, this content."""
 
     def forget(self, stream: Stream) -> None:
-        """Take a stream out of the catalogue and the index, in one transaction.
+        """Remove a stream from the catalogue and the index, in one transaction.
 
-        Raises Unknown when it is gone, and Refused when it is not as it was any more.
+        Raises Unknown if it is gone, and Refused if it has changed meanwhile.
         """
 
 
 class KafkaCatalogue:
-    """See Catalogue. Connects anew for each call; safe to use from any thread."""
+    """See Catalogue. Connects for each call; any thread may use it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,13 +43,13 @@ class KafkaCatalogue:
         return found[-1] if found else None
 
     def forget(self, stream: Stream) -> None:
-        """See Catalogue.forget. Whoever was writing the stream is fenced."""
+        """See Catalogue.forget. Fences any writer of the stream."""
         publisher, committed_log = connect(self._settings, stream.fingerprint)
         try:
             key = stream.stream_id.encode()
             now = next(iter(committed_log.streams(lambda other: other == key)), None)
             if now is None:
-                raise Unknown(f"There is no stream {stream.stream_id} any more.")
+                raise Unknown(f"The stream {stream.stream_id} does not exist any more.")
             if (now.run_id, now.segment_count) != (stream.run_id, stream.segment_count):
                 raise Fenced
             index = self._settings.index_topic

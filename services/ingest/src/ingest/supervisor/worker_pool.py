@@ -151,10 +151,8 @@ class WorkerPool:
             name="ingest worker",
             daemon=True,
         )
-        with (
-            theirs,
-            suppress(EOFError, OSError),
-        ):  # the fork server has just died: the next worker gets a new one
+        # If the fork server has just died, the next worker gets a new one.
+        with theirs, suppress(EOFError, OSError):
             process.start()
         running = WorkerHandle(job, process, ours, time.monotonic())
         self._running.append(running)
