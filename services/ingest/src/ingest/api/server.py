@@ -8,7 +8,6 @@ health and metrics.
 import errno
 import logging
 import resource
-import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,9 +20,9 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
-from waitress.utilities import Error
 
+from ingest.api.poller import Poller
+from ingest.api.request_pools import RequestPools
 from ingest.telemetry.service_thread import RepeatingThread
 
 MOST_CONNECTIONS = 2048
@@ -37,12 +36,6 @@ _MAINTENANCE_SECONDS = 1.0
 # Connections accepted in one go, and connections that wait to be accepted.
 _ACCEPTED_AT_ONCE = 64
 _BACKLOG = 2048
-# Requests of one kind that wait for a thread.
-_MOST_WAITING = 32
-# Answers that clients have not received yet, all together, in memory and in files.
-_MOST_UNSENT_BYTES = 64 << 20
-_CONTROL_THREADS = 4
-_END_SECONDS = 2
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +55,6 @@ _YOUNG_SECONDS = 1.0
 # The order in which connections are dropped if there are too many; within a stage, oldest first.
 _SHED = {Stage.IDLE: 0, Stage.HEAD: 1, Stage.BODY: 1, Stage.ANSWER: 2}
 _SHED_LAST = 3
-
-
-class _Busy(Error):
-    """The answer if too many requests of its kind wait already."""
-
-    code = 503
-    reason = "Service Unavailable"
 
 
 class _Parser(HTTPRequestParser):
@@ -164,94 +150,6 @@ class _Channel(HTTPChannel):
             self.stage, self.since = stage, self._now()
 
 
-class _Poller:
-    """Waits for all connections by epoll: its cost depends on events, not on connections.
-
-    waitress's own loop asks every connection before each wait.
-    """
-
-    def __init__(self, sockets: dict[int, Any]) -> None:
-        self._sockets = sockets
-        self._epoll = select.epoll()
-        self._watched: dict[int, int] = {}
-
-    def watch(self, those: Any) -> None:
-        """Watch a connection or a listener for the events that it wants now."""
-        descriptor: int | None = those._fileno  # noqa: SLF001  (its only name)
-        if descriptor is None or self._sockets.get(descriptor) != those:
-            return  # it has been closed
-        wanted = (select.EPOLLIN if those.readable() else 0) | (
-            select.EPOLLOUT if those.writable() and not those.accepting else 0
-        )
-        before = self._watched.get(descriptor)
-        if before is None:
-            self._epoll.register(descriptor, wanted)
-        elif before != wanted:
-            self._epoll.modify(descriptor, wanted)
-        self._watched[descriptor] = wanted
-
-    def forget(self, those: Any) -> None:
-        """Stop watching what is about to be closed."""
-        descriptor = those._fileno  # noqa: SLF001
-        if self._watched.pop(descriptor, None) is not None:
-            with suppress(OSError):
-                self._epoll.unregister(descriptor)
-
-    def go_round(self, seconds: float) -> None:
-        """Wait for events, at most so many seconds, and handle them."""
-        for descriptor, flags in self._epoll.poll(seconds):
-            those = self._sockets.get(descriptor)
-            if those is not None:
-                wasyncore.readwrite(those, flags)  # epoll's flags are those of poll
-                self.watch(those)
-
-    def close(self) -> None:
-        """Close the poller."""
-        self._epoll.close()
-
-
-class _Lanes:
-    """Threads for each kind of request, so that no kind delays another."""
-
-    def __init__(self) -> None:
-        self._health = ThreadedTaskDispatcher()
-        self._metrics = ThreadedTaskDispatcher()
-        self._others = ThreadedTaskDispatcher()
-        self._refusals = ThreadedTaskDispatcher()
-        self._paths = {
-            "/healthz": self._health,
-            "/readyz": self._health,
-            "/metrics": self._metrics,
-        }
-
-    def start(self) -> None:
-        """Start the threads."""
-        self._health.set_thread_count(1)
-        self._metrics.set_thread_count(1)
-        self._refusals.set_thread_count(1)
-        self._others.set_thread_count(_CONTROL_THREADS)
-
-    def add_task(self, channel: Any) -> None:
-        """Queue the next request of a connection for an answer."""
-        request = channel.requests[0]
-        lane = self._paths.get(request.path, self._others)
-        if request.error is None:
-            request.error = self._refusal(lane, channel.server)
-        (lane if request.error is None else self._refusals).add_task(channel)
-
-    def _refusal(self, lane: ThreadedTaskDispatcher, server: "_Server") -> _Busy | None:
-        if lane is not self._health and len(lane.queue) >= _MOST_WAITING:
-            return _Busy("Too many requests wait: try again in a moment.")
-        if lane is self._others and server.unsent_bytes > _MOST_UNSENT_BYTES:
-            return _Busy("Clients have not received too many answers yet: try again in a minute.")
-        return None
-
-    def shutdown(self) -> None:
-        """End the threads."""
-        for lane in (self._health, self._metrics, self._others, self._refusals):
-            lane.shutdown(timeout=_END_SECONDS)
-
-
 class _Server(TcpWSGIServer):
     """Accepts connections, and drops those that take too long or are too many."""
 
@@ -264,7 +162,7 @@ class _Server(TcpWSGIServer):
         *,
         dropped: Callable[[str], None],
         now: Callable[[], float],
-        poller: _Poller,
+        poller: Poller,
         most: int,
         **named: Any,
     ) -> None:
@@ -381,8 +279,8 @@ def serving(
         log_socket_errors=False,
         ident=None,
     )
-    lanes, sockets = _Lanes(), dict[int, Any]()
-    poller = _Poller(sockets)
+    pools, sockets = RequestPools(), dict[int, Any]()
+    poller = Poller(sockets)
     servers = [
         _Server(
             app,
@@ -391,7 +289,7 @@ def serving(
             now=now,
             poller=poller,
             most=_most_connections(most),
-            dispatcher=lanes,
+            dispatcher=pools,
             adj=adjustments,
             sockinfo=sockinfo,
         )
@@ -409,7 +307,7 @@ def serving(
 
     # waitress would log a line for each request that waits.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    lanes.start()
+    pools.start()
     try:
         with RepeatingThread("http", go_round, lambda: _AGAIN_SECONDS):
             try:
@@ -418,7 +316,7 @@ def serving(
                 ending.append(True)
                 servers[0].pull_trigger()
     finally:
-        lanes.shutdown()
+        pools.shutdown()
         wasyncore.close_all(sockets)
         poller.close()
 

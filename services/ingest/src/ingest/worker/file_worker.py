@@ -4,17 +4,12 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
 
 from framelog_service.logs import Lines
 
 from ingest.config.settings import Settings
-from ingest.encode.frame_builder import Encoding
-from ingest.encode.image_encoders import encoder
 from ingest.inbox.marker_files import Begun, Marks
 from ingest.inbox.open_file import Content, HeldFile
 from ingest.kafka.connection import Connection
@@ -26,33 +21,24 @@ from ingest.media.image_sequence import ImageSequence
 from ingest.media.opening import check_size, open_pictures
 from ingest.media.picture_source import Limits, PictureSource
 from ingest.media.video_file import VideoFile
-from ingest.model.choices import Choices, with_named
 from ingest.model.errors import Fenced, FileChanged, StartOver, Unfinished, Unreadable
-from ingest.model.frame import BatchLimits, Frame, batches, first_alone
-from ingest.model.sampling import sampled
 from ingest.model.stream import Stream
-from ingest.model.timing import timed
 from ingest.model.video_description import NOTHING_KNOWN, Description
 from ingest.model.wording import printable
-from ingest.telemetry.worker_probe import Probe, Progress, Pulled
+from ingest.telemetry.worker_probe import Probe, Progress
 from ingest.worker import duplicate_rules
 from ingest.worker.duplicate_lookup import DuplicateLookup, Resolved
+from ingest.worker.frame_pipeline import FramePipeline, now_us
 from ingest.worker.messages import Begun as RunBegun
 from ingest.worker.messages import Busy, Changed, Ended, Job, Lookup, Opened, Waiting
-from ingest.worker.pacing import Pacer
 from ingest.worker.service_link import Link
+from ingest.worker.stream_ending import StreamEnding
 from ingest.worker.stream_session import Session
 
 _RETRY_SECONDS = 1.0
-# Paced streams have priority over those that are sent as fast as possible.
-_UNHURRIED = 10
-_FEWER = "Fewer frames could be decoded than in the run before it was interrupted."
-_CHANGED = "The file was changed repeatedly while it was read."
 _BEING_WRITTEN = "A program has it open for writing."
 
 log = logging.getLogger(__name__)
-
-P = TypeVar("P")
 
 
 class Worker:
@@ -66,6 +52,8 @@ class Worker:
         self._link = link
         self._probe = probe
         self._lines = lines
+        self._ending = StreamEnding(settings, job, link, probe)
+        self._pipeline = FramePipeline(settings, job, link, probe, self._ending)
         self._marks = Marks(settings.videos)
         self._known: dict[str, Known | None] = {}
         self._connection: Connection | None = None
@@ -147,10 +135,10 @@ class Worker:
         session.content_sha256 = held.known_sha256
         try:
             if source is None:
-                self._end(session, held, reason)
+                self._ending.end(session, held, reason)
             else:
                 self._link.send(_begun(session.stream))
-                self._send(source, session, held)
+                self._pipeline.send(source, session, held)
         except StartOver:
             self._note_begun(held, session.stream)
             raise
@@ -166,112 +154,6 @@ class Worker:
     def learned(self) -> Learned | None:
         """What is known about record sizes, once a stream was begun."""
         return self._job.learned if self._connection is None else self._connection.book.learned
-
-    def _send(self, source: PictureSource, session: Session, held: HeldFile) -> None:
-        """Publish every frame that is not in the log yet: the pipeline. Raises FileChanged."""
-        settings, timing = self._settings, self._probe.pulling.timing
-        # The choices of the run, not today's settings: frame indices depend on them.
-        choices = with_named(Choices(), session.stream.choices)
-        largest_bytes = min(
-            settings.largest_frame_bytes, session.limits.image_bytes(session.stream)
-        )
-        batch_frames = min(settings.batch_frames, session.limits.segment_frames(session.stream))
-        limits = BatchLimits(batch_frames, settings.batch_bytes, settings.batch_seconds)
-        pacer = Pacer(choices.pace, time.monotonic, self._sleep, settings.batch_seconds)
-        encoding = Encoding(
-            encoder(choices, largest_bytes),
-            choices.encoding,
-            largest_bytes,
-            lower_oversize=settings.lower_oversize,
-            attributes=_attributes(session.stream),
-            now_us=_now_us,
-        )
-        if choices.pace is None:
-            os.nice(_UNHURRIED)
-
-        decoded = timing("decode", timed(source.pictures(choices), source.nominal(choices)))
-        picked = sampled(self._alive(decoded), choices.every_nth, choices.rate)
-        unsent = (picture for picture in picked if picture.index >= session.stream.frame_count)
-        frames = timing("encode", encoding.frames(timing("pace", pacer.due(unsent))))
-        # A lost worker may have decoded two batches that it had not committed.
-        in_doubt = 2 * settings.batch_frames if self._job.after_loss else 0
-        alone = max(1, in_doubt)  # the first frame always, so that it is visible soon
-        with ThreadPoolExecutor(1, "commit") as committer:
-            committing: Future[None] | None = None
-            for batch in batches(first_alone(frames, alone), limits, time.monotonic):
-                self._await(committing)
-                missing = None
-                if batch[-1].is_last:
-                    missing = self._missing(self._shortfall(source), session, held)
-                # Measured here, before anything of the next batch is pulled.
-                pulled = self._probe.pulled(pacer.take_late_seconds())
-                session.content_sha256 = held.known_sha256
-                committing = committer.submit(self._commit, session, batch, missing, pulled)
-                held.begin_hash()  # not earlier: hashing must not delay the first frame
-                if self._job.after_loss and len(batch) == 1:
-                    self._await(committing)
-            self._await(committing)
-        if not session.stream.ended:
-            self._end(session, held, encoding.failure or _FEWER)
-
-    def _commit(
-        self, session: Session, batch: list[Frame], missing: str | None, pulled: Pulled
-    ) -> None:
-        with self._probe.batch(batch, pulled):
-            session.commit(batch, missing)
-        self._link.send(self._probe.committed(batch, pulled))
-
-    def _await(self, committing: Future[None] | None) -> None:
-        if committing is None:
-            return
-        if not committing.done():
-            with self._link.showing_life():
-                wait([committing])
-        committing.result()
-
-    def _shortfall(self, source: PictureSource) -> str | None:
-        try:
-            with self._link.showing_life():
-                return source.shortfall()
-        except OSError as error:
-            return f"It can't be read: {error.strerror or error}."
-
-    def _missing(self, sentence: str | None, session: Session, held: HeldFile) -> str | None:
-        """Return what a stream that is about to end lacks, and set its content's hash.
-
-        Raises FileChanged if the file no longer has the bytes that were read.
-        """
-        try:
-            with self._link.showing_life():
-                session.content_sha256 = self._sha256(held)
-                is_changed = held.is_changed(self._link.show_life)
-        except Unreadable as error:  # the decoder may have read it all, another way
-            return sentence or str(error)
-        if not is_changed:
-            return sentence
-        if not self._job.is_final:
-            raise FileChanged(_CHANGED)
-        return _CHANGED
-
-    def _sha256(self, held: HeldFile) -> str | None:
-        """Return the hash of all bytes; for a file that is given up, only if it is known soon.
-
-        Such a file may be a sparse one of terabytes, on which a worker hung.
-        """
-        if self._job.give_up is None:
-            return held.sha256(self._link.show_life)
-        return held.sha256_within(self._settings.stall_seconds, self._link.show_life)
-
-    def _end(self, session: Session, held: HeldFile, reason: str) -> None:
-        missing = self._missing(reason, session, held)
-        with self._link.showing_life(), self._probe.trace.span("end"):
-            session.end(missing or reason)
-
-    def _alive(self, pictures: Iterable[P]) -> Iterator[P]:
-        """Send signs of life while pictures are decoded, even if none of them is sent."""
-        for picture in pictures:
-            self._link.show_life()
-            yield picture
 
     def _end_with(self, reason: str) -> Ended | Busy | Changed:
         """End the stream: nothing, or nothing more, of the file can be decoded."""
@@ -354,7 +236,7 @@ class Worker:
             source_bytes=held.state.size_bytes if held is not None else 0,
             fingerprint=content.fingerprint,
             choices=self._job.choices,
-            now_us=_now_us(),
+            now_us=now_us(),
         )
 
     def _session(self, resolved: Resolved, fresh: Stream) -> Session:
@@ -363,7 +245,7 @@ class Worker:
         session = Session(
             resolved.connection.open,
             self._wait,
-            _now_us,
+            now_us,
             self._probe.step,
         )
         with self._link.showing_life(), self._probe.trace.span("connect"):
@@ -390,10 +272,6 @@ class Worker:
         self._link.send(Waiting(reason))
         time.sleep(_RETRY_SECONDS)
 
-    def _sleep(self, seconds: float) -> None:
-        time.sleep(min(seconds, self._link.sign_of_life_seconds))
-        self._link.show_life()
-
 
 def _begun(stream: Stream) -> RunBegun:
     return RunBegun(
@@ -413,12 +291,3 @@ def _ended(stream: Stream, held: HeldFile | None, *, duplicate: bool = False) ->
         stream.fingerprint,
         None if held is None else held.state,
     )
-
-
-def _attributes(stream: Stream) -> dict[str, str]:
-    width, height = stream.sample_aspect_num, stream.sample_aspect_den
-    return {} if width == height else {"sample_aspect_ratio": f"{width}:{height}"}
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
