@@ -1,4 +1,4 @@
-"""A decoded picture made what the encoders want: its colours, its size and how it lies."""
+"""Converts decoded pictures to encoder input: colours, size and orientation."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""From pictures to frames."""
+"""Makes frames from pictures; JPEGs that are small enough pass unchanged."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,10 +16,9 @@ log = logging.getLogger(__name__)
 class Encoding:
     """A stage of the pipeline: pictures in, frames out.
 
-    What the source holds as a JPEG is sent as it is where it is small enough, and else, where
-    lower_oversize allows it, decoded and encoded: which pictures come, and when, does not depend
-    on that. It ends early where a picture can't be encoded, or not small enough to be sent;
-    failure then says so.
+    A JPEG of the source is sent unchanged if it is small enough. Otherwise, if lower_oversize
+    allows, it is decoded and encoded again at a lower quality. It ends early if a picture can't
+    be encoded, or not small enough; failure then says so.
     """
 
     def __init__(
@@ -102,7 +101,7 @@ class Encoding:
     def _lowered(
         self, coded: CodedPicture, attributes: dict[str, str]
     ) -> tuple[Image, dict[str, str]]:
-        """Encode a JPEG again; whatever its new quality is, it is not the source's own."""
+        """Encode an oversized JPEG again. Its new quality is always stated."""
         picture = Picture(decode_image(coded.image, "JPEG"))
         image = self._encoder.encode(picture)
         return image, attributes | coded.attributes | {"quality": str(image.quality)}

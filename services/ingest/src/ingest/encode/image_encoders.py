@@ -1,6 +1,5 @@
-"""Images of the three encodings, from decoded pictures."""
+"""Encodes pictures as JPEG, PNG or WebP; lowers the quality of an image that is too large."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, cast
@@ -12,6 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from ingest.encode.encoder_input import Converter, Plane
+from ingest.encode.quality_reduction import encode_to_fit
 from ingest.media.picture_source import Picture
 from ingest.model.choices import DEFAULT_QUALITY, Choices
 from ingest.pixels import tone_mapping
@@ -43,11 +43,11 @@ class Encoder(Protocol):
     """The quality that is asked for, 1 to 100; None for a lossless encoding."""
 
     def encode(self, picture: Picture) -> Image:
-        """Return picture as a file, at a lower quality where that keeps it within the limit."""
+        """Return the encoded picture, at a lower quality if it would be too large."""
 
 
 def encoder(choices: Choices, largest_bytes: int) -> Encoder:
-    """Return the encoder that choices ask for. An image may still be larger than largest_bytes.
+    """Return the chosen encoder. An image may still be larger than largest_bytes.
 
     A JPEG or WebP that is too large is encoded again at lower qualities.
     """
@@ -81,7 +81,7 @@ class JpegEncoder:
         def encode(quality: int) -> bytes:
             return bytes(simplejpeg.encode_jpeg_yuv_planes(luma, blue, red, quality=quality))
 
-        data, quality = _within(self._largest_bytes, self._quality, encode)
+        data, quality = encode_to_fit(self._largest_bytes, self._quality, encode)
         return Image(data, width, height, quality)
 
 
@@ -119,17 +119,8 @@ class WebpEncoder:
         def encode(quality: int) -> bytes:
             return _written("libwebp", pixels, {"quality": str(quality)})
 
-        data, quality = _within(self._largest_bytes, self._quality, encode)
+        data, quality = encode_to_fit(self._largest_bytes, self._quality, encode)
         return Image(data, pixels.width, pixels.height, quality)
-
-
-def _within(largest_bytes: int, quality: int, encode: Callable[[int], bytes]) -> tuple[bytes, int]:
-    """Encode at quality, or at the first of three quarters of it, and so on, that fits."""
-    while True:
-        data = encode(quality)
-        if len(data) <= largest_bytes or quality == 1:
-            return data, quality
-        quality = max(1, quality * 3 // 4)
 
 
 def _written(codec: str, pixels: VideoFrame, options: dict[str, str]) -> bytes:

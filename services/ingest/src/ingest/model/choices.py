@@ -1,4 +1,4 @@
-"""What is sent of a video: chosen for all by the settings, and for one by a TOML file beside it."""
+"""The choices of what is sent of a video: from the settings, and from a TOML file beside it."""
 
 import os
 import re
@@ -15,8 +15,8 @@ from ingest.model.errors import Unreadable
 ENCODINGS = ("JPEG", "PNG", "WEBP")
 DEFAULT_QUALITY = 90
 SIDECAR_SUFFIX = ".toml"
-# What a dropped file's settings may be, since the service itself reads them. Python's parser
-# takes time that grows with the square of a key's dots.
+# Limits of a dropped file's settings, which the service itself reads. The time of Python's parser
+# grows with the square of a key's dots.
 _MOST_BYTES = 16 << 10
 _MOST_DOTS = 16
 _LONG_TEXT = re.compile("\"{3}|'{3}")
@@ -25,7 +25,7 @@ _MOST_LETTERS_SHOWN = 100
 
 
 class BadChoice(ValueError):
-    """A choice that can't be: its name, the text that was given, and what is allowed."""
+    """An invalid choice: its name, the given text, and what is allowed."""
 
     def __init__(self, name: str, text: str, allowed: str) -> None:
         super().__init__(f"{_short(name)} is {_short(text)!r}, but it must be {allowed}.")
@@ -36,11 +36,11 @@ class BadChoice(ValueError):
 class Choices:
     """How a video is sent.
 
-    quality is 1 to 100, and of no effect for PNG; where it is None, pictures that are JPEGs
-    already are sent as they are, and others with DEFAULT_QUALITY; longest_side is in pixels,
-    and never enlarges; of every_nth and rate (frames a second) at most one thins the video
-    out; pace is seconds of video a second, None for as quickly as possible; sequence_rate is
-    that of the pictures of an image sequence, which has none of its own.
+    quality is 1 to 100, without effect for PNG; None sends pictures that are JPEGs already
+    unchanged, and others with DEFAULT_QUALITY. longest_side is in pixels, and never enlarges.
+    every_nth and rate (frames a second) drop frames; at most one may be set. pace is seconds of
+    video a second, None for as fast as possible. sequence_rate is the frame rate of an image
+    sequence, which has none of its own.
     """
 
     encoding: str = "JPEG"
@@ -53,7 +53,7 @@ class Choices:
 
     @property
     def keeps_pixels(self) -> bool:
-        """Whether a picture that is a JPEG already is sent as it is."""
+        """Whether a picture that is a JPEG already is sent unchanged."""
         return self.encoding == "JPEG" and self.quality is None and self.longest_side is None
 
     def named(self) -> dict[str, str]:
@@ -79,8 +79,8 @@ def with_named(choices: Choices, named: Mapping[str, str]) -> Choices:
 def choices_in(beside: Path, defaults: Choices) -> Choices:
     """Return defaults changed by a TOML file that belongs to a video.
 
-    Raises Unreadable, with a sentence that names the file, the choice and what is allowed. What
-    it takes is bounded, whatever the file holds.
+    Raises Unreadable, with a sentence that names the file, the choice and what is allowed. Its
+    cost is bounded, whatever the file contains.
     """
     try:
         table = tomllib.loads(_bounded(beside))
@@ -97,8 +97,8 @@ def choices_in(beside: Path, defaults: Choices) -> Choices:
 def sidecar(path: Path) -> Path | None:
     """Return the TOML file that belongs to a video: film.mp4.toml or film.toml.
 
-    film.toml is that of all films of this stem, but where one is named just film: then it is
-    that one's alone.
+    film.toml belongs to all videos of this stem. If a file is named just film, it belongs to
+    that one alone.
     """
     for name in (f"{path.name}{SIDECAR_SUFFIX}", f"{path.stem}{SIDECAR_SUFFIX}"):
         beside = path.with_name(name)

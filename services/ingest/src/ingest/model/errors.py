@@ -10,9 +10,9 @@ class Unreadable(IngestError):
 
 
 class Unfinished(IngestError):
-    """Look at the file again later: more of it may be on its way.
+    """Check the file again later: it may still be incomplete.
 
-    is_being_written: somebody has it open for writing.
+    is_being_written: a program has it open for writing.
     """
 
     def __init__(self, reason: str, *, is_being_written: bool = False) -> None:
@@ -21,48 +21,48 @@ class Unfinished(IngestError):
 
 
 class FileChanged(IngestError):
-    """Begin again with the file: it was changed while it was read."""
+    """Start over with the file: it was changed while it was read."""
 
 
 class Unavailable(IngestError):
-    """Wait and try again: the broker or the registry is away, or not set up yet."""
+    """Wait and try again: the broker or the registry is unavailable, or not set up yet."""
 
 
 class Overdue(Unavailable):
-    """Try another publisher: Kafka ended the transaction, as it had been open for too long."""
+    """Open another publisher: Kafka ended the transaction because it was open for too long."""
 
 
 class Broken(Unavailable):
-    """Wait and try another publisher, but not for ever: nobody says that waiting helps."""
+    """Wait and try another publisher, a few times: the error may not end by itself."""
 
 
 class LimitsChanged(Unavailable):
-    """Open another publisher at once: the log takes smaller records than this one was told."""
+    """Open another publisher at once: the log accepts only smaller records than expected."""
 
 
 class Blocked(IngestError):
-    """Let go of the worker, and try again later: a person must mend what the text says."""
+    """Free the worker, and try again later: a person has to fix what the text says."""
 
 
 class Foreign(IngestError):
-    """Pass the record over: it is not one that ingest, of any version, has written."""
+    """Skip the record: no version of ingest has written it."""
 
 
 class StartOver(IngestError):
-    """Begin anew at what is committed: what has been read of the file can't be sent as it is."""
+    """Start over from the committed state: what was read can't be sent as it is."""
 
 
 class Replaced(StartOver):
-    """Begin the stream again, as a new run: what is committed of it is no longer in the log."""
+    """Begin a new run of the stream: the log has lost what was committed of it."""
 
 
 class Fenced(IngestError):
-    """Let go of the file: another worker has taken its stream over."""
+    """Stop writing the stream: another worker has taken it over."""
 
 
 class Unknown(IngestError):
-    """Ask for something else: there is no file or stream of this name."""
+    """Correct the name: there is no such file or stream."""
 
 
 class Refused(IngestError):
-    """Ask again later, or do first what the text says: it can't be done as things stand."""
+    """Try later, or first do what the text says: not possible in the current state."""

@@ -36,7 +36,7 @@ class BatchLimits:
 
 
 def first_alone(frames: Iterable[Frame | None], count: int) -> Iterator[Frame | None]:
-    """Have each of the first count frames sent by itself; None as in batches."""
+    """Make each of the first count frames a batch by itself; None as in batches."""
     for frame in frames:
         yield frame
         if count and frame is not None:
@@ -49,8 +49,8 @@ def batches(
 ) -> Iterator[list[Frame]]:
     """Gather frames into the batches that are committed together.
 
-    None in frames announces a pause: what has been gathered is sent before it. now gives
-    monotonic seconds; a batch's age counts from when its first frame came in.
+    None in frames announces a pause: the batch so far is sent before it. now returns monotonic
+    seconds; the age of a batch counts from the arrival of its first frame.
     """
     batch: list[Frame] = []
     size_bytes = 0

@@ -1,4 +1,4 @@
-"""Sending fewer frames than a video has."""
+"""Drops frames: keeps every n-th, or at most so many a second."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -19,9 +19,9 @@ def sampled(
 ) -> Iterator[Timed[P]]:
     """Pick pictures: each n-th, or at most rate a second; they keep the times that they have.
 
-    With a rate, time is cut into equal steps from the first picture on, and the first picture
-    of each step is sent; a video of fewer frames is not filled up. Indices count what is
-    picked, each picture lasts until the next one picked, and the last until the video's end.
+    With a rate, time is divided into equal steps from the first picture on, and the first
+    picture of each step is kept. A video of fewer frames gets no more. Indices count the kept
+    pictures; each lasts until the next kept one, and the last until the video's end.
     """
     if every_nth == 1 and rate is None:
         yield from pictures

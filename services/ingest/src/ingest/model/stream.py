@@ -1,4 +1,4 @@
-"""What a stream is, and how its state moves on with each transaction."""
+"""A stream's state, how each transaction changes it, and how it ends."""
 
 import enum
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ingest.model.video_description import Description
 
 
 class State(enum.Enum):
-    """How far a stream is; the meanings stand in schemas/stream.avsc."""
+    """The state of a stream; schemas/stream.avsc has the meanings."""
 
     INGESTING = "INGESTING"
     COMPLETE = "COMPLETE"
@@ -22,9 +22,9 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a batch's frames were written: one offset a frame, in the frames' order.
+    """Where a batch's frames were written: one offset for each frame, in order.
 
-    topic_id: Kafka's id of the topic; None where it is not known.
+    topic_id: Kafka's id of the topic; None if it is unknown.
     """
 
     partition: int
@@ -149,11 +149,11 @@ class Stream:
 
     @property
     def holds_frames(self) -> bool:
-        """Whether the log has this content already, or is getting it."""
+        """Whether the log has this content already, or receives it."""
         return self.state is not State.FAILED
 
     def again(self, fresh: "Stream") -> "Stream":
-        """Return fresh, the state of a new run of this content, as this stream's."""
+        """Return fresh, the state of a new run of this content, under this stream's id."""
         return replace(fresh, stream_id=self.stream_id)
 
     def with_batch(self, batch: Sequence[Frame], placement: Placement, now_us: int) -> "Stream":
@@ -172,7 +172,10 @@ class Stream:
         )
 
     def with_end(self, digest: str | None, error: str | None, now_us: int) -> "Stream":
-        """Return the final state: error is None only when nothing of the video is missing."""
+        """Return the final state: COMPLETE, or with an error TRUNCATED, or FAILED without frames.
+
+        error: a sentence on what of the video is missing; None if nothing is.
+        """
         if error is None:
             state = State.COMPLETE
         else:

@@ -1,4 +1,4 @@
-"""What a worker's Kafka clients report of their own work, gathered."""
+"""Gathers the statistics that a worker's Kafka clients report."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _TRANSPORT = (
 
 @dataclass(frozen=True)
 class ClientReport:
-    """What one worker's client told last, and its errors, by kind, since the report before.
+    """The latest statistics of one worker's client, and its errors since the last report.
 
     round_trip_seconds: of the slowest broker, by quantile; empty before there was one.
     """
@@ -31,10 +31,10 @@ class ClientReport:
 
 
 class Statistics:
-    """Gathers what a worker's clients tell in callbacks; for one thread at a time."""
+    """Gathers what a worker's clients report in callbacks; for one thread at a time."""
 
     def __init__(self, interval_seconds: float) -> None:
-        """Take how often clients are to tell; 0 is never."""
+        """Take the interval of the statistics; 0 is never."""
         self._interval_seconds = interval_seconds
         self._round_trip_seconds: Mapping[str, float] = {}
         self._queued_messages = 0
@@ -42,7 +42,7 @@ class Statistics:
         self._failures = FailureCounts()
 
     def configuration(self) -> dict[str, Any]:
-        """Return what a client is configured with so that it tells."""
+        """Return the client configuration that enables statistics."""
         if not self._interval_seconds:
             return {}
         return {
@@ -52,7 +52,7 @@ class Statistics:
         }
 
     def on_statistics(self, text: str) -> None:
-        """Take a client's statistics."""
+        """Handle a client's statistics."""
         statistics = read_statistics(text)
         if statistics.round_trip_seconds:
             self._round_trip_seconds = statistics.round_trip_seconds
@@ -60,12 +60,12 @@ class Statistics:
         self._errors.update(self._failures.added(statistics))
 
     def on_error(self, error: KafkaError) -> None:
-        """Take an error that concerns no record; the client goes on by itself."""
+        """Count an error that belongs to no record; the client continues by itself."""
         if error.code() in _TRANSPORT:
             self._errors["transport"] += 1
 
     def take(self) -> ClientReport:
-        """Return what was told, and the errors since the last call."""
+        """Return the latest statistics, and the errors since the last call."""
         errors = {kind: count for kind, count in self._errors.items() if count}
         self._errors.clear()
         return ClientReport(self._round_trip_seconds, self._queued_messages, errors)

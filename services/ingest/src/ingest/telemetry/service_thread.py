@@ -1,4 +1,4 @@
-"""A thread that the service needs: whatever is raised in it, it goes on."""
+"""A thread that the service needs: it survives any exception."""
 
 import logging
 import threading
@@ -9,9 +9,9 @@ log = logging.getLogger(__name__)
 
 
 class RepeatingThread:
-    """Calls a function again and again, in a thread of its own. A context manager.
+    """Calls a function repeatedly, in a thread of its own. A context manager.
 
-    What the function raises is logged, and the next round begins as after any other.
+    Logs any exception of the function; the next round follows as usual.
     """
 
     def __init__(
@@ -22,9 +22,9 @@ class RepeatingThread:
         *,
         end_seconds: float = 5.0,
     ) -> None:
-        """Take the thread's name, what a round is, and how long to wait before the next.
+        """Take the thread's name, the function of a round, and the pause before the next.
 
-        At the end the round under way is waited for, for end_seconds at most.
+        At the end, waits at most end_seconds for the current round.
         """
         self._go_round = go_round
         self._pause_seconds = pause_seconds

@@ -1,4 +1,4 @@
-"""How things stand at one look, as it is measured."""
+"""The state of all files at one scan, for the metrics."""
 
 import os
 from collections.abc import Collection, Hashable, Sequence
@@ -12,8 +12,8 @@ from ingest.telemetry.client_statistics import ClientReport
 class FileSnapshot:
     """One file that is claimed or has a worker.
 
-    claimed: it lies in processing/, not in incoming/. idle_seconds: when it is claimed, how long
-    no frame of it has been committed. kafka: what its worker's client told last.
+    claimed: it is in processing/, not in incoming/. idle_seconds: if it is claimed, the time since
+    a frame of it was committed. kafka: the latest statistics of its worker's client.
     """
 
     key: Hashable
@@ -27,7 +27,7 @@ class FileSnapshot:
 
     @property
     def progress_ratio(self) -> float:
-        """How much of it is committed, 0 to 1; 0 where it is not known how long it is."""
+        """The committed part, 0 to 1; 0 if the number of frames is unknown."""
         if not self.estimated_frame_count:
             return 0.0
         return min(1.0, self.frame_count / self.estimated_frame_count)
@@ -35,14 +35,14 @@ class FileSnapshot:
 
 @dataclass(frozen=True)
 class Room:
-    """The room of a file system for who is not root: what is reserved is neither used nor free."""
+    """The space of a file system without the part reserved for root."""
 
     free: int
     total: int
 
 
 def room_of(folder: Path) -> Room:
-    """Return the room, in bytes, of the file system that a folder lies on. Raises OSError."""
+    """Return the space, in bytes, of the file system of a folder. Raises OSError."""
     found = os.statvfs(folder)
     used = found.f_blocks - found.f_bfree
     return Room(found.f_bavail * found.f_frsize, (used + found.f_bavail) * found.f_frsize)
@@ -50,10 +50,10 @@ def room_of(folder: Path) -> Room:
 
 @dataclass(frozen=True)
 class InboxSnapshot:
-    """Everything; the disk is that of the videos.
+    """The state of all files, and the disk of the videos.
 
-    waiting: how many files there are beside these, which wait for a worker in incoming/;
-    longest_seconds is what the first of them has waited.
+    waiting: the number of other files, which wait for a worker in incoming/; longest_seconds: how
+    long the first of them has waited.
     """
 
     files: Sequence[FileSnapshot]
@@ -65,13 +65,13 @@ class InboxSnapshot:
 
 
 class Slots:
-    """Numbers from 1 for what comes and goes: each keeps its own while it is there."""
+    """Numbers from 1 for keys that come and go: a key keeps its number while it is present."""
 
     def __init__(self) -> None:
         self._numbers: dict[Hashable, int] = {}
 
     def assign(self, present: Collection[Hashable]) -> dict[Hashable, int]:
-        """Return a number for each; a newcomer's is the lowest that is free."""
+        """Return a number for each key; a new key gets the lowest free number."""
         kept = {key: number for key, number in self._numbers.items() if key in present}
         free = (number for number in range(1, len(present) + 1) if number not in kept.values())
         newcomers = {key: next(free) for key in present if key not in kept}

@@ -57,13 +57,13 @@ class OtlpExporter:
             started.end(span.end_ns)
 
     def close(self) -> None:
-        """Send what there is, if the collector takes it soon."""
+        """Send the remaining spans, if the collector accepts them soon."""
         close(self._provider, _LAST_SECONDS)
 
 
 @contextmanager
 def exporting(version: str) -> Iterator[OtlpExporter]:
-    """Give an exporter; at the end, what it holds is sent."""
+    """Yield an exporter; at the end, send what it holds."""
     exporter = OtlpExporter(version)
     try:
         yield exporter

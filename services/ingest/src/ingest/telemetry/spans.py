@@ -1,4 +1,4 @@
-"""Spans: what was done for a file, when, and within what else. Exporting them is otlp's part."""
+"""Spans: what was done for a file, and when. span_export exports them."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,13 +44,13 @@ class Span:
 
 
 class Exporter(Protocol):
-    """Takes spans to where they are looked at. Nothing of it waits or fails."""
+    """Exports spans. Its methods never block or raise."""
 
     def samples(self, trace_id: int) -> bool:
-        """Whether a trace is wanted."""
+        """Whether a trace is sampled."""
 
     def export(self, spans: Sequence[Span]) -> None:
-        """Take spans that have ended."""
+        """Export spans that have ended."""
 
 
 class Traces:
@@ -72,14 +72,14 @@ class Traces:
         return context
 
     def add(self, spans: Sequence[Span]) -> None:
-        """Take spans of a worker."""
+        """Export spans of a worker."""
         if self.exporter is not None and spans:
             self.exporter.export(spans)
 
     def end(
         self, context: SpanContext | None, attributes: Attributes, error: str | None = None
     ) -> None:
-        """End a trace, the file's; one that has ended, or None, is left as it is."""
+        """End the trace of a file; an ended trace or None is ignored."""
         if context is None or context not in self._begun:
             return
         times = self._begun.pop(context), self._now_ns()
@@ -87,13 +87,13 @@ class Traces:
             self.add([Span("file", context, None, *times, attributes, error)])
 
     def end_all(self) -> None:
-        """End the traces that are not at their end, as the service is."""
+        """End all open traces: the service stops."""
         for context in list(self._begun):
             self.end(context, {"result": "stopped"})
 
 
 class Trace:
-    """What a worker does for one file, as spans within the service's; for one thread at a time."""
+    """A worker's spans for one file, within the service's span; for one thread at a time."""
 
     def __init__(self, parent: SpanContext | None, now_ns: Callable[[], int]) -> None:
         """Take the service's span, None when nothing is traced, and the wall clock."""

@@ -1,4 +1,4 @@
-"""Where a pipeline of generators spends its time."""
+"""Measures the time of each stage of a pipeline of generators."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ class Stopwatch:
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def timing(self, stage: str, items: Iterable[T]) -> Iterator[T]:
-        """Yield items; the time that it takes to make each goes to stage."""
+        """Yield items; add the time that each takes to stage."""
         iterator = iter(items)
         while True:
             outer = self._switch(stage)
@@ -32,7 +32,7 @@ class Stopwatch:
 
     @contextmanager
     def during(self, stage: str) -> Iterator[None]:
-        """Give the time that the block takes to stage."""
+        """Add the time of the block to stage."""
         outer = self._switch(stage)
         try:
             yield

@@ -1,4 +1,4 @@
-"""What a worker measures of its own work."""
+"""Measures and traces a worker's own work."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -43,9 +43,9 @@ class Pulled:
 
 
 class Probe:
-    """Times and traces the stages of one file's way into the log, which is gone by two threads.
+    """Times and traces the stages of ingesting one file, in two threads.
 
-    One pulls frames out of the file, the other commits them: each has a stopwatch of its own.
+    One thread pulls frames from the file, the other commits them. Each has its own stopwatch.
     """
 
     def __init__(
