@@ -426,7 +426,7 @@ def test_what_is_damaged_is_counted_in_words(tmp_path: Path, count: int, said: s
         shortfall = CompletenessCheck(file.fileno(), container, container.streams.video[0])
         for _ in range(count):
             shortfall.decoding_failed()
-        assert shortfall.sentence(Fraction(1, 25)) == f"{said}passed over."
+        assert shortfall.sentence(Fraction(1, 25)) == f"{said}skipped."
 
 
 def test_the_document_says_what_is_trusted_of_each_container() -> None:

@@ -15,7 +15,7 @@ GIF = Clip(frames=5, codec="gif", pixel_format="rgb8", codec_options={})
 JPEG = Clip(frames=1, codec="mjpeg", pixel_format="yuvj420p", codec_options={})
 MOOV = "Its header (moov) is missing"
 PAGE = "It is not a video, but a web page"
-LIST = "It is not a video, but a list that leads to videos"
+LIST = "It is not a video, but a list that refers to videos"
 
 
 def seen(path: Path) -> tuple[int, str]:

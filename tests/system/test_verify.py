@@ -277,7 +277,7 @@ def test_a_topic_that_was_made_anew_is_said(cluster: Cluster, topics: Topics) ->
     make_anew(cluster, topics.frames)
     status, said = verify(topics.environment, "all")
     assert (status, said[:4]) == (1, "BAD "), said
-    assert "was deleted and made anew since: none of 4 frames is there" in said
+    assert "was deleted and recreated since: none of 4 frames is there" in said
 
 
 def test_a_topic_that_is_gone_is_not_waited_for(cluster: Cluster, topics: Topics) -> None:

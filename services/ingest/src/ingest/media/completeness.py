@@ -1,4 +1,4 @@
-"""What of a video file does not come out of it: how it is noticed, and the sentence on it."""
+"""Checks what of a video file could not be decoded, and says it in a sentence."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ from ingest.media.not_a_video import is_motion_photo
 from ingest.media.picture_source import Limits
 from ingest.model.wording import worded
 
-# Containers in which nothing follows the last picture, so that what does is part of a picture.
+# Containers in which nothing follows the last picture: more bytes are a part of a picture.
 _NOTHING_BEHIND = ("dv", "obu", "yuv4mpegpipe")
-# Containers with a mark behind the last picture, where FFmpeg looks for another.
+# Containers with a mark after the last picture, where FFmpeg expects another.
 _CLOSED, _CLOSING_BYTES = ("mpjpeg", "smjpeg"), 128
-# An index may have millions; what lies beyond a file's end are the last ones.
+# An index may have millions of entries; those beyond the file's end are the last ones.
 _LAST_ENTRIES = 64
-# Headers round: so much more than they promise may be there, in seconds and as a part of it.
+# Headers round: the file may exceed the promised duration by this much, in seconds or as a part.
 _MORE_SECONDS, _MORE = Fraction(1), Fraction(1, 50)
 
 
 class CompletenessCheck:
-    """Is told of all that is read and decoded, and sums up what is missing."""
+    """Counts what is read and decoded, and determines what is missing.
+
+    With nothing missing, the stream is COMPLETE, otherwise TRUNCATED with the sentence.
+    """
 
     def __init__(self, descriptor: int, container: InputContainer, stream: VideoStream) -> None:
-        """Take the open file too, by its descriptor. Raises OSError."""
+        """Take the open file's descriptor too. Raises OSError."""
         self._container = container
         self._stream = stream
         self._start = Fraction(container.start_time or 0, av.time_base)
@@ -54,7 +57,7 @@ class CompletenessCheck:
 
     @property
     def end(self) -> End:
-        """Whether the file is whole, as far as can be told before all is read."""
+        """Whether the file is whole, as far as is known before all is read."""
         size_bytes = self._size_bytes()
         for stream in self._container.streams:
             entries = stream.index_entries
@@ -64,7 +67,7 @@ class CompletenessCheck:
         return self._says
 
     def decode_anew(self) -> None:
-        """Forget what decoding has shown: it begins again with the first packet."""
+        """Reset what decoding has shown: it starts again with the first packet."""
         self._inconvertible = self._undecodable = self._damaged = self._came = 0
         self.missing: str | None = None
         """A sentence on pictures of which no image can be made."""
@@ -82,10 +85,10 @@ class CompletenessCheck:
                 self._end_bytes = max(self._end_bytes, packet.pos + packet.size)
 
     def _cover(self, start: Fraction, end: Fraction) -> None:
-        """Take it that what was read reaches to end, in seconds from the first packet.
+        """Extend the covered time to end, in seconds from the first packet.
 
-        One wrong time would make a cut file a whole one: what lies beyond the promised duration
-        counts only where it goes on from what came before.
+        One wrong time could make a cut file look whole: time beyond the promised duration counts
+        only if it continues what came before.
         """
         if self._promised is not None and end > self._promised + self._more:
             if start > max(self._covered, self._promised) + self._more:
@@ -94,16 +97,16 @@ class CompletenessCheck:
         self._covered = max(self._covered, end)
 
     def reading_failed(self, error: FFmpegError) -> None:
-        """Note that no packet comes any more."""
+        """Note that reading has failed."""
         left_bytes = self._size_bytes() - self._end_bytes
         if self._container.format.name in _CLOSED and left_bytes <= _CLOSING_BYTES:
             return
-        # Who asks for so much memory has read a size that can't be right.
+        # FFmpeg asks for too much memory if it has read a wrong size.
         why = "it is damaged" if isinstance(error, MemoryError) else error.strerror
         self.unreadable = f"The file can't be read to its end: {why}."
 
     def decoded(self, frames: Sequence[VideoFrame]) -> None:
-        """Note what came out of a packet."""
+        """Note the frames decoded from a packet."""
         self._damaged += sum(frame.is_corrupt for frame in frames)
         self._came += len(frames)
 
@@ -112,11 +115,11 @@ class CompletenessCheck:
         self._came += 1
 
     def found_damaged(self) -> None:
-        """Note a picture that is damaged, though something comes out of it."""
+        """Note a damaged picture that could still be decoded."""
         self._damaged += 1
 
     def found_inconvertible(self, frame: VideoFrame) -> None:
-        """Note a picture that no image can be made of."""
+        """Note a picture whose format can't be converted."""
         self._inconvertible += 1
         count, pixels = self._inconvertible, frame.format.name
         self.missing = worded(
@@ -126,11 +129,11 @@ class CompletenessCheck:
         )
 
     def decoding_failed(self) -> None:
-        """Note a packet out of which nothing came."""
+        """Note a packet that could not be decoded."""
         self._undecodable += 1
 
     def no_frame(self, limits: Limits) -> str:
-        """Return a sentence on a video that was opened, and of which nothing can be decoded."""
+        """Return the reason why no frame of an opened video can be decoded."""
         needs_key = not self._stream.codec_context.codec.intra_only
         if needs_key and self._packets and not self._key_packets:
             return worded(
@@ -162,12 +165,12 @@ class CompletenessCheck:
         """
         if beyond := self._frames_beyond():
             promised = max(self._stream.frames, len(self._stream.index_entries))
-            # Of the frame in which the file ends something may be seen.
+            # The frame in which the file ends may be decoded in part.
             lacking = min(beyond, promised - self._came) if self._came < promised else beyond
             return f"The file was cut off: it ends before {lacking} of {promised} frames."
         if reason := self.unreadable or self.missing:
             return reason
-        # It may have got its end since it was opened.
+        # The end may have arrived since the file was opened.
         says = end_of(self._descriptor, self._container.format.name)
         if says is End.MISSING or self._ends_within_a_picture():
             return self._missing_time(nominal) or self._missing_end()
@@ -177,8 +180,8 @@ class CompletenessCheck:
         if count := self._undecodable:
             return worded(
                 count,
-                "1 packet of the video is damaged and was passed over.",
-                f"{count} packets of the video are damaged and were passed over.",
+                "1 packet of the video is damaged and was skipped.",
+                f"{count} packets of the video are damaged and were skipped.",
             )
         if count := max(self._damaged, self._incomplete):
             return worded(
@@ -212,7 +215,7 @@ class CompletenessCheck:
         return "The file was cut off: the end of its container is missing."
 
     def _frames_beyond(self) -> int:
-        """Return of how many frames the container says that they lie behind the file's end."""
+        """Return how many frames of the container's index are beyond the file's end."""
         if not self._stream.frames and not self._container.format.name.startswith("mov,"):
             return 0  # what FFmpeg noted of it while it read is no index of all frames
         entries, size_bytes = self._stream.index_entries, self._size_bytes()

@@ -1,6 +1,7 @@
-"""Which of FFmpeg's demuxers may read a file that was dropped, and why others may not.
+"""The container formats that ingest accepts: which of FFmpeg's demuxers may read a dropped file.
 
-A test holds the lists against the FFmpeg in use: each of its demuxers is in one of them.
+To accept a new format, add its demuxer here; if it states its end, add a check to container_end. A
+test requires that each demuxer of the FFmpeg in use is in one of these lists.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Read one file, and find pictures in it.
+# Demuxers that read one file, and find video in it.
 _VIDEO = _names("""
     3dostr 3g2 3gp 4xm alias_pix anm apng apv asf asf_o av1 avi avs avs2 avs3 bethsoftvid bfi
     bink bmv brender_pix c93 cavsvideo cdg cdxl cine dcstr dfa dhav dirac dnxhd dsicin dv dxa ea
@@ -22,7 +23,7 @@ _VIDEO = _names("""
     usm vc1 vc1test vividas vivo vmd vvc wc3movie webm wsvqa wtv xmv yop yuv4mpegpipe
 """)
 
-# The same, of a file that is one picture, or several behind each other.
+# Demuxers of files that are one picture, or several in a row.
 _PICTURES = _names("""
     bmp_pipe cri_pipe dds_pipe dpx_pipe exr_pipe gem_pipe gif_pipe hdr_pipe j2k_pipe jpeg_pipe
     jpegls_pipe jpegxl_pipe jpegxs_pipe pam_pipe pbm_pipe pcx_pipe pfm_pipe pgm_pipe pgmyuv_pipe
@@ -32,7 +33,7 @@ _PICTURES = _names("""
 
 ALLOWED = _VIDEO | _PICTURES
 
-# What these read holds no pictures but a cover: it is told, and not sent.
+# Demuxers of sound: such a file has no pictures but a cover, and is rejected with a reason.
 SOUND = _names("""
     aa aac aax ac3 ac4 ace acm act adp ads adx aea afc aiff aix alaw alp amr amrnb amrwb apac
     apc ape apm aptx aptx_hd argo_asf argo_brp argo_cvg ast au avr bfstm binka bit boa bonk
@@ -68,9 +69,9 @@ _REFUSED = {
 }
 
 REFUSED: Mapping[str, str] = {name: reason for reason, names in _REFUSED.items() for name in names}
-"""Why a demuxer, by FFmpeg's name, must not read what was dropped."""
+"""Why a demuxer, by FFmpeg's name, must not read a dropped file."""
 
-# Nothing in such a file tells what it is, so FFmpeg goes by its name.
+# FFmpeg recognizes these formats only by the suffix.
 BY_SUFFIX: Mapping[str, str] = {
     ".bmv": "bmv",
     ".cdg": "cdg",

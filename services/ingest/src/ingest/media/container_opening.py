@@ -1,4 +1,4 @@
-"""Opening a video's container, and nothing else that it may lead to."""
+"""Opens a video's container, and nothing that it refers to."""
 
 import os
 from contextlib import suppress
@@ -16,28 +16,28 @@ from ingest.model.errors import Unreadable
 
 _JPEG = b"\xff\xd8\xff"
 _NO_KEY = (
-    "Its video is encrypted (a DRM, or Common Encryption): without the key nothing of it can be "
-    "decoded. Drop a copy without encryption."
+    "Its video is encrypted (a DRM, or Common Encryption): without the key, nothing of it can "
+    "be decoded. Drop an unencrypted copy."
 )
 
 
 def open_container(descriptor: int, suffix: str, limits: Limits) -> InputContainer:
     """Open a video in an open file, read from its start. Raises Unreadable and OSError.
 
-    FFmpeg is told a descriptor and no name: the content alone says what it is, and with the
-    one protocol that it may use it can open nothing else. A suffix counts only for what can't
-    be told from others by its content.
+    FFmpeg gets a descriptor and no name: it recognizes the file by its content, and its one
+    allowed protocol can open nothing else. The suffix counts only for formats that can't be
+    recognized by their content.
     """
     options = {
         "format_whitelist": ",".join(sorted(ALLOWED)),
         "protocol_whitelist": "fd",
         "fd": str(descriptor),
-        "max_pixels": str(limits.largest_pixels),  # opening decodes a picture, to see its format
+        "max_pixels": str(limits.largest_pixels),  # opening decodes a picture to find its format
     }
     try:
         return av.open("fd:", options=options, metadata_errors="replace")
     except FFmpegError as error:
-        # FFmpeg takes no JPEG for one that has something else behind it too soon.
+        # FFmpeg does not recognize a JPEG that is followed too soon by other data.
         is_jpeg = os.pread(descriptor, len(_JPEG), 0) == _JPEG
         if named := "jpeg_pipe" if is_jpeg else BY_SUFFIX.get(suffix.lower()):
             os.lseek(descriptor, 0, os.SEEK_SET)
@@ -47,7 +47,7 @@ def open_container(descriptor: int, suffix: str, limits: Limits) -> InputContain
 
 
 def default_video(container: InputContainer, descriptor: int) -> VideoStream:
-    """Return the video that a player would show. Raises Unreadable where there is none to see."""
+    """Return the video stream that a player would show. Raises Unreadable if there is none."""
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
         if container.streams.audio:

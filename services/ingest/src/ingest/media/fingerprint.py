@@ -1,4 +1,4 @@
-"""What identifies a video: its content, not its name."""
+"""Identifies a video by its content, not its name: fingerprint and stream id."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What may lie in one folder or ZIP file: how much, which names are images, in which order."""
+"""Limits of one folder or ZIP file, which names are images, and their order."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A folder of images: telling it from other folders, and reading it without being led elsewhere."""
+"""A folder of images: recognizes it, and reads nothing outside of it."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What an image says beside its pixels: how it lies (EXIF), and what its colours mean (ICC)."""
+"""Metadata of an image: orientation (EXIF) and colour profile (ICC)."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""Image sequences: pictures in a ZIP or a folder, shown in the order of their names."""
+"""Image sequences: pictures in a ZIP file or a folder, in the order of their names."""
 
 from __future__ import annotations
 

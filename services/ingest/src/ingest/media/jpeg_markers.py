@@ -1,4 +1,4 @@
-"""What a JPEG is, by its markers: whether it can be sent as it is (ITU-T T.81, annex B)."""
+"""Reads a JPEG's markers, and tells whether it may be sent unchanged (ITU-T T.81, annex B)."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""Pictures that are JPEGs already, byte for byte: no decoding, no loss."""
+"""Passes pictures that are JPEGs already, byte for byte: no decoding, no loss."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _WIPED = bytes(64)  # no coder writes so many zeros in a row, but a disk that wa
 
 @dataclass(frozen=True, slots=True)
 class CheckedPicture:
-    """What a picture is as a JPEG: jpeg is None where it is none.
+    """The result of a check: jpeg is None if the picture is not a JPEG.
 
-    coded: it may be sent as it is. is_damaged: a decoder misses something in it.
+    coded: the picture to send unchanged. is_damaged: a decoder finds an error in it.
     """
 
     jpeg: Jpeg | None
@@ -36,12 +36,11 @@ class CheckedPicture:
 
 
 class JpegChecker:
-    """Judges the JPEGs of one file, one after the other.
+    """Checks the JPEGs of one file, in order: whether each may be sent unchanged.
 
-    Each one's markers are looked at. Decoding each as well would take longer than all else: that
-    is done where looks_inside says so, and else for those that are suspicious, which are the
-    first, those with an irregular marker, one much shorter than the one before, and one with
-    many zeros in a row.
+    Reads the markers of each. Decoding takes longer than everything else, so it decodes all only
+    with looks_inside, and otherwise the suspicious ones: the first, those with an irregular marker,
+    those much shorter than the one before, and those with many zeros in a row.
     """
 
     def __init__(self, largest_pixels: int, *, looks_inside: bool) -> None:
@@ -51,11 +50,11 @@ class JpegChecker:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Forget the pictures before: they come again."""
+        """Forget the pictures so far: they come again."""
         self._before_bytes = float("inf")
 
     def judge(self, data: bytes) -> CheckedPicture:
-        """Judge the next picture."""
+        """Check the next picture."""
         jpeg = self._reader.read(data)
         size_bytes, before_bytes = len(data), self._before_bytes
         self._before_bytes = size_bytes

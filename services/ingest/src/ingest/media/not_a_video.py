@@ -1,4 +1,4 @@
-"""Why a file is no video that can be shown: what it is instead, for people."""
+"""The reasons, for people, why a file is not a video: what it is instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEAD_BYTES = 1 << 16
 _MOST_BEHIND_BYTES = 16 << 20
 _BOXES = (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip", b"moof", b"styp")
 _ENCRYPTED_SAMPLES = (b"encv", b"drmi")
-# How texts begin that lead to a video, and are none.
+# How playlists and manifests begin: they refer to videos, but are none.
 _LISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"v=0\n", b"v=0\r")
 _LISTS_WITHIN = (b"<MPD", b"<smil", b"<asx", b"<ASX")
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<body")
@@ -52,7 +52,7 @@ def not_a_video(descriptor: int, error: FFmpegError) -> str:
 
 
 def _unfinished(file: BoundedReader, head: bytes) -> str | None:
-    """Return a sentence on what may have been to be a video."""
+    """Return a sentence on a file that may be an unfinished or lost video."""
     if not head.strip(b"\0"):
         return (
             f"It is not a video: its first {len(head)} bytes are zeros. Its content was never "
@@ -60,22 +60,22 @@ def _unfinished(file: BoundedReader, head: bytes) -> str | None:
         )
     if head[4:8] in _BOXES and not _has_header(file):
         return (
-            "Its header (moov) is missing, without which nothing in it can be found: the "
-            "recording was not finished, or the end of the file is missing. Get a whole copy; "
-            "a recording that lost its power can be mended by programs that know the camera."
+            "Its header (moov) is missing, and nothing can be decoded without it: the recording "
+            "was not finished, or the end of the file is missing. Get a whole copy. Some programs "
+            "can repair a recording whose camera lost its power."
         )
     return None
 
 
 def _something_else(head: bytes) -> str | None:
-    """Return a sentence on what was never a video."""
+    """Return a sentence on a file that was never a video."""
     text = head[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
     if any(page in text.lower() for page in _PAGES):
-        return "It is not a video, but a web page: what was to be fetched is not what came."
+        return "It is not a video, but a web page: the download returned something else."
     if text.startswith(_LISTS) or any(mark in text for mark in _LISTS_WITHIN):
         return (
-            "It is not a video, but a list that leads to videos: other files are not read, "
-            "nor is the network. Drop the video itself."
+            "It is not a video, but a list that refers to videos. Ingest reads neither other "
+            "files nor the network: drop the video itself."
         )
     for mark, kind in _KINDS.items():
         if text.startswith(mark):
@@ -84,7 +84,7 @@ def _something_else(head: bytes) -> str | None:
 
 
 def is_encrypted(descriptor: int) -> bool:
-    """Whether the header of an MP4 or MOV says that its video is encrypted. Raises OSError."""
+    """Whether the header of an MP4 or MOV marks its video as encrypted. Raises OSError."""
     file = BoundedReader(descriptor, 10_000, 64 << 20, 1.0, time.monotonic)
     try:
         header = header_bytes(file)
@@ -99,11 +99,11 @@ def _has_header(file: BoundedReader) -> bool:
     try:
         return b"moov" in kinds_of_boxes(file)
     except Exhausted:
-        return True  # nobody knows
+        return True  # unknown
 
 
 def is_motion_photo(descriptor: int) -> bool:
-    """Whether a video (an MP4) stands behind the JPEG with which a file begins. Raises OSError."""
+    """Whether a video (an MP4) follows the JPEG at the start of a file. Raises OSError."""
     file = BoundedReader(descriptor, 10_000, 64 << 20, 1.0, time.monotonic)
     try:
         end = jpeg_bytes(file)
@@ -119,7 +119,7 @@ def _is_sound(descriptor: int) -> bool:
         "protocol_whitelist": "fd",
         "fd": str(descriptor),
     }
-    os.lseek(descriptor, 0, os.SEEK_SET)  # FFmpeg begins where the file stands
+    os.lseek(descriptor, 0, os.SEEK_SET)  # FFmpeg begins at the current offset
     try:
         with av.open("fd:", options=options, metadata_errors="replace") as container:
             return bool(container.streams.audio)
@@ -131,7 +131,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # more than a letter that was cut in two
+        if error.start < len(head) - 4:  # more than a character that was cut
             return False
         text = head[: error.start].decode("utf-8")
     return all(letter.isprintable() or letter in "\t\r\n\f\x1b" for letter in text)

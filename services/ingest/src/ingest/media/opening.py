@@ -1,4 +1,4 @@
-"""Opening a file as whatever kind of pictures it holds."""
+"""Opens a dropped file as what it is: a video, a ZIP file or a folder of images."""
 
 import time
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def open_pictures(
 
 
 def check_size(description: Description, choices: Choices) -> None:
-    """Raise Unreadable where the encoding that was chosen can't hold pictures of this size."""
+    """Raise Unreadable if the chosen encoding can't hold pictures of this size."""
     longest = max(description.width, description.height)
     allowed = _LONGEST_SIDES[choices.encoding]
     if min(longest, choices.longest_side or longest) > allowed:

@@ -1,4 +1,4 @@
-"""What a source of pictures gives out."""
+"""The interface of a picture source, and the pictures that it yields."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from ingest.pixels.orientation import UPRIGHT, Orientation
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded frame, not yet turned."""
+    """A decoded frame, not rotated yet."""
 
     frame: VideoFrame
     orientation: Orientation = UPRIGHT
@@ -25,7 +25,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class CodedPicture:
-    """A picture that the source holds as a whole JPEG, and that is sent as it is."""
+    """A picture that is a whole JPEG in the source, and is sent unchanged."""
 
     image: bytes
     width: int
@@ -38,29 +38,29 @@ Pictured = Stamped[Picture | CodedPicture]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a source may ask of the machine."""
+    """The limits of decoding."""
 
     decoder_threads: int
     largest_pixels: int
 
 
 class PictureSource(Protocol):
-    """A file that is open, whose pictures can be taken once, from the first."""
+    """An open file whose pictures can be read once, from the first."""
 
     @property
     def end(self) -> End:
-        """Whether the file is whole, as far as can be told before all is decoded."""
+        """Whether the file is whole, as far as is known before all is decoded."""
 
     def nominal(self, choices: Choices) -> Fraction:
-        """Return for how many seconds a picture is shown where the file does not say."""
+        """Return the seconds for which a picture is shown if the file does not say."""
 
     def describe(self, choices: Choices) -> Description:
-        """Return what is known before the rest is decoded."""
+        """Return the description, from the headers and the first picture."""
 
     def pictures(self, choices: Choices) -> Iterator[Pictured]:
         """Yield every picture that can be decoded, in presentation order.
 
-        Never raises for what is in the file: shortfall tells, afterwards, what was missing.
+        Never raises because of the file's content: shortfall says afterwards what was missing.
         """
 
     def shortfall(self) -> str | None:

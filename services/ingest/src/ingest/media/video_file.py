@@ -1,4 +1,4 @@
-"""A video file, opened and decoded: the one module that touches FFmpeg's demuxers and decoders."""
+"""A video file, opened and decoded: the one module that reads through FFmpeg's demuxers."""
 
 from __future__ import annotations
 

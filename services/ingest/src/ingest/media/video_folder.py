@@ -1,4 +1,4 @@
-"""A folder with videos in it, such as a camera's card: what lies there, however deep."""
+"""A folder with videos in it, such as a camera's card: what it contains, at any depth."""
 
 import os
 import stat

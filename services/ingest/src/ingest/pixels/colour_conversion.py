@@ -1,4 +1,4 @@
-"""Which filters give a frame the colours and the format that an encoder wants, and turn it."""
+"""The FFmpeg filters that convert a frame's colours and format for an encoder, and rotate it."""
 
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame

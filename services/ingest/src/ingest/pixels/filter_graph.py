@@ -1,4 +1,4 @@
-"""Frames through FFmpeg's filters: the one module that builds filter graphs."""
+"""Applies FFmpeg's filters to frames: the one module that builds filter graphs."""
 
 from collections.abc import Sequence
 from functools import cache

@@ -1,4 +1,4 @@
-"""Turning a picture as the container's display matrix asks."""
+"""Rotates and mirrors a picture as the container's display matrix says."""
 
 import math
 import struct
@@ -26,7 +26,7 @@ class Orientation:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """Return the steps (see ingest.filters) that lay a picture so."""
+        """Return the steps (see filter_graph) that lay a picture so."""
         if self.transpose:
             return (f"transpose={_TRANSPOSED[self.mirror_x, self.mirror_y]}",)
         # vflip alone would leave the rows where they are, to be read from the last on.

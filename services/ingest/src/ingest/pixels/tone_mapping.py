@@ -1,4 +1,4 @@
-"""Showing HDR pictures on screens that are not: a simple tone mapping, and it says so."""
+"""Maps HDR pictures to standard dynamic range by a simple tone mapping."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ def curve(frame: VideoFrame) -> str | None:
 
 
 def steps(name: str) -> list[str]:
-    """Return the steps (see ingest.filters) from a curve's colours to ordinary ones, in RGB."""
+    """Return the steps (see filter_graph) from a curve's colours to ordinary ones, in RGB."""
     return ["format=gbrp16", f"lut3d={name}"]
 
 

@@ -1,4 +1,4 @@
-"""Whether frames, index and catalogue of a stream agree: rules alone, without Kafka."""
+"""Checks that frames, index and catalogue of a stream agree: pure rules, without Kafka."""
 
 import hashlib
 from collections.abc import Iterable, Iterator

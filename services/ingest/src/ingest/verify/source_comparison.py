@@ -1,4 +1,4 @@
-"""Comparing a stream's frames with the video that they came from."""
+"""Compares a stream's frames with the video that they came from."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

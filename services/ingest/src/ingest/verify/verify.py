@@ -1,4 +1,4 @@
-"""Reading the log back, and saying of each stream whether it is whole."""
+"""Reads the log back, and reports for each stream whether it is complete."""
 
 import hashlib
 import sys
@@ -78,7 +78,7 @@ def _say(line: str) -> None:
 
 
 def result_line(stream: Stream, findings: Findings) -> str:
-    """Return the line that tells what was found of a stream."""
+    """Return the result line of a stream."""
     if findings.differences:
         word, what = "BAD", "; ".join(findings.differences.values())
     elif findings.first_frame >= stream.frame_count > 0:
@@ -125,7 +125,7 @@ class Verifier:
             if stream.frames_topic_id not in (None, self._topic_id):
                 findings.differ(
                     "topic",
-                    f"{self._settings.frames_topic} was deleted and made anew since: none of "
+                    f"{self._settings.frames_topic} was deleted and recreated since: none of "
                     f"{stream.frame_count} frames is there",
                 )
                 return findings

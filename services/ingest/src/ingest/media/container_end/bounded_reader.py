@@ -1,4 +1,4 @@
-"""Reading pieces of a file, within bounds that nothing in it can stretch."""
+"""Reads pieces of a file within limits that the file's content can't extend."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _MOST_AT_ONCE_BYTES = 1 << 24
 
 
 class Exhausted(Exception):
-    """More was asked for than may be read: what the file says can't be found out."""
+    """The limits are reached: the file's end can't be determined."""
 
 
 class BoundedReader:
-    """The bytes of an open file as it is now. Its place in the file is left alone."""
+    """Reads the bytes of an open file, within limits. Does not move the descriptor's offset."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class BoundedReader:
         most_seconds: float,
         now: Callable[[], float],
     ) -> None:
-        """Take what reading may cost, and a monotonic clock in seconds. Raises OSError."""
+        """Take the limits, and a monotonic clock in seconds. Raises OSError."""
         self._descriptor = descriptor
         self._reads, self._bytes = most_reads, most_bytes
         self._now = now
@@ -33,10 +33,10 @@ class BoundedReader:
         self._window, self._start = b"", 0
         self.size_bytes = os.fstat(descriptor).st_size
         self.content_bytes = self.size_bytes
-        """Where its content ends, as far as is known: what follows, be it anything, is padding."""
+        """Where its content ends, as far as is known: the rest is padding."""
 
     def at(self, place: int, count: int) -> bytes:
-        """Return count bytes from a place on; fewer where the file ends. Raises Exhausted."""
+        """Return count bytes from a place on; fewer if the file ends. Raises Exhausted."""
         if not 0 <= place < self.size_bytes or count <= 0:
             return b""
         start = place - self._start
@@ -57,6 +57,6 @@ class BoundedReader:
         return self.at(max(0, self.size_bytes - count), count)
 
     def number(self, place: int, count: int, order: Literal["big", "little"] = "big") -> int | None:
-        """Return an unsigned number of count bytes; None where the file ends before."""
+        """Return an unsigned number of count bytes; None if the file ends before."""
         found = self.at(place, count)
         return int.from_bytes(found, order) if len(found) == count else None

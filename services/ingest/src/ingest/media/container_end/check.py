@@ -1,4 +1,4 @@
-"""Whether a file is whole, as its own container tells: a few of its bytes say so."""
+"""Checks whether a file is whole by a few bytes of its container."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ingest.media.container_end import end_marks, iso_bmff, sized_chunks
 from ingest.media.container_end.bounded_reader import BoundedReader, Exhausted
 from ingest.media.container_end.end_status import End
 
-# Far beyond what any check needs of an ordinary file.
+# Far more than any check needs for an ordinary file.
 _MOST_READS, _MOST_BYTES, _MOST_SECONDS = 200_000, 64 << 20, 1.0
-# Who copies may make the whole file first, and fill it afterwards.
+# A program that copies may create the whole file first, and fill it afterwards.
 _BLANK_BYTES = 4096
 
 TRUSTED: Mapping[str, Callable[[BoundedReader], End]] = {
@@ -50,16 +50,16 @@ TRUSTED: Mapping[str, Callable[[BoundedReader], End]] = {
     "wsvqa": sized_chunks.form,
     "wtv": sized_chunks.wtv,
 }
-"""The containers that say how long they are, or where they end, by FFmpeg's names.
+"""The containers that state their length or their end, by FFmpeg's names.
 
 docs/operations.md has a table of them.
 """
 
 
 def end_of(descriptor: int, container: str) -> End:
-    """Return whether an open file is whole, as its container (FFmpeg's name) says.
+    """Return whether an open file is whole, by its container (FFmpeg's name).
 
-    Costs a second at most, whatever is in the file. Raises OSError.
+    Takes a second at most, whatever the file contains. Raises OSError.
     """
     check = TRUSTED.get(container)
     if check is None:
@@ -73,7 +73,7 @@ def end_of(descriptor: int, container: str) -> End:
 
 
 def _is_being_filled(descriptor: int, file: BoundedReader) -> bool:
-    """Whether there may be nothing yet where the container says that its content is."""
+    """Whether the file may still be empty where the container states content."""
     tail = file.at(max(0, file.content_bytes - _BLANK_BYTES), _BLANK_BYTES)
     if len(tail) == _BLANK_BYTES and not tail.strip(b"\0"):
         return True

@@ -1,4 +1,4 @@
-"""Containers that say where they end by a mark: a last block, page, packet or picture."""
+"""Containers that mark their end: by a last block, page, packet or picture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GXF_START, _GXF_END = bytes.fromhex("0000000001fb"), bytes.fromhex("e1e2")
 
 
 def needed_to_open(_: BoundedReader) -> End:
-    """Say that it is whole: it is opened by what stands at its end."""
+    """Return WHOLE: FFmpeg opens such a file by its end."""
     return End.WHOLE
 
 

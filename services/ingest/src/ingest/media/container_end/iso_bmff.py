@@ -1,4 +1,4 @@
-"""MP4, MOV and their kin (ISO/IEC 14496-12): their boxes say how long they are."""
+"""MP4, MOV and related containers (ISO/IEC 14496-12): their boxes state their lengths."""
 
 from __future__ import annotations
 

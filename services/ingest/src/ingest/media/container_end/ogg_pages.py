@@ -1,6 +1,6 @@
-"""The pages of an Ogg file (RFC 3533): their numbers and checksums tell of holes in its midst.
+"""The pages of an Ogg file (RFC 3533): their numbers and checksums reveal holes.
 
-FFmpeg passes over a damaged page, and what it gives goes on as if nothing had been there.
+FFmpeg skips a damaged page without an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Containers whose header, or whose chunks, say how long they are."""
+"""Containers whose header or chunks state their length."""
 
 from __future__ import annotations
 
