@@ -9,7 +9,8 @@ from pathlib import Path
 from ingest.inbox.folders import Folders
 from ingest.media.video_folder import Contents, contents
 from ingest.model.wording import printable, worded
-from ingest.supervisor.tracked_file import Outcome, TrackedFile
+from ingest.supervisor.outcome_notes import Outcome
+from ingest.supervisor.tracked_file import TrackedFile
 
 _MOST_LISTED = 50
 _LATER_SECONDS = 1.0

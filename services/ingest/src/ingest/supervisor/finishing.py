@@ -6,7 +6,8 @@ from pathlib import Path
 from ingest.inbox.file_state import current_state
 from ingest.inbox.folders import Folders
 from ingest.supervisor.dropped_folders import DroppedFolders
-from ingest.supervisor.tracked_file import Outcome, TrackedFile, outcome_of
+from ingest.supervisor.outcome_notes import Outcome, outcome_of
+from ingest.supervisor.tracked_file import TrackedFile
 from ingest.supervisor.tracked_files import TrackedFiles
 from ingest.telemetry.metrics import Metrics
 from ingest.worker.messages import Ended
