@@ -213,7 +213,7 @@ def test_a_file_that_grows_for_ever_is_put_away_with_a_note(service: Service) ->
         worker = latest(service)
         service.reports.on_report(worker, Opened("film.mp4"))
     note = service.folders.failed / "film.mp4.reason.txt"
-    assert note.read_text(encoding="utf-8").startswith("The file was changed again and again ")
+    assert note.read_text(encoding="utf-8").startswith("The file was changed repeatedly ")
     counted = service.metrics.files
     assert {name: counted.labels(name)._value.get() for name in ("complete", "truncated")} == {
         "complete": 0,
