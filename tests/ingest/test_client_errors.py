@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from ingest.kafka.avro_codec import Codec
-from ingest.kafka.client_errors import BAD_STATE, PURGED, TOO_LARGE, judged
+from ingest.kafka.client_errors import BAD_STATE, PURGED, TOO_LARGE, ingest_error
 from ingest.kafka.publisher import KafkaPublisher
 from ingest.kafka.record_limits import LearnedLimits
 from ingest.model.errors import (
@@ -65,7 +65,7 @@ PASSING = {
 
 
 def kind(code: int, **marks: bool) -> type[IngestError]:
-    return type(judged(KafkaError(code, "It is so", **marks), "a transaction"))
+    return type(ingest_error(KafkaError(code, "It is so", **marks), "a transaction"))
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -76,7 +76,7 @@ def test_every_error_asks_for_one_of_four_things(code: int) -> None:
         **dict.fromkeys(PASSING, Unavailable),
     }
     for fatal, abort in itertools.product((False, True), repeat=2):
-        error = judged(
+        error = ingest_error(
             KafkaError(code, "It is so", fatal=fatal, txn_requires_abort=abort), "a transaction"
         )
         assert type(error) in {Fenced, Blocked, Unavailable, Broken}
@@ -90,7 +90,7 @@ def test_what_the_client_says_may_be_repeated_is_waited_for(code: int) -> None:
 
 
 def test_what_a_person_has_to_mend_says_what_to_do() -> None:
-    error = judged(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), "a transaction")
+    error = ingest_error(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), "a transaction")
     assert "let its user describe, read and write the topics" in str(error)
 
 

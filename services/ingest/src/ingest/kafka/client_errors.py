@@ -124,7 +124,7 @@ _PASSING = frozenset(
 )
 
 
-def judged(error: KafkaError, doing: str) -> IngestError:
+def ingest_error(error: KafkaError, doing: str) -> IngestError:
     """Return the error to raise; doing names what failed, such as "the transaction".
 
     If the client says that a call may be repeated, that counts before the code. An error that

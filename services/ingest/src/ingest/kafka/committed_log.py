@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from framelog_service.logs import ClientLog
 
 from ingest.kafka.avro_codec import Codec
-from ingest.kafka.client_errors import judged
+from ingest.kafka.client_errors import ingest_error
 from ingest.kafka.stream_lookup import Known
 from ingest.kafka.topic_properties import topic_ids
 from ingest.media.fingerprint import content_id
@@ -348,7 +348,7 @@ def _undelivered(topic: str, reached: Mapping[int, int], waiting: Mapping[int, i
 
 def _no_answer(topic: str, error: KafkaException) -> IngestError:
     """Return the error for a request on a topic that Kafka does not answer."""
-    raised = judged(error.args[0], f"a request for the state of {topic}")
+    raised = ingest_error(error.args[0], f"a request for the state of {topic}")
     if isinstance(raised, Blocked):
         return raised
     return Unavailable(f"Kafka does not return the state of {topic}: {error.args[0].str()}.")
@@ -356,6 +356,6 @@ def _no_answer(topic: str, error: KafkaException) -> IngestError:
 
 def _raise_if_blocked(error: KafkaError, topic: str) -> None:
     """Raise Blocked if a consumer's error means that no records will arrive."""
-    raised = judged(error, f"a request for the records of {topic}")
+    raised = ingest_error(error, f"a request for the records of {topic}")
     if isinstance(raised, Blocked):
         raise raised

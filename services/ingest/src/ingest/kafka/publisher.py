@@ -12,7 +12,7 @@ from framelog_service.logs import ClientLog
 
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.avro_records import segment_key
-from ingest.kafka.client_errors import BAD_STATE, DOORS, PURGED, TOO_LARGE, judged
+from ingest.kafka.client_errors import BAD_STATE, DOORS, PURGED, TOO_LARGE, ingest_error
 from ingest.kafka.record_limits import LearnedLimits, RecordLimits, record_bytes
 from ingest.kafka.topic_properties import MOST_BYTES, topic_ids
 from ingest.model.errors import (
@@ -383,9 +383,9 @@ class KafkaPublisher:
         self._probe.kafka.on_error(error)
 
     def _ingest_error(self, error: KafkaError, doing: str) -> IngestError:
-        raised = judged(error, doing)
+        raised = ingest_error(error, doing)
         if isinstance(raised, Unavailable) and self._connection_error is not None:
-            raised = judged(self._connection_error, "the connection")
+            raised = ingest_error(self._connection_error, "the connection")
         return raised
 
     def _guard(self, doing: str, act: Callable[[], T]) -> T:

@@ -12,7 +12,7 @@ from framelog_service.logs import ClientLog
 from ingest.config.settings import Settings
 from ingest.kafka.avro_codec import Codec
 from ingest.kafka.client_configuration import registry_options
-from ingest.kafka.client_errors import DOORS, judged
+from ingest.kafka.client_errors import DOORS, ingest_error
 from ingest.kafka.topic_properties import no_topic
 from ingest.model.errors import Blocked, Unavailable
 
@@ -76,4 +76,4 @@ class Readiness:
             error = raised.args[0]
         if error is None or error.code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
             return None
-        return str(judged(error, f"a request for {topic}"))
+        return str(ingest_error(error, f"a request for {topic}"))

@@ -54,9 +54,9 @@ NO_METADATA = ImageMetadata()
 def read_metadata(data: bytes) -> ImageMetadata:
     """Return what a PNG, WebP or TIFF says; nothing for any other."""
     if data.startswith(_PNG_START):
-        return _said(_png_chunks(data), b"eXIf", b"iCCP")
+        return _metadata_of(_png_chunks(data), b"eXIf", b"iCCP")
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _said(_riff_chunks(data), b"EXIF", b"ICCP")
+        return _metadata_of(_riff_chunks(data), b"EXIF", b"ICCP")
     if data[:4] in _TIFF_ORDERS:
         tags = _tags(data)
         profile = tags.get(_PROFILE_TAG)
@@ -104,7 +104,7 @@ def _text(tag: bytes) -> str:
     return "".join(letter for letter in raw if letter.isprintable()).strip()
 
 
-def _said(
+def _metadata_of(
     chunks: Iterator[tuple[bytes, bytes]], exif_name: bytes, profile_chunk: bytes
 ) -> ImageMetadata:
     orientation, exif, profile = None, False, None

@@ -118,14 +118,14 @@ class ImageSequence:
     def pictures(self, choices: Choices) -> Iterator[Pictured]:
         """Yield every picture that can be decoded, in the order of their names."""
         duration = 1 / choices.sequence_rate
-        judge = JpegChecker(self._largest_pixels, looks_inside=True)
+        checker = JpegChecker(self._largest_pixels, looks_inside=True)
         for number in range(len(self._images.names)):
             data = self._read(number)
-            judged = None if data is None else judge.judge(data)
-            if judged is not None and judged.coded is not None and choices.keeps_pixels:
-                yield Stamped(judged.coded, number * duration, duration)
+            checked = None if data is None else checker.check(data)
+            if checked is not None and checked.coded is not None and choices.keeps_pixels:
+                yield Stamped(checked.coded, number * duration, duration)
             elif (picture := self._decode(data)) is not None:
-                if judged is not None and judged.is_damaged:
+                if checked is not None and checked.is_damaged:
                     self._damaged += 1
                     picture.attributes["damaged"] = "true"
                 yield Stamped(picture, number * duration, duration)

@@ -53,7 +53,7 @@ class JpegChecker:
         """Forget the pictures so far: they come again."""
         self._before_bytes = float("inf")
 
-    def judge(self, data: bytes) -> CheckedPicture:
+    def check(self, data: bytes) -> CheckedPicture:
         """Check the next picture."""
         jpeg = self._reader.read(data)
         size_bytes, before_bytes = len(data), self._before_bytes

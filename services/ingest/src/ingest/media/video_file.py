@@ -57,7 +57,7 @@ class VideoFile:
             self._stream = default_video(self._container, descriptor)
             limit_decoder(self._stream, limits)
             self._is_motion_jpeg = self._stream.codec_context.name == "mjpeg"
-            self._judge = JpegChecker(limits.largest_pixels, looks_inside=False)
+            self._checker = JpegChecker(limits.largest_pixels, looks_inside=False)
             self._shortfall = CompletenessCheck(descriptor, self._container, self._stream)
             self._ticks = -1
             self._trying = True
@@ -111,7 +111,7 @@ class VideoFile:
         if choices.keeps_pixels and self._can_pass():
             self._stream.codec_context.flush_buffers()
             self._shortfall.decode_anew()
-            self._judge.begin_anew()
+            self._checker.begin_anew()
             # Not by opening the file again: it may have been moved since.
             for packet in chain(self._tried, self._packets):
                 yield from self._passed(packet)
@@ -148,15 +148,15 @@ class VideoFile:
             self._shortfall.reading_failed(error)
 
     def _decode(
-        self, packet: Packet[VideoStream] | None, judged: CheckedPicture | None = None
+        self, packet: Packet[VideoStream] | None, checked: CheckedPicture | None = None
     ) -> Iterable[Stamped[Picture]]:
         """Decode a packet, or one of those that empty the decoder."""
-        if judged is None and packet is not None and packet.size:
-            judged = self._judged(packet)
+        if checked is None and packet is not None and packet.size:
+            checked = self._checked(packet)
         try:
             frames = self._stream.decode(packet)
             self._shortfall.decoded(frames)
-            return [self._stamped(frame, judged) for frame in self._convertible(frames)]
+            return [self._stamped(frame, checked) for frame in self._convertible(frames)]
         except EOFError:  # the decoder was flushed before
             return []
         except FFmpegError:
@@ -174,33 +174,33 @@ class VideoFile:
                 self._shortfall.found_inconvertible(frame)
         return wanted
 
-    def _judged(self, packet: Packet[VideoStream]) -> CheckedPicture | None:
+    def _checked(self, packet: Packet[VideoStream]) -> CheckedPicture | None:
         """Judge a picture of Motion JPEG; of no other."""
         if not self._is_motion_jpeg:
             return None
-        judged = self._judge.judge(bytes(packet))
-        if judged.is_damaged:
+        checked = self._checker.check(bytes(packet))
+        if checked.is_damaged:
             self._shortfall.found_damaged()
-        return judged
+        return checked
 
     def _passed(self, packet: Packet[VideoStream] | None) -> Iterable[Pictured]:
         """Take the picture from a packet as it is, if it may be sent so."""
         if packet is None or not packet.size:
             return self._decode(packet)
-        judged = self._judged(packet)
-        if judged is None or judged.coded is None:
-            return self._decode(packet, judged)
+        checked = self._checked(packet)
+        if checked is None or checked.coded is None:
+            return self._decode(packet, checked)
         self._shortfall.passed()
         ticks, base = packet.dts if packet.pts is None else packet.pts, packet.time_base
         return [
             Stamped(
-                judged.coded,
+                checked.coded,
                 None if ticks is None else ticks * base,
                 packet.duration * base if packet.duration else None,
             )
         ]
 
-    def _stamped(self, frame: VideoFrame, judged: CheckedPicture | None) -> Stamped[Picture]:
+    def _stamped(self, frame: VideoFrame, checked: CheckedPicture | None) -> Stamped[Picture]:
         time_base = frame.time_base or self._stream.time_base
         ticks = frame.pts
         if self._container.format.name == "avi":
@@ -209,7 +209,7 @@ class VideoFile:
             ticks = self._ticks + 1 if frame.dts is None else frame.dts
             self._ticks = ticks
         return Stamped(
-            Picture(frame, _orientation(frame, judged), _attributes(frame, judged)),
+            Picture(frame, _orientation(frame, checked), _attributes(frame, checked)),
             ticks * time_base if ticks is not None and time_base else None,
             frame.duration * time_base if frame.duration and time_base else None,
         )
@@ -226,18 +226,18 @@ class VideoFile:
         return max(1, round(Fraction(self._container.duration, av.time_base) * rate))
 
 
-def _attributes(frame: VideoFrame, judged: CheckedPicture | None) -> dict[str, str]:
-    is_damaged = frame.is_corrupt or (judged is not None and judged.is_damaged)
+def _attributes(frame: VideoFrame, checked: CheckedPicture | None) -> dict[str, str]:
+    is_damaged = frame.is_corrupt or (checked is not None and checked.is_damaged)
     marks = {"interlaced": frame.interlaced_frame, "damaged": is_damaged}
     attributes = {name: "true" for name, marked in marks.items() if marked}
-    return attributes if judged is None else attributes | judged.attributes
+    return attributes if checked is None else attributes | checked.attributes
 
 
-def _orientation(frame: VideoFrame, judged: CheckedPicture | None) -> Orientation:
+def _orientation(frame: VideoFrame, checked: CheckedPicture | None) -> Orientation:
     try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV can't name all that comes with it, as EXIF
-        if judged is not None and judged.jpeg is not None and judged.jpeg.metadata.exif:
-            return judged.jpeg.orientation
+        if checked is not None and checked.jpeg is not None and checked.jpeg.metadata.exif:
+            return checked.jpeg.orientation
         return from_rotation(-frame.rotation)  # a mirror is not seen
     return from_display_matrix(bytes(matrix)) if isinstance(matrix, SideData) else UPRIGHT

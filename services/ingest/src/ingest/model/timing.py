@@ -1,4 +1,4 @@
-"""When each picture is shown: the container's times, made exact, growing and gapless."""
+"""Computes when each picture is shown: exact, increasing times without gaps."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ P = TypeVar("P")
 P_co = TypeVar("P_co", covariant=True)
 
 _NS = 1_000_000_000
-# So many pictures are looked at behind one whose time is in doubt. They are held meanwhile.
+# How many later pictures are considered if a time is doubtful. They are held meanwhile.
 _AHEAD = 6
-# A step so many times as long as the one before, and as the nominal one, is in doubt.
+# A step this many times as long as the one before and the nominal one is doubtful.
 _LONG_STEPS = 3
-# No camera pauses for longer: a step of a year is none.
+# No camera pauses for longer than a year.
 _LONGEST_STEP_NS = 366 * 24 * 3600 * _NS
-# Beyond this, 146 years, the container's times are not used, and steps are of a second at most:
-# so all fit into a long.
+# Beyond this, 146 years, the container's times are not used, and steps are at most a second, so
+# that all times fit into 64 bits.
 _LATEST_NS = 1 << 62
-# A clock has begun anew where so many times more pictures follow it than the old one.
+# A clock has restarted if this many times more pictures follow the new clock than the old one.
 _MANY_MORE = 3
 
 _NONE = "the container states no time"
@@ -55,14 +55,14 @@ def timed(pictures: Iterable[Stamped[P]], nominal: Fraction) -> Iterator[Timed[P
     """Place pictures, which come in presentation order, on the stream's time line.
 
     The first is at 0, and each is later than the one before. A picture lasts until the next,
-    the last one for its own duration or for nominal seconds. Each is given out when the next
-    is known. Only where that one's time is in doubt are _AHEAD more waited for: it states none,
-    is not after the picture before, or long after it. Then as many pictures as can be keep the
-    container's times, and those between them are placed evenly, or nominally where there is
-    room. Where time goes back or leaps and the pictures behind follow, the clock has begun
-    anew: that picture is shown nominally, and those behind it as the container says from there.
+    the last one for its own duration or for nominal seconds. Each is yielded once the next is
+    known. If the next time is doubtful (missing, not after the picture before, or long after
+    it), _AHEAD more pictures are read. Then as many pictures as possible keep the container's
+    times; those between them are placed evenly, or nominally if there is room. If time goes back
+    or leaps and the later pictures follow, the clock has restarted: that picture is placed
+    nominally, and the later ones as the container says from there.
 
-    What comes out depends on what goes in alone: a run that is taken up again gets the same.
+    The result depends only on the input, so a resumed run gets the same times.
     """
     line = _TimeLine(iter(pictures), nominal)
     index = 0
@@ -75,7 +75,7 @@ def timed(pictures: Iterable[Stamped[P]], nominal: Fraction) -> Iterator[Timed[P
 
 @dataclass(slots=True)
 class _Waiting(Generic[P]):
-    """A picture on the line; ns is what the clock says, until it is settled otherwise."""
+    """A picture on the time line; ns is the clock's time until the picture is settled."""
 
     stamped: Stamped[P]
     ns: int
@@ -84,12 +84,12 @@ class _Waiting(Generic[P]):
     repaired: str | None = None
 
     def place(self, ns: int, repaired: str | None) -> None:
-        """Settle where it stands; repaired says why it is not where the clock says."""
+        """Settle its time; repaired says why it is not the clock's time."""
         self.ns, self.repaired, self.is_settled = ns, repaired, True
 
 
 class _TimeLine(Generic[P]):
-    """The pictures that wait to be given out, and the clock by which they are placed."""
+    """The pictures that wait to be yielded, and the clock that places them."""
 
     def __init__(self, pictures: Iterator[Stamped[P]], nominal: Fraction) -> None:
         self.waiting: list[_Waiting[P]] = []
@@ -100,7 +100,7 @@ class _TimeLine(Generic[P]):
         self._start: Fraction | None = None
 
     def settle(self) -> bool:
-        """Settle the first picture that waits and the one behind it; False where there is none."""
+        """Settle the first waiting picture and the next; False if none waits."""
         self._fill(2)
         for number in range(min(2, len(self.waiting))):
             if not self.waiting[number].is_settled:
@@ -112,7 +112,7 @@ class _TimeLine(Generic[P]):
         return bool(self.waiting)
 
     def take(self) -> tuple[_Waiting[P], int]:
-        """Take the first picture away; also return for how long it is shown."""
+        """Remove the first picture; return it and its duration."""
         first = self.waiting.pop(0)
         self._before_ns = first.ns
         if self.waiting:
@@ -144,9 +144,9 @@ class _TimeLine(Generic[P]):
         return whole + (2 * rest > divisor or (2 * rest == divisor and whole & 1)), True
 
     def _is_plain(self, number: int) -> bool:
-        """Whether a picture can stand where the clock says, as far as those up to it show.
+        """Whether a picture can keep the clock's time, judging by the pictures up to it.
 
-        The first picture of all is looked at together with the one behind it.
+        The very first picture is checked together with the next one.
         """
         before_ns, this = self._before(number), self.waiting[number]
         if before_ns is None:
@@ -176,7 +176,7 @@ class _TimeLine(Generic[P]):
         self.waiting[kept[0]].place(until_ns, None)
 
     def _leave_the_clock(self, number: int, *, has_begun_anew: bool) -> None:
-        """Place a picture nominally, and the clock with it where it has begun anew."""
+        """Place a picture nominally; reset the clock to it if the clock has restarted."""
         waiting, due_ns = self.waiting[number], self._due_ns(number)
         if has_begun_anew:
             self._set_clock(number, due_ns)

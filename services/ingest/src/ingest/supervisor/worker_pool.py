@@ -79,7 +79,7 @@ class WorkerHandle:
             self.stopped_reading = True
             self.process.kill()
         except ConnectionError:
-            log.debug("event=worker_not_told")
+            log.debug("event=message_not_sent")
         finally:
             os.set_blocking(descriptor, True)
 

@@ -89,8 +89,8 @@ class Probe:
     @contextmanager
     def batch(self, batch: Sequence[Frame], pulled: Pulled) -> Iterator[None]:
         """Trace a batch from its pulling on; the block commits it."""
-        told = {f"{stage}_seconds": seconds for stage, seconds in pulled.seconds.items()}
-        attributes = {"first_frame": batch[0].frame_index, "frames": len(batch), **told}
+        stages = {f"{stage}_seconds": seconds for stage, seconds in pulled.seconds.items()}
+        attributes = {"first_frame": batch[0].frame_index, "frames": len(batch), **stages}
         with self.trace.span("batch", attributes, pulled.since_ns):
             yield
 
