@@ -61,7 +61,7 @@ class RequestPools:
         if pool is not self._health and len(pool.queue) >= _MOST_WAITING:
             return Busy("Too many requests wait: try again in a moment.")
         if pool is self._others and server.unsent_bytes > _MOST_UNSENT_BYTES:
-            return Busy("Clients have not received too many answers yet: try again in a minute.")
+            return Busy("Too many answers wait for clients to read them: try again in a minute.")
         return None
 
     def shutdown(self) -> None:
