@@ -69,13 +69,13 @@ def packed(segment: Segment) -> PackedSegment:
 
 
 def first_offset_of(arrays: bytes | bytearray, at: int) -> int:
-    """Read only the first offset of the arrays that begin there."""
+    """Decode only the first offset of the arrays at this index."""
     _, at = avro_varints.decoded(arrays, at)
     return avro_varints.decoded(arrays, at)[0]
 
 
 def unpacked(arrays: bytes) -> Row:
-    """Read a segment's arrays. Raises ValueError when they can't be an index."""
+    """Decode a segment's arrays. Raises ValueError if they can't be an index."""
     numbers = avro_varints.all_decoded(arrays)
     count = numbers[0]
     step = count + 2
@@ -92,18 +92,18 @@ def unpacked(arrays: bytes) -> Row:
 
 
 class SegmentDecoder:
-    """Decodes Segment records. For one thread: it remembers how the last one began."""
+    """Decodes Segment records. For one thread only: it caches the last record's beginning."""
 
     def __init__(self, decoder: Decoder) -> None:
-        """Ask `decoder` for what each schema is, and for whatever is out of the ordinary."""
+        """Use `decoder` for schemas and for unusual records."""
         self._decoder = decoder
-        # Beginnings of values whose schema is the one that this module knows how to take apart.
+        # Wire-format headers of the schemas whose layout this module knows.
         self._headers: set[bytes] = set()
-        # The last one's header and ids, how its key begins, and the two ids as text.
+        # The last record's header and ids, the beginning of its key, and the two ids as text.
         self._beginning = (b"\xff", b"", "", "")
 
     def quick(self, key: bytes | None, value: bytes | None) -> PackedSegment | None:
-        """Take a segment apart without reading its arrays; None when it isn't as nearly all are."""
+        """Split a usual segment without decoding its arrays; return None for an unusual one."""
         beginning, prefix, stream_id, run_id = self._beginning
         if value is None or not value.startswith(beginning):
             if value is None or not self._begin(value):
@@ -118,7 +118,7 @@ class SegmentDecoder:
         except (IndexError, ImpossibleRecordError):
             return None
         arrays = value[at:]
-        # Three arrays, each with its count before and a 0 behind, and the segment's end.
+        # Three arrays, each with its count before and a 0 after it, and the segment's end.
         varint_count = len(arrays.translate(None, _CONTINUED))
         if (
             key != b"%s%08d" % (prefix, number)
@@ -131,7 +131,7 @@ class SegmentDecoder:
         return PackedSegment(stream_id, run_id, number, partition, first_frame, count, arrays)
 
     def decode(self, value: bytes) -> PackedSegment:
-        """Pack a record after checking all of it.
+        """Decode, check and pack a record.
 
         Raises ForeignRecordError or RegistryAwayError, and TypeError or ValueError when it is a
         Segment record that can be no index.
@@ -142,7 +142,7 @@ class SegmentDecoder:
         return packed(segment_from(record))
 
     def _begin(self, value: bytes) -> bool:
-        """Remember how a value begins; False when its schema isn't known to have the layout."""
+        """Cache a value's beginning; return False if its schema has another layout."""
         if value[:HEADER_BYTES] not in self._headers:
             return False
         try:

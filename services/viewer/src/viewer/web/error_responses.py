@@ -37,7 +37,7 @@ def register(app: Flask, authentication: Authentication) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         response = _problem(error.code or 500, error.description or error.name, {})
-        # Such as Allow, where the method is wrong.
+        # Such as Allow, for a wrong method.
         for name, value in error.get_headers(request.environ):
             if name not in {"Content-Type", "Content-Length"}:
                 response.headers[name] = value

@@ -34,7 +34,7 @@ export class FrameIndex {
     this.end_ns = 0;
   }
 
-  /** The stream as the catalogue has it now. @param {import("../common/api.js").Stream} stream */
+  /** Takes the stream's current catalogue entry. @param {import("../common/api.js").Stream} stream */
   update({ run_id, first_available_frame, frame_count, duration_ns, fps }) {
     this.run_id = run_id;
     this.first = Math.min(first_available_frame, Math.max(0, frame_count - 1));

@@ -3,7 +3,7 @@
 import * as words from "../common/messages.js";
 
 const say = words.player;
-/** A wait shorter than this needs no words. */
+/** A shorter wait is not mentioned. */
 const PATIENCE_MS = 500;
 const PASSING_MS = 6000;
 
@@ -16,7 +16,7 @@ export class Notice {
   #waiting_since_ms = 0;
   /** @type {{message: Message, until_ms: number} | null} */
   #passing = null;
-  /** Set while the server is away or full. @type {string} */
+  /** Set while the server is unavailable or full. @type {string} */
   trouble = "";
 
   /** @param {HTMLElement} element @param {import("./player.js").Player} player */
@@ -26,7 +26,7 @@ export class Notice {
     this.#player = player;
   }
 
-  /** Says something for a few seconds. @param {string} text @param {Message["kind"]} [kind] */
+  /** Shows a message for a few seconds. @param {string} text @param {Message["kind"]} [kind] */
   pass(text, kind = "info") {
     this.#passing = { message: { text, kind }, until_ms: performance.now() + PASSING_MS };
   }

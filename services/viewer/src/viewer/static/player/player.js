@@ -8,7 +8,7 @@ import { Transport } from "./transport.js";
 
 /** @typedef {import("../common/api.js").Stream} Stream */
 
-/** So near to the live edge, a connection to it may be held; what is recorded is played without one. */
+/** Within this distance of the live edge, the player requests a live connection. */
 const NEAR_NS = 5e9;
 
 /** Dispatches `painted` (detail: header), `changed` (anything that a control shows), `moved` (a person here
@@ -19,17 +19,17 @@ export class Player extends Transport {
   #screen;
   #pacer;
   #painter;
-  #turn;
+  #permit;
   #left_out = 0;
 
   /**
    * @param {Stream} stream @param {import("./frame-feed.js").FrameFeed} feed
    * @param {import("./frame-index.js").FrameIndex} index @param {import("./frame-canvas.js").FrameCanvas} screen
-   * @param {import("./live-edge-permit.js").LiveEdgePermit} turn
+   * @param {import("./live-edge-permit.js").LiveEdgePermit} permit
    */
-  constructor(stream, feed, index, screen, turn) {
+  constructor(stream, feed, index, screen, permit) {
     super();
-    this.#turn = turn;
+    this.#permit = permit;
     this.#feed = feed;
     this.#index = index;
     this.#screen = screen;
@@ -46,12 +46,12 @@ export class Player extends Transport {
       index.note(frame, pts_ns, image_bytes);
       this.#left_out += skipped;
     });
-    turn.addEventListener("changed", () => this.#want());
+    permit.addEventListener("changed", () => this.#want());
     feed.addEventListener("gone", (event) => this.#gone(/** @type {CustomEvent} */ (event).detail.first_available_frame));
   }
 
   get playing() { return this.#pacer.playing; }
-  /** The frame that is wanted on the screen. */
+  /** The frame that should be on the screen. */
   get frame() { return this.#pacer.frame; }
   /** The frame that is on the screen; -1 before the first. */
   get shown() { return this.#painter.shown; }
@@ -64,15 +64,15 @@ export class Player extends Transport {
   get watchable() { return this.#index.count > this.stream.first_available_frame; }
   /** Playing, but the next frame is missing. */
   get waiting() { return this.shown !== this.frame && (this.#pacer.held || !this.playing); }
-  /** Media time from the place to the live edge. */
+  /** Media time from the current position to the live edge. */
   get behind_ns() { return Math.max(0, this.#index.ptsOf(this.last) - this.place_ns); }
-  /** How well playing goes: frames a picture, how late it is, and frames that were not shown. */
+  /** Playback statistics: the stride, the lag, and the frames that were not shown. */
   get report() {
     const lag_ns = this.playing && this.shown >= 0 ? Math.max(0, this.pts_ns - this.#index.endOf(this.shown)) : 0;
     return { stride: this.#feed.stride, lag_ns, late: this.#painter.late, left_out: this.#left_out };
   }
 
-  /** The stream as the catalogue has it now. @param {Stream} stream */
+  /** Takes the stream's current catalogue entry. @param {Stream} stream */
   update(stream) {
     if (stream.run_id !== this.stream.run_id) {
       this.#index.reset();
@@ -110,7 +110,7 @@ export class Player extends Transport {
     this.#moved();
   }
 
-  /** Goes to the frame of a moment: at once where the index is known, else as near and then exactly. */
+  /** Seeks to a time: exactly if the index is known, else first approximately and then exactly. */
   async seekTime(/** @type {number} */ pts_ns) {
     const guess = this.#index.frameAt(pts_ns);
     this.seek(guess);
@@ -118,7 +118,7 @@ export class Player extends Transport {
     if (exact !== guess && this.frame === guess) this.seek(exact);
   }
 
-  /** Pauses, and moves by whole frames. @param {number} frames */
+  /** Pauses and moves by whole frames. @param {number} frames */
   step(frames) {
     this.pause();
     this.seek(this.frame + frames);
@@ -142,10 +142,10 @@ export class Player extends Transport {
     this.#changed();
   }
 
-  /** Plays a little quicker or slower than asked, to come back into step. @param {number} factor */
+  /** Plays slightly faster or slower, to get in sync again. @param {number} factor */
   nudge(factor) { if (!this.live) this.#pacer.setRate(this.speed * factor); }
 
-  /** Shows pictures as a hand moves; playing waits until endScrub(). @param {number} frame */
+  /** Seeks while the pointer moves; playback waits until endScrub(). @param {number} frame */
   scrub(frame) {
     this.scrubbing = true;
     this.seek(frame);
@@ -153,7 +153,7 @@ export class Player extends Transport {
 
   endScrub() { this.scrubbing = false; this.#changed(); }
 
-  /** To the newest frame, and on with it as frames come; to the end of what has ended. */
+  /** Goes to the live edge and follows it; goes to the end of an ended stream. */
   goLive() {
     if (!this.ingesting) return this.seek(this.last);
     this.setSpeed(1);
@@ -171,12 +171,12 @@ export class Player extends Transport {
     this.#want();
   }
 
-  /** Says at once what is to come next: an animation frame later is late. */
+  /** Requests the next frames at once, not at the next animation frame. */
   #want() {
     const mode = this.scrubbing ? "scrubbing" : this.playing ? "playing" : "paused";
     const atEdge = this.playing && this.ingesting && this.#pacer.rate > 0 && !this.marks.any;
-    this.#turn.want(atEdge && this.behind_ns < NEAR_NS);
-    const follow = atEdge && this.#turn.held;
+    this.#permit.want(atEdge && this.behind_ns < NEAR_NS);
+    const follow = atEdge && this.#permit.held;
     const range = { first: this.first, edge: this.#index.count };
     this.#feed.want({ frame: this.frame, mode, rate: this.#pacer.rate, follow, range });
   }
@@ -214,7 +214,7 @@ export class Player extends Transport {
     if (picture.header) this.dispatchEvent(new CustomEvent("painted", { detail: picture.header }));
   }
 
-  /** Stops on the picture that is seen. */
+  /** Pauses at the shown frame. */
   #halt() {
     this.#pacer.pause();
     this.#leaveEdge();

@@ -12,7 +12,7 @@ export function readAddress(search) {
   const query = new URLSearchParams(search);
   const frame = /^\d{1,15}$/.test(query.get("frame") ?? "") ? Number(query.get("frame")) : null;
   const speed = Number(query.get("speed") ?? 1);
-  // A name is part of an address: what cannot be in one is the same dash for everybody.
+  // A room's name is part of a URL: other characters are replaced by a dash.
   const room = query.get("room")?.replace(/[/\p{C}]/gu, "-").slice(0, 64) || null;
   return { frame, speed: isSpeed(speed) ? speed : 1, paused: query.has("paused"), room };
 }
@@ -24,7 +24,7 @@ export function addressFor({ frame, speed, paused, room }) {
   return `?${parts.filter(Boolean).join("&")}`;
 }
 
-/** Remembers the player's place from now on. */
+/** Saves the player's position from now on. */
 export class ResumePosition {
   #url;
   #player;
@@ -73,7 +73,7 @@ export class ResumePosition {
     if (body === this.#saved) return;
     this.#saved = body;
     const headers = { "Content-Type": "application/json" };
-    // A place that could not be saved is saved with the next one: nothing to say.
+    // Ignore a failed save: the next one follows soon.
     json(this.#url, { method: "PUT", body, headers, keepalive: true }).catch(() => { this.#saved = ""; });
   }
 

@@ -1,4 +1,4 @@
-// Where a room shows: its badge above the picture, and the panel that begins, shares and leaves one.
+// The room's badge above the picture, and the panel to join, share and leave a room.
 
 import * as words from "../common/messages.js";
 import { part } from "./controls.js";
@@ -6,7 +6,7 @@ import * as names from "./random-names.js";
 
 const say = words.room;
 
-/** The page's address with another room in it. @param {string | null} name null: none */
+/** The page's URL with another room. @param {string | null} name null: none */
 function addressIn(name) {
   const url = new URL(location.href);
   if (name) url.searchParams.set("room", name);
