@@ -29,7 +29,7 @@ def test_frames_play_in_order_each_with_its_own_picture(
     assert frames[0] == 0
     assert len(frames) > 30, "most frames are drawn in time"
     deck.wait_until("() => document.querySelector('#play').ariaLabel === 'Play'")
-    assert "end" in deck.notice()
+    assert "End of the stream" in deck.notice()
 
 
 def test_pause_holds_the_picture_and_play_goes_on_from_it(
