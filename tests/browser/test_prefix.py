@@ -40,6 +40,9 @@ def test_pages_work_under_a_prefix(
         deck.click("Join")
         deck.wait_until("() => document.querySelector('#room-badge').dataset.leading === 'true'")
         page.get_by_role("link", name="All streams").click()
+        page.get_by_role("link", name="Status").click()
+        page.get_by_text("One broker answers.").wait_for(timeout=LIMIT_MS)
+        page.get_by_role("link", name="All streams").click()
         page.wait_for_function("() => document.querySelector('.picture img')?.naturalWidth === 320")
         assert page.url == base
         page.get_by_label("Select clip.mp4 for the grid").check()

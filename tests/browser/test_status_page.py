@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.deck import LIMIT_MS
-from tests.browser.proxy import reverse_proxy
 from tests.browser.videos import write_video
-from tests.support.viewing import running_viewer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from playwright.sync_api import Browser, Page
 
     from tests.browser.videos import Recorder
@@ -167,19 +163,6 @@ def test_nothing_is_wider_than_the_window(viewer: Viewer, browser: Browser, widt
     page.get_by_role("rowheader").nth(2).wait_for(timeout=LIMIT_MS)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     context.close()
-
-
-def test_it_works_under_a_prefix(topics: Topics, page: Page, tmp_path: Path) -> None:
-    with (
-        running_viewer(topics, tmp_path, FRAMELOG_VIEWER_BEHIND_PROXY="1") as viewer,
-        reverse_proxy(viewer.port, "/cameras") as (base, strays),
-    ):
-        page.goto(base)
-        page.get_by_role("link", name="Status").click()
-        page.get_by_text("One broker answers.").wait_for(timeout=LIMIT_MS)
-        page.get_by_role("link", name="All streams").click()
-        page.wait_for_url(base)
-        assert strays == []
 
 
 def test_scales_end_at_round_numbers_and_gaps_stay_gaps(viewer: Viewer, page: Page) -> None:
