@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
@@ -11,10 +12,10 @@ import pytest
 from viewer.web.client_connections import After, ClientConnection
 from viewer.web.connection_gate import Drop, Gate, Limits
 
-from tests.support.processes import wait_for
+from tests.support.processes import POLL_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 GET = b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -51,14 +52,13 @@ class Door:
         self.until(lambda: len(self.gate) + len(self.dropped) > known)
         return client
 
-    def until(self, condition: object) -> None:
-        """Let the gate do what there is to do, until something is so."""
-
-        def turned() -> bool:
-            self.gate.run_once(0)
-            return bool(condition())  # type: ignore[operator]
-
-        wait_for(turned, what="the gate")
+    def until(self, condition: Callable[[], object]) -> None:
+        """Let the gate do what there is to do, as soon as there is, until something is so."""
+        deadline = time.monotonic() + 60
+        self.gate.run_once(0)
+        while not condition():
+            assert time.monotonic() < deadline, condition
+            self.gate.run_once(POLL_SECONDS)
 
     def later(self, seconds: float) -> None:
         self.seconds += seconds

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from jinja2.bccache import Bucket, BytecodeCache
 from prometheus_client import CollectorRegistry
 from viewer.catalogue.catalogue import Catalogue
 from viewer.config.settings import Settings
@@ -39,10 +40,29 @@ from tests.viewer.builders import SCHEMA, STARTED_AT, STREAM_ID, frame, picture,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from types import CodeType
 
     from flask import Blueprint, Flask
     from viewer.catalogue.frame_index import SegmentLocation
     from werkzeug.test import TestResponse
+
+
+class CompiledTemplates(BytecodeCache):
+    """Has each template compiled once in a process, however many applications there are."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, tuple[str, CodeType]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        checksum, code = self._compiled.get(bucket.key, ("", None))
+        bucket.code = code if checksum == bucket.checksum else None
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None
+        self._compiled[bucket.key] = bucket.checksum, bucket.code
+
+
+_TEMPLATES = CompiledTemplates()
 
 
 @dataclass
@@ -166,7 +186,7 @@ class World:
             settings.token, settings.users, metrics, clock, self.open_streams.stopping.wait
         )
         cache_headers = CacheHeaders(bool(authentication.challenges))
-        return create_app(
+        app = create_app(
             self._blueprints(cache_headers),
             authentication=authentication,
             site_policy=SitePolicy(settings.hosts, settings.origins, metrics),
@@ -174,6 +194,8 @@ class World:
             traces=NoTraces(),
             behind_proxy=settings.behind_proxy,
         )
+        app.jinja_env.bytecode_cache = _TEMPLATES
+        return app
 
     def _blueprints(self, cache_headers: CacheHeaders) -> list[Blueprint]:
         lookup = StreamLookup(self.catalogue, NoTraces())
