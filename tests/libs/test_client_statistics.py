@@ -1,7 +1,13 @@
 """What Kafka's client reports of itself, read."""
 
-from confluent_kafka import Producer
-from framelog_service.client_statistics import ClientStatistics, FailureCounts, read_statistics
+import pytest
+from confluent_kafka import KafkaError, Producer
+from framelog_service.client_statistics import (
+    ClientStatistics,
+    FailureCounts,
+    is_failed_connection,
+    read_statistics,
+)
 
 from tests.support.client_reports import reported
 from tests.support.processes import wait_for
@@ -32,6 +38,21 @@ def test_each_failure_is_counted_once_however_clients_and_brokers_come_and_go() 
     assert added(reported("producer-2", a=(0, 0, 1, 5))) == (1, 1)
     assert added(reported(a=(0, 0, 2, 1))) == (0, 0)
     assert added(reported(a=(0, 0, 4, 1))) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (KafkaError._TRANSPORT, True),
+        (KafkaError._RESOLVE, True),
+        (KafkaError._SSL, True),
+        (KafkaError._AUTHENTICATION, True),
+        (KafkaError._ALL_BROKERS_DOWN, False),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, False),
+    ],
+)
+def test_a_failed_name_tls_or_login_is_a_failed_connection(code: int, expected: bool) -> None:
+    assert is_failed_connection(KafkaError(code)) is expected
 
 
 def test_what_a_real_client_reports_can_be_read(free_port: int) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import requests
+from confluent_kafka import KafkaError
 from prometheus_client import CollectorRegistry
 from viewer.catalogue.follower import ConsumerLag
 from viewer.telemetry.client_statistics import ClientStatistics
@@ -98,6 +99,20 @@ def test_a_report_of_the_client_becomes_metrics() -> None:
         report((9, 900_000, 900_000, 0, 0))
     )
     assert value(metrics, "kafka_round_trip_seconds", quantile="0.99") == 0.003
+
+
+def test_a_failed_name_tls_or_login_counts_as_a_failed_connection() -> None:
+    metrics = Metrics(CollectorRegistry())
+    stats = ClientStatistics(metrics, waits_for_data=False)
+    for code in (
+        KafkaError._TRANSPORT,
+        KafkaError._RESOLVE,
+        KafkaError._SSL,
+        KafkaError._AUTHENTICATION,
+        KafkaError._ALL_BROKERS_DOWN,
+    ):
+        stats.on_error(KafkaError(code))
+    assert value(metrics, "kafka_errors_total", kind="transport") == 4
 
 
 def test_kafka_that_is_away_is_counted(serve: Callable[..., Process], free_port: int) -> None:

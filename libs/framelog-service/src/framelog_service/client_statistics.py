@@ -7,8 +7,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from confluent_kafka import KafkaError
+
 # Where librdkafka counts, for each broker, what is asked for here.
 _COUNTED = {"timeout": "req_timeouts", "retry": "txretries"}
+
+_FAILED_CONNECTION = (
+    KafkaError._TRANSPORT,  # noqa: SLF001  (public constants, in spite of their names)
+    KafkaError._RESOLVE,  # noqa: SLF001
+    KafkaError._SSL,  # noqa: SLF001
+    KafkaError._AUTHENTICATION,  # noqa: SLF001
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,15 @@ def read_statistics(text: str) -> ClientStatistics:
         },
         failures={kind: sum(broker[name] for broker in brokers) for kind, name in _COUNTED.items()},
     )
+
+
+def is_failed_connection(error: KafkaError) -> bool:
+    """Return whether what a client hands to its `error_cb` is one connection that failed.
+
+    The name may not resolve, the connection may break, TLS or the login may fail. The statistics
+    count none of these. The report that all brokers are down adds no failure of its own.
+    """
+    return error.code() in _FAILED_CONNECTION
 
 
 class FailureCounts:

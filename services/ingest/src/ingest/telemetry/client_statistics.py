@@ -6,16 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import KafkaError
-from framelog_service.client_statistics import FailureCounts, read_statistics
+from framelog_service.client_statistics import FailureCounts, is_failed_connection, read_statistics
 
 ERRORS = ("transport", "timeout", "retry")
-
-_TRANSPORT = (
-    KafkaError._TRANSPORT,  # noqa: SLF001  (public constants, in spite of their names)
-    KafkaError._RESOLVE,  # noqa: SLF001
-    KafkaError._SSL,  # noqa: SLF001
-    KafkaError._AUTHENTICATION,  # noqa: SLF001
-)
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ class Statistics:
 
     def on_error(self, error: KafkaError) -> None:
         """Count an error that belongs to no record; the client continues by itself."""
-        if error.code() in _TRANSPORT:
+        if is_failed_connection(error):
             self._errors["transport"] += 1
 
     def take(self) -> ClientReport:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from confluent_kafka import KafkaError
-from framelog_service.client_statistics import FailureCounts, read_statistics
+from framelog_service.client_statistics import FailureCounts, is_failed_connection, read_statistics
 
 from viewer.telemetry.metrics import Metrics
 
@@ -42,5 +42,5 @@ class ClientStatistics:
 
     def on_error(self, error: KafkaError) -> None:
         """Count a failed connection, which the statistics do not."""
-        if error.code() == KafkaError._TRANSPORT:  # noqa: SLF001 (its public name)
+        if is_failed_connection(error):
             self._metrics.kafka_errors.labels("transport").inc()
