@@ -17,6 +17,7 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 from fastavro import parse_schema, schemaless_writer
+from framelog_service.schema_backup import LARGEST_ID
 from framelog_service.schema_bounds import require_bounded
 
 from ingest.kafka.avro_records import (
@@ -32,8 +33,6 @@ from ingest.model.stream import Segment, Stream
 
 _MAGIC = 0
 _HEADER = struct.Struct(">bI")
-LARGEST_ID = (1 << 31) - 1
-"""The largest id: ids are Java ints, and a registry may fail on larger ones."""
 # HTTP statuses after which to try again: too early, too many requests, and timeouts.
 _TRY_AGAIN = frozenset({408, 425, 429})
 _HTTP_LIBRARIES = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})

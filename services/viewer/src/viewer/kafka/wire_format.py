@@ -12,14 +12,13 @@ import fastavro
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from fastavro.types import Schema
+from framelog_service.schema_backup import LARGEST_ID
 from framelog_service.schema_bounds import require_bounded
 
 _HEADER = struct.Struct(">bI")
 HEADER_BYTES = _HEADER.size
 _FORGET_UNKNOWN_SECONDS = 30.0
 
-LARGEST_ID = (1 << 31) - 1
-"""Ids are Java ints; a registry may fail in any way when asked for a larger one."""
 # The most unknown ids to remember; each unknown id costs a request to the registry.
 _MOST_UNKNOWN = 10_000
 
