@@ -117,8 +117,7 @@ def test_a_frame_that_the_topic_does_not_take_ends_its_stream_where_that_is_aske
     ingest.drop(film.path)
     ingest.wait_for_frames(20)
     set_limit(cluster, topics.frames, 4_000)
-    ingest.wait_for_file(f"failed/{film.name}")
-    note = (ingest.videos / "failed" / f"{film.name}.reason.txt").read_text("utf-8")
+    note = ingest.wait_for_file(f"failed/{film.name}.reason.txt").read_text("utf-8")
     assert "is larger than a frame may be" in note
     assert verify(topics.environment, "all")[0] == 0
 

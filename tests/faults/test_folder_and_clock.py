@@ -25,7 +25,7 @@ WALL_CLOCK = {
     ("logs.py", "fromtimestamp"),
     *(
         (f"{name}.py", "time_ns")
-        for name in ("wiring", "worker_process", "file_worker", "connection")
+        for name in ("wiring", "worker_process", "frame_pipeline", "connection")
     ),
 }
 

@@ -233,7 +233,7 @@ def test_frames_that_are_never_confirmed_do_not_hold_readers_back(
     monkeypatch.setattr("ingest.kafka.publisher._GIVE_UP_SECONDS", 0.0)
     producer, publisher = failing("never", KafkaError(KafkaError._FAIL))
     monkeypatch.setattr(producer, "poll", lambda _: None)
-    with pytest.raises(Unavailable, match="does not confirm the frames"):
+    with pytest.raises(Unavailable, match="does not acknowledge the frames"):
         send(publisher, fresh(), frames(0, 3))
     assert producer.called == ["abort"]
 

@@ -40,6 +40,7 @@ _OURS = ("tests.", "bench.")
 _STARTS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"})
 
 
+_CHECKOUT = Path(__file__).parents[2]
 # Who has cloned this and typed `make` has these.
 _EVERYWHERE = frozenset({"git", "make"})
 
@@ -64,7 +65,8 @@ def _is_there(program: Path) -> bool:
         program.name.startswith("python")
         or program.name in _EVERYWHERE
         or program.parent == Path(sys.prefix) / "bin"
-        or program.is_relative_to(gettempdir())
+        # A checkout, with what is installed in it, may lie in the temporary folder itself.
+        or (program.is_relative_to(gettempdir()) and not program.is_relative_to(_CHECKOUT))
     )
 
 

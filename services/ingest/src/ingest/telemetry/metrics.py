@@ -149,7 +149,8 @@ class Metrics:
         self._errors = _with(
             counter(
                 "framelog_ingest_kafka_errors",
-                "Connections lost, requests without an answer, and requests sent again.",
+                "Failed connections (lost, or failed in DNS, TLS or login), requests that "
+                "timed out, and requests sent again.",
                 ["kind"],
             ),
             ERRORS,

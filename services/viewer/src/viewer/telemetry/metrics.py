@@ -153,8 +153,8 @@ class Metrics:
         )
         self.kafka_errors = Counter(
             "framelog_viewer_kafka_errors_total",
-            "Errors of the follower's and the admin client: failed connections, requests that "
-            "timed out, and requests sent again.",
+            "Errors of the follower's and the admin client: failed connections (lost, or failed "
+            "in DNS, TLS or login), requests that timed out, and requests sent again.",
             ["kind"],
             registry=registry,
         )
