@@ -5,7 +5,7 @@ TOOLS = .framelog/venvs/tests/bin
 NODE = .framelog/node/bin/node
 NODE_PACKAGES = .framelog/node/node_modules
 # Tests wait more than they work: so many processes share them.
-TEST_PROCESSES ?= 4
+TEST_PROCESSES ?= 3
 # These use a core each.
 UNIT_PROCESSES ?= 2
 PYTEST = $(TOOLS)/python -m pytest --ignore tests/images

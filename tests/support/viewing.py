@@ -115,7 +115,7 @@ def shared_viewer(
 
 def chromium() -> str | None:
     """Return the path of the system's Chromium; None where Playwright's own is to be used."""
-    return shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    return shutil.which("chromium")
 
 
 @pytest.fixture(scope="session")

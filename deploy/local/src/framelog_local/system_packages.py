@@ -15,32 +15,24 @@ if TYPE_CHECKING:
 
 # The program that is run: the Debian package that has it.
 TOOLS = {
-    "chromium-headless-shell": "chromium-headless-shell",
+    "chromium": "chromium",
     "ffmpeg": "ffmpeg",
     "kcat": "kcat",
     "nginx": "nginx",
     "promtool": "prometheus",
 }
-# What does as well, where nothing can be installed; the headless one takes half the processor.
-STAND_INS = {"chromium-headless-shell": "chromium"}
 # An engine, and what makes an image without one to begin with.
 ENGINE = {"docker": "docker.io", "dockerd": "docker.io", "mmdebstrap": "mmdebstrap"}
 
 
 def ensure(packages: Mapping[str, str] = TOOLS) -> None:
     """Install what is missing, as root of a Debian system; raise LocalError naming it elsewhere."""
-    can_install = os.geteuid() == 0 and shutil.which("apt-get") is not None
-    lacking = {
-        package
-        for program, package in packages.items()
-        if shutil.which(program) is None
-        and (can_install or shutil.which(STAND_INS.get(program, program)) is None)
-    }
+    lacking = {package for program, package in packages.items() if shutil.which(program) is None}
     missing = sorted(lacking)
     if not missing:
         return
     names = " ".join(missing)
-    if not can_install:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise LocalError(
             f"The tests need programs that are missing here: {names}. Install them "
             f"(on Debian and Ubuntu: sudo apt-get install {names}), then run the command again."
