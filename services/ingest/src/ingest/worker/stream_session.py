@@ -142,15 +142,14 @@ class Session:
         advance: Callable[[Stream, Placement | None], Stream],
     ) -> None:
         before = self.stream
+        attempted: list[Stream] = []
+
+        def attempt(stream: Stream, placement: Placement | None) -> Stream:
+            attempted.append(advance(stream, placement))
+            return attempted[-1]
+
         while True:
-            attempted: list[Stream] = []
-
-            def attempt(
-                stream: Stream, placement: Placement | None, attempted: list[Stream] = attempted
-            ) -> Stream:
-                attempted[:] = [advance(stream, placement)]
-                return attempted[0]
-
+            attempted.clear()
             try:
                 self.stream = self._writer().commit(before, batch, attempt)
             except Replaced as error:
