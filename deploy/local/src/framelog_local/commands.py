@@ -202,7 +202,7 @@ def clean(settings: Settings) -> None:
 def prepare_tests(settings: Settings) -> None:
     """Have the tests' environment and the programs that they run."""
     system_packages.ensure()
-    preparation.ensure(settings, preparation.tests_venv(settings))
+    prepare_unit_tests(settings)
 
 
 def prepare_unit_tests(settings: Settings) -> None:
@@ -219,7 +219,7 @@ def prepare_image_tests(settings: Settings) -> None:
 
 def prepare_checks(settings: Settings) -> None:
     """Have the environment of the tests and checks, and what checks JavaScript."""
-    preparation.ensure(settings, preparation.tests_venv(settings))
+    prepare_unit_tests(settings)
     preparation.ensure_node_tools(settings)
 
 

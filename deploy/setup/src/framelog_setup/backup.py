@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from framelog_service.schema_backup import LARGEST_ID
 
 from framelog_setup.errors import SetupError
 
@@ -26,7 +27,6 @@ RPC_SECONDS = 15.0
 READ_SECONDS = 30.0
 # How far before a partition's end its last record is looked for: transactions end with markers.
 TAIL_OFFSETS = 8
-LARGEST_ID = (1 << 31) - 1
 _END_OF_PARTITION = KafkaError._PARTITION_EOF  # noqa: SLF001  (public, in spite of its name)
 _NO_LEADER_YET = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
